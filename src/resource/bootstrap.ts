@@ -1,0 +1,31 @@
+import type { Address, Locality } from './address.ts';
+
+/** What a sidecar knows before it has asked anyone: an Envoy bootstrap, read and checked. Durations are milliseconds. */
+export interface Bootstrap {
+  readonly node: Node;
+  readonly admin: Address;
+  /** Control servers in order of preference; empty with static resources only. */
+  readonly controlServers: readonly ControlServer[];
+  readonly deltaXds: boolean;
+  /** Static resources as canonical ProtoJSON, decoded like any other. */
+  readonly staticListeners: readonly unknown[];
+  readonly staticClusters: readonly unknown[];
+  /** Where the last good config is kept; undefined keeps none. */
+  readonly stateDirectory: string | undefined;
+  /** Worker threads that own sockets. */
+  readonly concurrency: number;
+  readonly drainTimeoutMs: number;
+}
+
+/** envoy.config.core.v3.Node: the proxy's own xDS identity. */
+export interface Node {
+  readonly id: string;
+  readonly cluster: string;
+  readonly locality: Locality;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+export interface ControlServer {
+  readonly host: string;
+  readonly port: number;
+}

@@ -1,0 +1,58 @@
+import type { Address, CidrRange } from './address.ts';
+import type { HttpConnectionManager } from './http-connection-manager.ts';
+import type { ClusterSpecifier, FilterMetadata, TypedExtension } from './route-configuration.ts';
+import type { TransportSocket } from './transport-socket.ts';
+
+/** envoy.config.listener.v3.Listener, narrowed to what a sidecar obeys. Durations are milliseconds. */
+export interface Listener {
+  readonly name: string;
+  readonly address: Address;
+  readonly trafficDirection: 'unspecified' | 'inbound' | 'outbound';
+  readonly listenerFilters: readonly ListenerFilter[];
+  /** Envoy's default 15,000. */
+  readonly listenerFiltersTimeoutMs: number;
+  readonly continueOnListenerFiltersTimeout: boolean;
+  readonly filterChains: readonly FilterChain[];
+  readonly defaultFilterChain: FilterChain | undefined;
+  /** Envoy's default 1 MiB. */
+  readonly perConnectionBufferLimitBytes: number;
+  readonly tcpBacklogSize: number;
+  readonly metadata: FilterMetadata;
+}
+
+export type ListenerFilter =
+  | { readonly kind: 'tlsInspector' }
+  | { readonly kind: 'httpInspector' }
+  | { readonly kind: 'proxyProtocol'; readonly allowRequestsWithoutProxyProtocol: boolean }
+  | { readonly kind: 'originalDst' };
+
+export interface FilterChain {
+  readonly name: string;
+  readonly match: FilterChainMatch;
+  readonly filters: readonly NetworkFilter[];
+  readonly transportSocket: TransportSocket | undefined;
+}
+
+/** Empty lists and undefined match everything. */
+export interface FilterChainMatch {
+  readonly destinationPort: number | undefined;
+  readonly prefixRanges: readonly CidrRange[];
+  readonly serverNames: readonly string[];
+  readonly transportProtocol: string;
+  readonly applicationProtocols: readonly string[];
+}
+
+export type NetworkFilter =
+  | { readonly kind: 'httpConnectionManager'; readonly name: string; readonly config: HttpConnectionManager }
+  | { readonly kind: 'tcpProxy'; readonly name: string; readonly config: TcpProxy }
+  | { readonly kind: 'extension'; readonly name: string; readonly config: TypedExtension };
+
+/** envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy. */
+export interface TcpProxy {
+  readonly statPrefix: string;
+  readonly cluster: Exclude<ClusterSpecifier, { kind: 'clusterHeader' }>;
+  /** Envoy's default 3,600,000; 0 disables. */
+  readonly idleTimeoutMs: number;
+  readonly maxConnectAttempts: number;
+  readonly maxDownstreamConnectionDurationMs: number | undefined;
+}
