@@ -1,0 +1,63 @@
+import type { Node } from '../../resource/bootstrap.ts';
+import type { EncodedResource } from '../encoded-resource.ts';
+
+/**
+ * The server asks, a source answers, and neither knows the other's world: the source sees no stream, nonce or acknowledgement, the
+ * server sees no Consul. One subscription is one connected proxy (or one gRPC client); what it should hold arrives as whole, immutable
+ * snapshots, the latest of which always wins.
+ */
+export interface SnapshotSource {
+  /**
+   * A proxy has connected. Called once per stream, so the same node may be open several times. The listener may be called before this
+   * returns, and any number of times until `close`. Never throws: trouble is told through the listener.
+   */
+  open(node: NodeIdentity, listener: SnapshotListener): SnapshotSubscription;
+}
+
+/** What the server wants to hear about one node. */
+export interface SnapshotListener {
+  /**
+   * The node's whole state of now. Until the first one the stream waits silently. An object equal (===) to the previous snapshot's for a
+   * type costs nothing for that type, so sources share what did not change ({@link buildSnapshot} does).
+   */
+  onSnapshot(snapshot: Snapshot): void;
+  /** This node gets nothing (any more): its stream ends with this reason, and the node tries again later with backoff. */
+  onRefused(refusal: NodeRefusal): void;
+}
+
+/** One open node. */
+export interface SnapshotSubscription {
+  /** The stream ended: release what only this node needed. The listener is not called again. */
+  close(): void;
+}
+
+/** Everything one node should hold at one moment: consistent before it is visible, and never changed afterwards. */
+export interface Snapshot {
+  /** For people and logs: moves whenever anything in the snapshot does. */
+  readonly version: string;
+  /** By type URL. A type that is absent has no resources. */
+  readonly types: ReadonlyMap<string, TypeSnapshot>;
+}
+
+/** All resources of one type. */
+export interface TypeSnapshot {
+  /** SotW's version_info: a digest of the names and versions below, so that equal content has an equal version everywhere. */
+  readonly version: string;
+  readonly resources: ReadonlyMap<string, EncodedResource>;
+}
+
+/** Who connected, as it said itself on the first request of its stream. Not authenticated by this room. */
+export interface NodeIdentity extends Node {
+  /** `envoy`, `gRPC Node Pure JS`, `weft` …; empty when it did not say. */
+  readonly userAgentName: string;
+  readonly userAgentVersion: string;
+  readonly clientFeatures: readonly string[];
+  /** The peer's socket address as gRPC names it. */
+  readonly peer: string;
+}
+
+/** Why a node gets nothing. `message` is read by whoever runs the proxy: what is wrong with which node id, and what to do. */
+export interface NodeRefusal {
+  readonly kind: 'not-found' | 'permission-denied' | 'unavailable';
+  readonly message: string;
+}
