@@ -1,0 +1,70 @@
+import type { Random } from '../../base/random.ts';
+import type { Cluster } from '../../resource/cluster.ts';
+import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
+import type { Host } from './host.ts';
+import { RuntimeCluster } from './runtime-cluster.ts';
+import type { SharedCounters } from './shared-counters.ts';
+
+/** A cluster with the slot the main thread gave it. */
+export interface SlottedCluster {
+  readonly cluster: Cluster;
+  readonly slot: number;
+}
+
+/** An assignment with a slot for each endpoint, by address text. */
+export interface SlottedAssignment {
+  readonly clusterName: string;
+  readonly assignment: ClusterLoadAssignment;
+  readonly slots: ReadonlyMap<string, number>;
+}
+
+/** The clusters of one worker by name. Live: an endpoint update changes the set in place and touches no listener. */
+export class ClusterSet {
+  readonly #clusters = new Map<string, RuntimeCluster>();
+  readonly #counters: SharedCounters;
+  readonly #inputs: { random: Random; hash64: (text: string) => bigint };
+  readonly #hostRemovedListeners: ((host: Host) => void)[] = [];
+
+  constructor(counters: SharedCounters, inputs: { random: Random; hash64: (text: string) => bigint }) {
+    this.#counters = counters;
+    this.#inputs = inputs;
+  }
+
+  get(name: string): RuntimeCluster | undefined {
+    return this.#clusters.get(name);
+  }
+
+  values(): IterableIterator<RuntimeCluster> {
+    return this.#clusters.values();
+  }
+
+  /** Pools close their connections to a host that has left its cluster. */
+  onHostRemoved(listener: (host: Host) => void): void {
+    this.#hostRemovedListeners.push(listener);
+  }
+
+  upsert({ cluster, slot }: SlottedCluster): void {
+    const known = this.#clusters.get(cluster.name);
+    if (known !== undefined && known.slot === slot) known.configure(cluster);
+    else {
+      if (known !== undefined) this.#announceGone(known.hosts);
+      this.#clusters.set(cluster.name, new RuntimeCluster(cluster, slot, this.#counters, this.#inputs));
+    }
+  }
+
+  remove(name: string): void {
+    const cluster = this.#clusters.get(name);
+    if (cluster === undefined) return;
+    this.#clusters.delete(name);
+    this.#announceGone(cluster.hosts);
+  }
+
+  assign({ clusterName, assignment, slots }: SlottedAssignment): void {
+    const cluster = this.#clusters.get(clusterName);
+    if (cluster !== undefined) this.#announceGone(cluster.assign(assignment, slots));
+  }
+
+  #announceGone(hosts: readonly Host[]): void {
+    for (const host of hosts) for (const listener of this.#hostRemovedListeners) listener(host);
+  }
+}

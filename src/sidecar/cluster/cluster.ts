@@ -1,0 +1,9 @@
+/**
+ * Clusters: hosts by priority and locality, their health, circuit breakers, and the plan by which one is picked. Counts
+ * that workers share live in SharedCounters. Does not know connections, requests' contents, listeners or the wire.
+ */
+export { type BreakerKind, CircuitBreakers } from './circuit-breakers.ts';
+export { ClusterSet, type SlottedAssignment, type SlottedCluster } from './cluster-set.ts';
+export { Host } from './host.ts';
+export { type PickContext, PLAIN_PICK, RuntimeCluster } from './runtime-cluster.ts';
+export { createSharedCounterMemory, SharedCounters, settleLedger } from './shared-counters.ts';

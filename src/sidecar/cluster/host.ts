@@ -1,0 +1,78 @@
+import { type Address, addressText, type Locality } from '../../resource/address.ts';
+import type { Endpoint } from '../../resource/cluster-load-assignment.ts';
+import type { BalancedHost } from '../balancer/load-balancer.ts';
+import { HEALTH_FLAG, HOST_FIELD, type SharedCounters } from './shared-counters.ts';
+
+/**
+ * A live host of a cluster. The same object lives on while the address stays in the assignment, so pools and counts
+ * survive updates of weight or health.
+ */
+export class Host implements BalancedHost {
+  readonly clusterName: string;
+  readonly address: Address;
+  /** As Envoy prints it; unique in the cluster. */
+  readonly addressText: string;
+  /** Its cells in the shared counters. */
+  readonly slot: number;
+  endpoint: Endpoint;
+  locality: Locality;
+  priority: number;
+  readonly #counters: SharedCounters;
+  readonly #inFlightCell: number;
+  readonly #healthCell: number;
+
+  constructor(
+    clusterName: string,
+    endpoint: Endpoint,
+    locality: Locality,
+    priority: number,
+    slot: number,
+    counters: SharedCounters,
+  ) {
+    this.clusterName = clusterName;
+    this.address = endpoint.address;
+    this.addressText = addressText(endpoint.address);
+    this.slot = slot;
+    this.endpoint = endpoint;
+    this.locality = locality;
+    this.priority = priority;
+    this.#counters = counters;
+    this.#inFlightCell = counters.hostCell(slot, HOST_FIELD.inFlight);
+    this.#healthCell = counters.hostCell(slot, HOST_FIELD.health);
+  }
+
+  get weight(): number {
+    return this.endpoint.loadBalancingWeight;
+  }
+
+  get hashKey(): string {
+    return this.endpoint.hostname === '' ? this.addressText : this.endpoint.hostname;
+  }
+
+  inFlight(): number {
+    return this.#counters.get(this.#inFlightCell);
+  }
+
+  /** Returns how many were in flight before this one. */
+  requestStarted(): number {
+    return this.#counters.add(this.#inFlightCell, 1);
+  }
+
+  requestEnded(): void {
+    this.#counters.add(this.#inFlightCell, -1);
+  }
+
+  /** Configured as healthy, not failing its active check, not ejected. */
+  isEligible(): boolean {
+    const { healthStatus } = this.endpoint;
+    return (healthStatus === 'healthy' || healthStatus === 'degraded') && this.#counters.get(this.#healthCell) === 0;
+  }
+
+  failsActiveCheck(): boolean {
+    return (this.#counters.get(this.#healthCell) & HEALTH_FLAG.failedActiveCheck) !== 0;
+  }
+
+  isEjected(): boolean {
+    return (this.#counters.get(this.#healthCell) & HEALTH_FLAG.ejected) !== 0;
+  }
+}

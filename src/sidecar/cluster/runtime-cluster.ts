@@ -1,0 +1,121 @@
+import type { Random } from '../../base/random.ts';
+import { addressText } from '../../resource/address.ts';
+import type { Cluster } from '../../resource/cluster.ts';
+import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
+import type { BalancerInputs } from '../balancer/balancer.ts';
+import { CircuitBreakers } from './circuit-breakers.ts';
+import { Host } from './host.ts';
+import { localityKey, PickPlan } from './pick-plan.ts';
+import { CLUSTER_FIELD, type SharedCounters } from './shared-counters.ts';
+
+/** What is asked of a pick. */
+export interface PickContext {
+  /** Hash of the request for consistent policies. */
+  readonly hash: bigint | undefined;
+  /** Hosts tried before (previous_hosts); avoided while another is to be had. */
+  readonly excluded: readonly Host[];
+  /** How many picks may be thrown away for being excluded (`host_selection_retry_max_attempts`). */
+  readonly maxAttempts: number;
+}
+
+/** A pick with nothing to avoid; shared so that the ordinary request allocates none. */
+export const PLAIN_PICK: PickContext = { hash: undefined, excluded: [], maxAttempts: 1 };
+
+/** A cluster of this worker: its hosts, the plan to pick among them, and its breakers. */
+export class RuntimeCluster {
+  readonly name: string;
+  readonly slot: number;
+  readonly breakers: CircuitBreakers;
+  #config: Cluster;
+  #hosts = new Map<string, Host>();
+  #localityWeights = new Map<string, number>();
+  #plan: PickPlan;
+  #planGeneration = 0;
+  readonly #inputs: BalancerInputs;
+  readonly #counters: SharedCounters;
+  readonly #generationCell: number;
+
+  constructor(
+    config: Cluster,
+    slot: number,
+    counters: SharedCounters,
+    inputs: { random: Random; hash64: (text: string) => bigint },
+  ) {
+    this.name = config.name;
+    this.slot = slot;
+    this.#config = config;
+    this.#counters = counters;
+    this.breakers = new CircuitBreakers(counters, slot, config.circuitBreakers);
+    const cursorCell = counters.clusterCell(slot, CLUSTER_FIELD.cursor);
+    this.#generationCell = counters.clusterCell(slot, CLUSTER_FIELD.healthGeneration);
+    this.#inputs = { ...inputs, nextInCycle: () => counters.advance(cursorCell) & 0x7fffffff };
+    this.#plan = this.#makePlan();
+  }
+
+  get config(): Cluster {
+    return this.#config;
+  }
+
+  get hosts(): readonly Host[] {
+    return [...this.#hosts.values()];
+  }
+
+  /** undefined where no host may take traffic (Envoy's `no healthy upstream`). */
+  pick(context: PickContext): Host | undefined {
+    if (this.#counters.get(this.#generationCell) !== this.#planGeneration) this.#plan = this.#makePlan();
+    const host = this.#plan.pick(context.hash);
+    if (host === undefined || context.excluded.length === 0 || !context.excluded.includes(host)) return host;
+    return this.#pickAnother(host, context);
+  }
+
+  configure(config: Cluster): void {
+    this.#config = config;
+    this.breakers.configure(config.circuitBreakers);
+    this.#plan = this.#makePlan();
+  }
+
+  /** Takes the new membership; returns the hosts that are gone. `slots` holds one slot per endpoint, by address text. */
+  assign(assignment: ClusterLoadAssignment, slots: ReadonlyMap<string, number>): readonly Host[] {
+    const hosts = new Map<string, Host>();
+    this.#localityWeights = new Map();
+    for (const group of assignment.localities) {
+      this.#localityWeights.set(localityKey(group), group.loadBalancingWeight);
+      for (const endpoint of group.endpoints) {
+        const key = addressText(endpoint.address);
+        const slot = slots.get(key);
+        if (slot === undefined) continue;
+        hosts.set(key, this.#adopt(key, endpoint, group, slot));
+      }
+    }
+    const gone = [...this.#hosts.values()].filter((host) => hosts.get(host.addressText) !== host);
+    this.#hosts = hosts;
+    this.#plan = this.#makePlan();
+    return gone;
+  }
+
+  #adopt(key: string, endpoint: Host['endpoint'], group: Pick<Host, 'locality' | 'priority'>, slot: number): Host {
+    const known = this.#hosts.get(key);
+    if (known === undefined || known.slot !== slot) {
+      return new Host(this.name, endpoint, group.locality, group.priority, slot, this.#counters);
+    }
+    known.endpoint = endpoint;
+    known.locality = group.locality;
+    known.priority = group.priority;
+    return known;
+  }
+
+  /** Envoy gives up after maxAttempts and takes the excluded host; we look over the rest first. */
+  #pickAnother(first: Host, context: PickContext): Host {
+    for (let attempt = 1; attempt < context.maxAttempts; attempt++) {
+      const host = this.#plan.pick(context.hash);
+      if (host !== undefined && !context.excluded.includes(host)) return host;
+    }
+    const others = [...this.#hosts.values()].filter((host) => host.isEligible() && !context.excluded.includes(host));
+    return others[Math.floor(this.#inputs.random.next() * others.length)] ?? first;
+  }
+
+  #makePlan(): PickPlan {
+    this.#planGeneration = this.#counters.get(this.#generationCell);
+    return new PickPlan([...this.#hosts.values()], this.#config, this.#inputs, this.#localityWeights);
+  }
+}
