@@ -9,6 +9,8 @@ export class StreamRecord {
   listenerName = '';
 
   receivedAtMs = 0;
+  /** When the current attempt began; receivedAtMs for the first. Kept by `TraceStarter`. */
+  attemptStartedAtMs = 0;
   /** Last byte of the request received. */
   requestEndAtMs = 0;
   /** Host picked; connection asked for. */
