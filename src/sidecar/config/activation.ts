@@ -1,0 +1,140 @@
+import type { Cluster } from '../../resource/cluster.ts';
+import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
+import type { Listener } from '../../resource/listener.ts';
+import type { ResourceSet } from '../../resource/resource-set.ts';
+import type { RouteConfiguration } from '../../resource/route-configuration.ts';
+import { clustersOf, rdsNamesOf } from './references.ts';
+
+/** What runs: warm resources only, with what is still awaited and since when. Immutable. */
+export interface Activation {
+  readonly listeners: ReadonlyMap<string, Listener>;
+  readonly routeConfigurations: ReadonlyMap<string, RouteConfiguration>;
+  readonly clusters: ReadonlyMap<string, Cluster>;
+  /** By cluster name (not service name); absent for a cluster that has no endpoints yet. */
+  readonly assignments: ReadonlyMap<string, ClusterLoadAssignment>;
+  /** `cluster/<name>` or `listener/<name>` → when the wait began, monotonic milliseconds. */
+  readonly warmingSince: ReadonlyMap<string, number>;
+}
+
+export const NOTHING_ACTIVE: Activation = {
+  listeners: new Map(),
+  routeConfigurations: new Map(),
+  clusters: new Map(),
+  assignments: new Map(),
+  warmingSince: new Map(),
+};
+
+/**
+ * Works out what may run now. A cluster is warm once its endpoints are known; a listener once its routes are, and the
+ * clusters they name that exist. What ran before keeps running in its old version until the new one is warm. After
+ * `initialFetchTimeoutMs` (Envoy's 15 s) a resource goes ahead without what it waits for, so warming always ends.
+ */
+export function activate(
+  store: ResourceSet,
+  previous: Activation,
+  nowMs: number,
+  initialFetchTimeoutMs: number,
+): Activation {
+  const warmingSince = new Map<string, number>();
+  const isWarm = (key: string, complete: boolean): boolean => {
+    if (complete) return true;
+    const since = previous.warmingSince.get(key) ?? nowMs;
+    warmingSince.set(key, since);
+    return nowMs - since >= initialFetchTimeoutMs;
+  };
+
+  const clusters = new Map<string, Cluster>();
+  for (const [name, cluster] of store.clusters) {
+    const warm = isWarm(
+      `cluster/${name}`,
+      assignmentOf(cluster, store) !== undefined || cluster.discovery.kind === 'originalDst',
+    );
+    const chosen = warm ? cluster : previous.clusters.get(name);
+    if (chosen !== undefined) clusters.set(name, chosen);
+  }
+
+  const listeners = new Map<string, Listener>();
+  for (const [name, listener] of store.listeners) {
+    const warm = isWarm(
+      `listener/${name}`,
+      listenerIsComplete(listener, store, clusters, previous.listeners.has(name)),
+    );
+    const chosen = warm ? listener : previous.listeners.get(name);
+    if (chosen !== undefined) listeners.set(name, chosen);
+  }
+
+  return {
+    listeners,
+    clusters,
+    assignments: assignmentsOf(clusters, store, previous),
+    routeConfigurations: routeConfigurationsOf(listeners, store, previous),
+    warmingSince,
+  };
+}
+
+/** Milliseconds until a wait runs out, or undefined where nothing is awaited. */
+export function nextDeadlineMs(
+  activation: Activation,
+  nowMs: number,
+  initialFetchTimeoutMs: number,
+): number | undefined {
+  let next: number | undefined;
+  for (const since of activation.warmingSince.values()) {
+    const remaining = since + initialFetchTimeoutMs - nowMs;
+    if (remaining > 0 && (next === undefined || remaining < next)) next = remaining;
+  }
+  return next;
+}
+
+function listenerIsComplete(
+  listener: Listener,
+  store: ResourceSet,
+  warmClusters: ReadonlyMap<string, Cluster>,
+  ranBefore: boolean,
+): boolean {
+  if (!rdsNamesOf(listener).every((name) => store.routeConfigurations.has(name))) return false;
+  if (ranBefore) return true;
+  for (const name of clustersOf(listener, store.routeConfigurations)) {
+    if (store.clusters.has(name) && !warmClusters.has(name)) return false;
+  }
+  return true;
+}
+
+function assignmentOf(cluster: Cluster, store: ResourceSet): ClusterLoadAssignment | undefined {
+  switch (cluster.discovery.kind) {
+    case 'eds':
+      return store.assignments.get(cluster.discovery.serviceName);
+    case 'originalDst':
+      return undefined;
+    default:
+      return cluster.discovery.assignment;
+  }
+}
+
+function assignmentsOf(
+  clusters: ReadonlyMap<string, Cluster>,
+  store: ResourceSet,
+  previous: Activation,
+): Map<string, ClusterLoadAssignment> {
+  const assignments = new Map<string, ClusterLoadAssignment>();
+  for (const [name, cluster] of clusters) {
+    const assignment = assignmentOf(cluster, store) ?? previous.assignments.get(name);
+    if (assignment !== undefined) assignments.set(name, assignment);
+  }
+  return assignments;
+}
+
+function routeConfigurationsOf(
+  listeners: ReadonlyMap<string, Listener>,
+  store: ResourceSet,
+  previous: Activation,
+): Map<string, RouteConfiguration> {
+  const configurations = new Map<string, RouteConfiguration>();
+  for (const listener of listeners.values()) {
+    for (const name of rdsNamesOf(listener)) {
+      const configuration = store.routeConfigurations.get(name) ?? previous.routeConfigurations.get(name);
+      if (configuration !== undefined) configurations.set(name, configuration);
+    }
+  }
+  return configurations;
+}

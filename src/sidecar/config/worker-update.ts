@@ -1,0 +1,15 @@
+import type { Listener } from '../../resource/listener.ts';
+import type { RouteConfiguration } from '../../resource/route-configuration.ts';
+import type { SlottedAssignment, SlottedCluster } from '../cluster/cluster-set.ts';
+
+/** What changed between two activations, as plain cloneable data for a worker. Applied whole, in the order of the fields. */
+export interface WorkerUpdate {
+  readonly version: number;
+  readonly clusters: readonly SlottedCluster[];
+  readonly assignments: readonly SlottedAssignment[];
+  readonly routeConfigurations: readonly RouteConfiguration[];
+  readonly listeners: readonly Listener[];
+  readonly removedListeners: readonly string[];
+  readonly removedRouteConfigurations: readonly string[];
+  readonly removedClusters: readonly string[];
+}
