@@ -1,0 +1,20 @@
+/**
+ * The programs that others wrote and that we are tested against. One pin each: raising a version here (and in the
+ * peer's recipe inputs under `test/peers/go` or `envoy-requirements.txt`) is all it takes to move to it.
+ */
+export const PEERS = {
+  envoy: { version: '1.40.0' },
+  h2spec: { version: '2.2.1' },
+  consul: { version: '1.22.3' },
+  // The Go module v1.76.0 is the commit that was also tagged v2.13.0: its `cmd/jaeger` is Jaeger v2. Go does not
+  // accept the v2 tags, because the module path has no `/v2`.
+  jaeger: { version: '2.13.0' },
+} as const;
+
+export type PeerName = keyof typeof PEERS;
+
+export const PEER_NAMES: readonly PeerName[] = ['envoy', 'h2spec', 'consul', 'jaeger'];
+
+export function isPeerName(text: string): text is PeerName {
+  return Object.hasOwn(PEERS, text);
+}
