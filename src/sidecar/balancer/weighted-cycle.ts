@@ -9,10 +9,11 @@ export function weightedCycle(weights: readonly number[]): Uint16Array | Uint32A
   const turns = turnsPerHost(weights);
   const length = turns.reduce((sum, count) => sum + count, 0);
   const cycle = weights.length > 0xffff ? new Uint32Array(length) : new Uint16Array(length);
-  // Host i's k-th turn is due at (k + 1/2) / turns[i] of the rotation; sorting by that spreads them evenly.
+  // Host i's k-th turn is due at (k + phase) / turns[i] of the rotation. Phases differ, so that hosts with the same
+  // number of turns interleave instead of falling together.
   const due: { readonly at: number; readonly index: number }[] = [];
   turns.forEach((count, index) => {
-    for (let turn = 0; turn < count; turn++) due.push({ at: (turn + 0.5) / count, index });
+    for (let turn = 0; turn < count; turn++) due.push({ at: (turn + (index + 0.5) / turns.length) / count, index });
   });
   due.sort((a, b) => a.at - b.at || a.index - b.index);
   due.forEach((entry, position) => {

@@ -1,4 +1,3 @@
-import { RE2JS } from 're2js';
 import type { Random } from '../../base/random.ts';
 import type { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
@@ -21,6 +20,7 @@ import {
 } from './header-match.ts';
 import { CompiledMutations } from './header-mutation.ts';
 import { compilePathMatch, matchedPathLength } from './path-match.ts';
+import { RegexRewrite } from './regex-rewrite.ts';
 import { CompiledRetryPolicy } from './retry-policy.ts';
 
 /** Which cluster a request goes to, with the mutations that belong to that choice. */
@@ -44,7 +44,7 @@ export class CompiledRoute {
   readonly #queryPredicates: readonly ((query: string) => boolean)[];
   readonly #choices: readonly ClusterChoice[];
   readonly #cumulativeWeights: readonly number[];
-  readonly #regexRewrite: { readonly pattern: RE2JS; readonly substitution: string } | undefined;
+  readonly #regexRewrite: RegexRewrite | undefined;
 
   constructor(route: Route, index: number, virtualHost: VirtualHost, configuration: RouteConfiguration) {
     this.route = route;
@@ -62,10 +62,7 @@ export class CompiledRoute {
     this.#choices = compileChoices(specifier, this.mutations, levels);
     this.#cumulativeWeights = cumulativeWeights(specifier);
     const rewrite = route.action.kind === 'route' ? route.action.regexRewrite : undefined;
-    this.#regexRewrite =
-      rewrite === undefined
-        ? undefined
-        : { pattern: RE2JS.compile(rewrite.pattern), substitution: toRe2jsSubstitution(rewrite.substitution) };
+    this.#regexRewrite = rewrite === undefined ? undefined : new RegexRewrite(rewrite.pattern, rewrite.substitution);
   }
 
   /** `path` and `query` are the two halves of request.path, split once by the caller. */
@@ -105,7 +102,7 @@ export class CompiledRoute {
     if (prefixRewrite !== undefined)
       return prefixRewrite + path.slice(matchedPathLength(this.route.match.path, path)) + rest;
     if (this.#regexRewrite === undefined) return requestPath;
-    return this.#regexRewrite.pattern.matcher(path).replaceAll(this.#regexRewrite.substitution) + rest;
+    return this.#regexRewrite.rewrite(path) + rest;
   }
 
   /** The authority to send upstream. `hostname` is the picked endpoint's, for `auto_host_rewrite`. */
@@ -152,9 +149,4 @@ function cumulativeWeights(specifier: ClusterSpecifier | undefined): readonly nu
     sum += cluster.weight;
     return sum;
   });
-}
-
-/** Envoy writes groups as `\1`, RE2JS as `$1`; a literal `$` must not become one. */
-function toRe2jsSubstitution(substitution: string): string {
-  return substitution.replaceAll('$', '\\$').replace(/\\(\d)/g, (_, digit: string) => `$${digit}`);
 }

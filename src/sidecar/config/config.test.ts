@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { plainRequest } from '../../../test/support/plain-fields.ts';
+import { assignment, cluster, endpoint, httpListener, routeConfiguration } from '../../../test/support/resources.ts';
+import { seededRandom } from '../../base/random.ts';
+import { ClusterSet } from '../cluster/cluster-set.ts';
+import { createSharedCounterMemory, SharedCounters } from '../cluster/shared-counters.ts';
+import { activate, NOTHING_ACTIVE, nextDeadlineMs } from './activation.ts';
+import { ResourceStore } from './resource-store.ts';
+import { RuntimeConfigBuilder } from './runtime-config-builder.ts';
+import { SlotAllocator } from './slot-allocator.ts';
+import { UpdateMaker } from './update-maker.ts';
+
+const FETCH_TIMEOUT_MS = 15_000;
+const rdsListener = (name: string, routeConfigName = 'web') =>
+  httpListener(name, { routes: { kind: 'rds', routeConfigName } });
+
+function filledStore(): ResourceStore {
+  const store = new ResourceStore();
+  store.apply({ kind: 'clusters', changed: [cluster('web')], removed: [] });
+  store.apply({ kind: 'assignments', changed: [assignment('web', [endpoint(1)])], removed: [] });
+  store.apply({ kind: 'listeners', changed: [rdsListener('out')], removed: [] });
+  store.apply({ kind: 'routeConfigurations', changed: [routeConfiguration()], removed: [] });
+  return store;
+}
+
+describe('warming', () => {
+  it('runs nothing before what it needs is there', () => {
+    const store = new ResourceStore();
+    store.apply({ kind: 'clusters', changed: [cluster('web')], removed: [] });
+    store.apply({ kind: 'listeners', changed: [rdsListener('out')], removed: [] });
+    let active = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    expect([active.clusters.size, active.listeners.size]).toEqual([0, 0]);
+    store.apply({ kind: 'routeConfigurations', changed: [routeConfiguration()], removed: [] });
+    active = activate(store, active, 1, FETCH_TIMEOUT_MS);
+    expect(active.listeners.size).toBe(0);
+    store.apply({ kind: 'assignments', changed: [assignment('web', [endpoint(1)])], removed: [] });
+    active = activate(store, active, 2, FETCH_TIMEOUT_MS);
+    expect([active.clusters.size, active.listeners.size, active.warmingSince.size]).toEqual([1, 1, 0]);
+  });
+
+  it('ends after the initial fetch timeout, and says when that will be', () => {
+    const store = new ResourceStore();
+    store.apply({ kind: 'clusters', changed: [cluster('web')], removed: [] });
+    store.apply({ kind: 'listeners', changed: [rdsListener('out')], removed: [] });
+    const waiting = activate(store, NOTHING_ACTIVE, 100, FETCH_TIMEOUT_MS);
+    expect(nextDeadlineMs(waiting, 1100, FETCH_TIMEOUT_MS)).toBe(14_000);
+    const late = activate(store, waiting, 15_100, FETCH_TIMEOUT_MS);
+    expect([late.clusters.size, late.listeners.size]).toEqual([1, 1]);
+  });
+
+  it('keeps the old listener running until the new one has its routes', () => {
+    const store = filledStore();
+    const before = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    store.apply({ kind: 'listeners', changed: [rdsListener('out', 'web-v2')], removed: [] });
+    const during = activate(store, before, 1, FETCH_TIMEOUT_MS);
+    expect(during.listeners.get('out')).toBe(before.listeners.get('out'));
+    expect(during.routeConfigurations.has('web')).toBe(true);
+    store.apply({ kind: 'routeConfigurations', changed: [routeConfiguration({ name: 'web-v2' })], removed: [] });
+    const after = activate(store, during, 2, FETCH_TIMEOUT_MS);
+    expect(after.listeners.get('out')).toBe(store.listeners.get('out'));
+    expect([...after.routeConfigurations.keys()]).toEqual(['web-v2']);
+  });
+
+  it('keeps the endpoints of a cluster whose assignment was taken away', () => {
+    const store = filledStore();
+    const before = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    store.apply({ kind: 'assignments', changed: [], removed: ['web'] });
+    expect(activate(store, before, 1, FETCH_TIMEOUT_MS).assignments.get('web')).toBe(before.assignments.get('web'));
+  });
+});
+
+describe('updates for workers', () => {
+  const maker = () => new UpdateMaker(() => {});
+
+  it('an endpoint change carries one assignment and nothing else', () => {
+    const store = filledStore();
+    const updates = maker();
+    const before = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    updates.difference(NOTHING_ACTIVE, before, 0);
+    store.apply({ kind: 'assignments', changed: [assignment('web', [endpoint(1), endpoint(2)])], removed: [] });
+    const update = updates.difference(before, activate(store, before, 1, FETCH_TIMEOUT_MS), 1);
+    expect(update).toMatchObject({
+      version: 2,
+      clusters: [],
+      routeConfigurations: [],
+      listeners: [],
+      removedListeners: [],
+      removedClusters: [],
+    });
+    expect(update?.assignments).toHaveLength(1);
+    expect(new Set(update?.assignments[0]?.slots.values()).size).toBe(2);
+  });
+
+  it('no change makes no update', () => {
+    const store = filledStore();
+    const updates = maker();
+    const active = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    expect(updates.difference(NOTHING_ACTIVE, active, 0)).toBeDefined();
+    expect(updates.difference(active, activate(store, active, 1, FETCH_TIMEOUT_MS), 1)).toBeUndefined();
+  });
+
+  it('can be cloned to a thread', () => {
+    const updates = maker();
+    const update = updates.difference(NOTHING_ACTIVE, activate(filledStore(), NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS), 0);
+    expect(structuredClone(update)).toEqual(update);
+  });
+
+  it('lets a freed slot rest before another key gets it, and says no when full', () => {
+    const slots = new SlotAllocator(2, 1000);
+    expect([slots.slotFor('a', 0), slots.slotFor('b', 0), slots.slotFor('a', 0), slots.slotFor('c', 0)]).toEqual([
+      0,
+      1,
+      0,
+      undefined,
+    ]);
+    expect(slots.retain(new Set(['b']), 0)).toEqual([0]);
+    expect(slots.slotFor('c', 999)).toBeUndefined();
+    expect(slots.slotFor('c', 1000)).toBe(0);
+  });
+});
+
+describe('runtime config in a worker', () => {
+  function worker() {
+    const random = seededRandom(1);
+    const clusters = new ClusterSet(new SharedCounters(createSharedCounterMemory(), createSharedCounterMemory()), {
+      random,
+      hash64: () => 0n,
+    });
+    return { clusters, builder: new RuntimeConfigBuilder(clusters, random) };
+  }
+
+  it('compiles what changed and shares the rest', () => {
+    const store = filledStore();
+    store.apply({ kind: 'listeners', changed: [httpListener('inline')], removed: [] });
+    const updates = new UpdateMaker(() => {});
+    const first = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    const { builder, clusters } = worker();
+    const firstUpdate = updates.difference(NOTHING_ACTIVE, first, 0);
+    const before = firstUpdate === undefined ? undefined : builder.apply(firstUpdate);
+    store.apply({ kind: 'routeConfigurations', changed: [routeConfiguration({ virtualHosts: [] })], removed: [] });
+    const second = updates.difference(first, activate(store, first, 1, FETCH_TIMEOUT_MS), 1);
+    const after = second === undefined ? undefined : builder.apply(second);
+    expect(after?.listeners.get('inline')).toBe(before?.listeners.get('inline'));
+    expect(after?.listeners.get('out')).not.toBe(before?.listeners.get('out'));
+    const chain = after?.listeners.get('out')?.chains[0];
+    expect(chain?.kind === 'http' ? chain.routes.match(plainRequest('/')) : 'no chain').toBeUndefined();
+    expect(clusters.get('web')?.hosts).toHaveLength(1);
+  });
+
+  it('an endpoint update makes no new config', () => {
+    const store = filledStore();
+    const updates = new UpdateMaker(() => {});
+    const first = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    const { builder, clusters } = worker();
+    const whole = updates.difference(NOTHING_ACTIVE, first, 0);
+    if (whole !== undefined) builder.apply(whole);
+    store.apply({ kind: 'assignments', changed: [assignment('web', [endpoint(1), endpoint(2)])], removed: [] });
+    const update = updates.difference(first, activate(store, first, 1, FETCH_TIMEOUT_MS), 1);
+    expect(update === undefined ? 'none' : builder.apply(update)).toBeUndefined();
+    expect(clusters.get('web')?.hosts).toHaveLength(2);
+  });
+});
