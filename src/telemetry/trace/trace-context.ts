@@ -53,21 +53,22 @@ const KEY = /^(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-
 /** §3.3.2.2.2: printable ASCII without comma and equals sign, not ending in a space. */
 const VALUE = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 
+/** 1 for a lower-case hex digit that is not 0, 2 for 0, else 0. */
+const HEX_CLASS = Uint8Array.from({ length: 256 }, (_, code) =>
+  code === 0x30 ? 2 : (code >= 0x31 && code <= 0x39) || (code >= 0x61 && code <= 0x66) ? 1 : 0,
+);
+
 function isIdentifier(text: string, start: number, end: number): boolean {
-  let nonZero = false;
+  let seen = 0;
   for (let index = start; index < end; index += 1) {
-    const code = text.charCodeAt(index);
-    if (!isHexCode(code)) return false;
-    if (code !== 0x30) nonZero = true;
+    const hexClass = HEX_CLASS[text.charCodeAt(index)] ?? 0;
+    if (hexClass === 0) return false;
+    seen |= hexClass;
   }
-  return nonZero;
+  return (seen & 1) === 1;
 }
 
 function isLowerHex(text: string, start: number, end: number): boolean {
-  for (let index = start; index < end; index += 1) if (!isHexCode(text.charCodeAt(index))) return false;
+  for (let index = start; index < end; index += 1) if (!HEX_CLASS[text.charCodeAt(index)]) return false;
   return true;
-}
-
-function isHexCode(code: number): boolean {
-  return (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66);
 }

@@ -1,44 +1,78 @@
 import type { Random } from '../../base/random.ts';
 
-/** Four hex digits of each 16-bit number; built once, on first use, shared by the thread. */
-let hexOfUint16: readonly string[] | undefined;
+/** Words drawn at a time: 8 KiB of hex digits, enough for 341 streams. */
+const POOL_WORDS = 1_024 * 2;
+const TRACE_WORDS = 4;
+const SPAN_WORDS = 2;
+const HEX_PER_WORD = 8;
 
-function hexTable(): readonly string[] {
-  hexOfUint16 ??= Array.from({ length: 0x1_0000 }, (_, value) => value.toString(16).padStart(4, '0'));
-  return hexOfUint16;
-}
-
-/** Makes trace and span identifiers; not for secrets. Holds the words of the last trace identifier for the sampler. */
+/**
+ * Makes trace and span identifiers; not for secrets. They are slices of a long text of random hex digits that is made
+ * at once, since 48 digits one by one cost more than everything else that an unsampled stream needs.
+ */
 export class TraceIds {
-  readonly #random: Random;
-  readonly #hex = hexTable();
-  /** The four 32-bit words of the last trace identifier, exclusive-or'ed. */
-  accumulated = 0;
+  readonly #words = new Uint32Array(POOL_WORDS);
+  readonly #bytes = Buffer.from(this.#words.buffer);
+  #digits = '';
+  #next = POOL_WORDS;
+  #traceWord = 0;
+  // xoshiro128: the state is seeded from the argument, so that a seed replays a failure.
+  readonly #state: Uint32Array;
 
   constructor(random: Random) {
-    this.#random = random;
+    this.#state = Uint32Array.of(random.uint32(), random.uint32(), random.uint32(), random.uint32() | 1);
   }
 
   /** 32 lower-case hex digits, never all zero. */
   traceId(): string {
-    const random = this.#random;
-    const first = random.uint32();
-    const second = random.uint32();
-    const third = random.uint32();
-    // W3C forbids all zeros only; one bit of the last word is a cheap way to never get there.
-    const fourth = (random.uint32() | 1) >>> 0;
-    this.accumulated = (first ^ second ^ third ^ fourth) >>> 0;
-    return this.#word(first) + this.#word(second) + this.#word(third) + this.#word(fourth);
+    this.#traceWord = this.#take(TRACE_WORDS);
+    return this.#slice(this.#traceWord, TRACE_WORDS);
   }
 
   /** 16 lower-case hex digits, never all zero. */
   spanId(): string {
-    return this.#word(this.#random.uint32()) + this.#word((this.#random.uint32() | 1) >>> 0);
+    return this.#slice(this.#take(SPAN_WORDS), SPAN_WORDS);
   }
 
-  #word(value: number): string {
-    const hex = this.#hex;
-    return (hex[value >>> 16] ?? '') + (hex[value & 0xffff] ?? '');
+  /** The four words of the trace identifier made last, exclusive-or'ed. Ask before another identifier is made. */
+  traceWordsFolded(): number {
+    const words = this.#words;
+    const at = this.#traceWord;
+    const folded = (words[at] ?? 0) ^ (words[at + 1] ?? 0) ^ (words[at + 2] ?? 0) ^ (words[at + 3] ?? 0);
+    // The digits show each word's bytes lowest first; exclusive-or commutes with turning them round.
+    return (((folded & 0xff) << 24) | ((folded & 0xff00) << 8) | ((folded >>> 8) & 0xff00) | (folded >>> 24)) >>> 0;
+  }
+
+  #slice(word: number, count: number): string {
+    return this.#digits.slice(word * HEX_PER_WORD, (word + count) * HEX_PER_WORD);
+  }
+
+  #take(count: number): number {
+    if (this.#next + count > POOL_WORDS) this.#refill();
+    const word = this.#next;
+    this.#next = word + count;
+    return word;
+  }
+
+  #refill(): void {
+    const words = this.#words;
+    let [a = 0, b = 0, c = 0, d = 1] = this.#state;
+    for (let index = 0; index < POOL_WORDS; index += 1) {
+      const product = Math.imul(b, 5);
+      const word = Math.imul((product << 7) | (product >>> 25), 9) >>> 0;
+      const shifted = b << 9;
+      c ^= a;
+      d ^= b;
+      b ^= c;
+      a ^= d;
+      c ^= shifted;
+      d = (d << 11) | (d >>> 21);
+      // Every second word is not zero, hence no identifier is: W3C forbids all-zero ones.
+      words[index] = word === 0 && (index & 1) === 1 ? 1 : word;
+    }
+    this.#state.set([a, b, c, d]);
+    this.#digits = this.#bytes.toString('hex');
+    this.#next = 0;
   }
 }
 
@@ -46,7 +80,7 @@ export class TraceIds {
  * OpenTelemetry's TraceIdRatioBased rule as its JavaScript SDK applies it, on the exclusive-or of the trace
  * identifier's four words, so that every hop that uses the same share keeps the same traces.
  */
-export function isKept(accumulated: number, ratio: number): boolean {
+export function isKept(foldedTraceWords: number, ratio: number): boolean {
   if (ratio >= 1) return true;
-  return ratio > 0 && accumulated < Math.floor(ratio * 0xffff_ffff);
+  return ratio > 0 && foldedTraceWords < Math.floor(ratio * 0xffff_ffff);
 }

@@ -35,7 +35,7 @@ export class TraceStarter {
       return;
     }
     record.traceId = this.#ids.traceId();
-    record.sampled = isKept(this.#ids.accumulated, ratio);
+    record.sampled = ratio > 0 && isKept(this.#ids.traceWordsFolded(), ratio);
     record.spanId = this.#ids.spanId();
     record.parentSpanId = '';
     record.traceState = '';
