@@ -1,7 +1,6 @@
 import { durationText, parseDuration, parseTimestamp, type SecondsAndNanos, timestampText } from './duration-json.ts';
 import { describeJson, parseScalar } from './scalar-json.ts';
 import {
-  isPlainObject,
   jsonFromList,
   jsonFromStruct,
   jsonFromValue,
@@ -9,6 +8,7 @@ import {
   structFromJson,
   valueFromJson,
 } from './struct-json.ts';
+import { wireInteger } from './wire-integer.ts';
 
 /** The message types whose ProtoJSON is not an object of their fields: durations, times, wrappers, Struct and its kin. */
 export interface WellKnownJson {
@@ -87,15 +87,13 @@ function structural(
 
 /** Parts of a decoded Duration or Timestamp as numbers, whatever form a 64-bit integer was decoded to. */
 export function secondsAndNanos(parts: Readonly<Record<string, unknown>>): SecondsAndNanos {
-  return { seconds: Number(parts['seconds'] ?? 0), nanos: Number(parts['nanos'] ?? 0) };
+  return { seconds: Number(wireInteger(parts['seconds'] ?? 0)), nanos: Number(parts['nanos'] ?? 0) };
 }
 
 /** A decoded scalar as ProtoJSON writes it: 64-bit integers as strings, bytes as base64, non-finite floats by name. */
 export function scalarJson(protoType: string, value: unknown): unknown {
   if (protoType === 'bytes') return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : '';
-  // Beyond 32 bits decoded integers are objects that know their decimal text.
-  if (isPlainObject(value)) return String(value);
+  if (protoType.endsWith('64')) return String(wireInteger(value));
   if (typeof value !== 'number') return value;
-  if (protoType.endsWith('64')) return String(value);
   return Number.isFinite(value) ? value : String(value);
 }
