@@ -1,0 +1,218 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
+import { ConsulError } from './consul-error.ts';
+import type { ConsulAnswer, ConsulAsk, QueryParameters } from './consul-http.ts';
+import { pause } from './pause.ts';
+import { WakeLimiter } from './wake-limiter.ts';
+
+/**
+ * One blocking query on Consul, kept going until it is stopped.
+ *
+ *   unknown ──answer──▶ current ──error──▶ stale ──answer──▶ current
+ *      └──────error────▶ failing ──answer──▶ current
+ *
+ * An error never changes the value; it only says that the value may be old.
+ */
+export type WatchState<T> =
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'failing'; readonly error: string; readonly failures: number }
+  | { readonly kind: 'current'; readonly value: T; readonly lastSuccessWallMs: number }
+  | {
+      readonly kind: 'stale';
+      readonly value: T;
+      readonly lastSuccessWallMs: number;
+      readonly error: string;
+      readonly failures: number;
+    };
+
+/** What a watch knows, old or new; undefined while it has never been answered. */
+export function knownValue<T>(state: WatchState<T>): T | undefined {
+  return state.kind === 'current' || state.kind === 'stale' ? state.value : undefined;
+}
+
+export interface WatchTimings {
+  /** How long Consul may hold an unanswered question. */
+  readonly waitMs: number;
+  /** Added to the wait and to Consul's own jitter of a sixteenth before the question is given up. */
+  readonly slackMs: number;
+  /** For a question that does not block. */
+  readonly answerMs: number;
+  readonly backoffBaseMs: number;
+  /** Full jitter below this: with Consul back, nobody waits longer. */
+  readonly backoffCapMs: number;
+}
+
+export const DEFAULT_TIMINGS: WatchTimings = {
+  waitMs: 60_000,
+  slackMs: 5_000,
+  answerMs: 10_000,
+  backoffBaseMs: 200,
+  backoffCapMs: 4_000,
+};
+
+/** The longest `Retry-After` that is believed; a longer one would leave a watch blind. */
+const MAX_RETRY_AFTER_MS = 30_000;
+
+export interface BlockingQueryOptions<T> {
+  readonly consul: ConsulAsk;
+  readonly path: string;
+  readonly query: QueryParameters;
+  /** Reads a body; `previous` lets it keep the last good form of an entry that is bad now. Throws on a body of the wrong shape. */
+  readonly parse: (body: unknown, previous: T | undefined) => T;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly timings?: WatchTimings;
+  /** On every new value and on every change of state; never twice for the same value. */
+  readonly onState: (state: WatchState<T>) => void;
+}
+
+export class BlockingQuery<T> {
+  readonly #options: BlockingQueryOptions<T>;
+  readonly #timings: WatchTimings;
+  readonly #limiter: WakeLimiter;
+  readonly #stopped = new AbortController();
+  #state: WatchState<T> = { kind: 'unknown' };
+  #bodyHash: string | undefined;
+  /** 0: ask without blocking. */
+  #index = 0n;
+  #failures = 0;
+  /** Aborted to interrupt a question or a pause without ending the watch. */
+  #nudge = new AbortController();
+  readonly counters = { asked: 0, changed: 0, unchanged: 0, failed: 0, indexResets: 0 };
+
+  constructor(options: BlockingQueryOptions<T>) {
+    this.#options = options;
+    this.#timings = options.timings ?? DEFAULT_TIMINGS;
+    this.#limiter = new WakeLimiter(options.clock.nowMs());
+  }
+
+  get state(): WatchState<T> {
+    return this.#state;
+  }
+
+  /** Begins to ask; the promise settles when the watch was stopped, and never rejects. */
+  async start(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      await this.#pause(this.#limiter.delayMs(this.#options.clock.nowMs()));
+      if (this.#stopped.signal.aborted) return;
+      const pauseMs = await this.#askOnce();
+      if (pauseMs > 0) await this.#pause(pauseMs);
+    }
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    this.#nudge.abort();
+  }
+
+  /** Ends a pause or a question in flight and asks again: Consul is known to be back, so waiting serves nobody. */
+  nudge(): void {
+    if (this.#stopped.signal.aborted) return;
+    const nudged = this.#nudge;
+    this.#nudge = new AbortController();
+    nudged.abort();
+  }
+
+  /** Asks, and answers how long to pause before the next question. */
+  async #askOnce(): Promise<number> {
+    const { signal } = this.#nudge;
+    this.counters.asked += 1;
+    try {
+      const answer = await this.#options.consul.ask(this.#options.path, this.#parameters(), {
+        deadlineMs: this.#deadlineMs(),
+        signal,
+      });
+      this.#accept(answer);
+      return 0;
+    } catch (error) {
+      if (signal.aborted) return 0;
+      return this.#fail(error);
+    }
+  }
+
+  #parameters(): QueryParameters {
+    if (this.#index === 0n) return this.#options.query;
+    return { ...this.#options.query, index: this.#index.toString(), wait: `${this.#timings.waitMs}ms` };
+  }
+
+  #deadlineMs(): number {
+    const { waitMs, slackMs, answerMs } = this.#timings;
+    return this.#index === 0n ? answerMs : waitMs + waitMs / 16 + slackMs;
+  }
+
+  #accept(answer: ConsulAnswer): void {
+    const changed = answer.bodyHash !== this.#bodyHash;
+    if (changed) this.#take(answer);
+    else if (this.#state.kind !== 'unknown') this.#confirm();
+    this.#advance(answer.index);
+    this.#failures = 0;
+    this.#limiter.woke(changed);
+  }
+
+  #take(answer: ConsulAnswer): void {
+    const value = this.#options.parse(answer.json(), knownValue(this.#state));
+    this.#bodyHash = answer.bodyHash;
+    this.counters.changed += 1;
+    this.#enter({ kind: 'current', value, lastSuccessWallMs: this.#options.clock.wallMs() });
+  }
+
+  /** The same body again: fresher, not new. Subscribers hear of it only when the watch was stale before. */
+  #confirm(): void {
+    this.counters.unchanged += 1;
+    if (this.#state.kind !== 'current' && this.#state.kind !== 'stale') return;
+    const confirmed: WatchState<T> = {
+      kind: 'current',
+      value: this.#state.value,
+      lastSuccessWallMs: this.#options.clock.wallMs(),
+    };
+    if (this.#state.kind === 'stale') this.#enter(confirmed);
+    else this.#state = confirmed;
+  }
+
+  /** Consul's rules: start over when the index fell, and otherwise never block on 0. A path without an index is polled by the limiter. */
+  #advance(index: bigint | undefined): void {
+    if (index !== undefined && index < this.#index) {
+      this.counters.indexResets += 1;
+      this.#index = 0n;
+      return;
+    }
+    this.#index = index === undefined ? 0n : index > 0n ? index : 1n;
+  }
+
+  #fail(error: unknown): number {
+    this.#failures += 1;
+    this.counters.failed += 1;
+    const message = error instanceof Error ? error.message : String(error);
+    // After trouble the next question does not block: a fresh whole answer, whatever the servers went through.
+    this.#index = 0n;
+    this.#enter(this.#failed(message));
+    return this.#backoffMs(error);
+  }
+
+  #failed(error: string): WatchState<T> {
+    const failures = this.#failures;
+    if (this.#state.kind === 'current' || this.#state.kind === 'stale') {
+      const { value, lastSuccessWallMs } = this.#state;
+      return { kind: 'stale', value, lastSuccessWallMs, error, failures };
+    }
+    return { kind: 'failing', error, failures };
+  }
+
+  #backoffMs(error: unknown): number {
+    const { backoffBaseMs, backoffCapMs } = this.#timings;
+    const ceilingMs = Math.min(backoffCapMs, backoffBaseMs * 2 ** Math.min(this.#failures - 1, 16));
+    const jitteredMs = this.#options.random.next() * ceilingMs;
+    const told =
+      error instanceof ConsulError && error.failure.kind === 'status' ? error.failure.retryAfterMs : undefined;
+    return told === undefined ? jitteredMs : Math.min(MAX_RETRY_AFTER_MS, told) + jitteredMs;
+  }
+
+  #enter(state: WatchState<T>): void {
+    this.#state = state;
+    this.#options.onState(state);
+  }
+
+  async #pause(durationMs: number): Promise<void> {
+    await pause(durationMs, this.#nudge.signal);
+  }
+}

@@ -1,0 +1,89 @@
+import { CONFIG_ENTRY_KINDS, type ConfigEntries, type ConfigEntryKind } from '../translate/config-entries.ts';
+import { errorAt, type Problem } from '../translate/problem.ts';
+import { knownValue } from './blocking-query.ts';
+import type { ParsedEntries } from './parse-config-entries.ts';
+import type { Watched, WatchHub } from './watch-hub.ts';
+import { configEntriesWatch } from './watches.ts';
+
+/** All config entries at one moment; `undefined` until every kind has been read once: half a set would route wrongly. */
+export interface EntriesState {
+  readonly entries: ConfigEntries | undefined;
+  readonly problems: readonly Problem[];
+}
+
+type WatchedKinds = { readonly [K in ConfigEntryKind]: Watched<ParsedEntries<K>> };
+
+/** The watches on all kinds of config entry, as one value. */
+export class ConfigEntriesFeed {
+  readonly #hub: WatchHub;
+  readonly #listeners = new Set<(state: EntriesState) => void>();
+  #watched: WatchedKinds | undefined;
+  #state: EntriesState = { entries: undefined, problems: [] };
+
+  constructor(hub: WatchHub) {
+    this.#hub = hub;
+  }
+
+  get state(): EntriesState {
+    return this.#state;
+  }
+
+  start(): void {
+    const watch = <K extends ConfigEntryKind>(kind: K): Watched<ParsedEntries<K>> =>
+      this.#hub.subscribe(configEntriesWatch(kind), () => this.#merge());
+    this.#watched = {
+      'proxy-defaults': watch('proxy-defaults'),
+      'service-defaults': watch('service-defaults'),
+      'service-router': watch('service-router'),
+      'service-splitter': watch('service-splitter'),
+      'service-resolver': watch('service-resolver'),
+    };
+  }
+
+  stop(): void {
+    for (const kind of CONFIG_ENTRY_KINDS) this.#watched?.[kind].release();
+    this.#watched = undefined;
+    this.#listeners.clear();
+  }
+
+  subscribe(listener: (state: EntriesState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #merge(): void {
+    const watched = this.#watched;
+    if (watched === undefined) return;
+    this.#state = { entries: mergedEntries(watched) ?? this.#state.entries, problems: problemsOf(watched) };
+    for (const listener of [...this.#listeners]) listener(this.#state);
+  }
+}
+
+function mergedEntries(watched: WatchedKinds): ConfigEntries | undefined {
+  const proxyDefaults = knownValue(watched['proxy-defaults'].state);
+  const serviceDefaults = knownValue(watched['service-defaults'].state);
+  const serviceRouters = knownValue(watched['service-router'].state);
+  const serviceSplitters = knownValue(watched['service-splitter'].state);
+  const serviceResolvers = knownValue(watched['service-resolver'].state);
+  if (!proxyDefaults || !serviceDefaults || !serviceRouters || !serviceSplitters || !serviceResolvers) return undefined;
+  return {
+    proxyDefaults: proxyDefaults.entries.get('global'),
+    serviceDefaults: serviceDefaults.entries,
+    serviceRouters: serviceRouters.entries,
+    serviceSplitters: serviceSplitters.entries,
+    serviceResolvers: serviceResolvers.entries,
+  };
+}
+
+/** Faults within entries, and kinds that have never been readable (a token without the right, most often). */
+function problemsOf(watched: WatchedKinds): readonly Problem[] {
+  const problems: Problem[] = [];
+  for (const kind of CONFIG_ENTRY_KINDS) {
+    const { state } = watched[kind];
+    problems.push(...(knownValue<ParsedEntries<ConfigEntryKind>>(state)?.problems ?? []));
+    if (state.kind === 'failing') {
+      problems.push(errorAt(`config entries ${kind}`, `never read so far, so no proxy is configured: ${state.error}`));
+    }
+  }
+  return problems;
+}

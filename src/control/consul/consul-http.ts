@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import { type Dispatcher, Pool } from 'undici';
+import { ConsulError, statusError } from './consul-error.ts';
+
+/** Consul's agents allow 200 connections per client address by default; what is left over is for people's own tools. */
+const DEFAULT_MAX_CONNECTIONS = 160;
+/** 10,000 instances of one service are about 20 MB of JSON. */
+const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024;
+const CONNECT_TIMEOUT_MS = 2_000;
+
+export interface ConsulHttpOptions {
+  /** Base URLs, most wanted first: `http://127.0.0.1:8500`. */
+  readonly addresses: readonly string[];
+  readonly token?: string | undefined;
+  readonly maxConnections?: number;
+  readonly maxBodyBytes?: number;
+}
+
+export interface ConsulAnswer {
+  /** `X-Consul-Index`; undefined where the path does not block. */
+  readonly index: bigint | undefined;
+  /** Equal hashes mean equal bodies: an index that moved is no proof of change. */
+  readonly bodyHash: string;
+  /** Milliseconds since the answering server last heard from the leader. */
+  readonly lastContactMs: number;
+  /** Parsed only when asked: an unchanged body is never parsed. Throws a ConsulError on garbage. */
+  json(): unknown;
+}
+
+export type QueryParameters = Readonly<Record<string, string>>;
+
+export interface AskOptions {
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the watch engine needs of a transport. */
+export interface ConsulAsk {
+  ask(path: string, query: QueryParameters, options: AskOptions): Promise<ConsulAnswer>;
+}
+
+/** GETs on Consul's HTTP API over kept-alive connections, with failover, bounds, and errors that say what to do. */
+export class ConsulHttp implements ConsulAsk {
+  readonly #pools: readonly { readonly address: string; readonly pool: Pool }[];
+  readonly #headers: Record<string, string>;
+  readonly #maxBodyBytes: number;
+  #preferred = 0;
+
+  constructor(options: ConsulHttpOptions) {
+    if (options.addresses.length === 0) throw new Error('no Consul address given; set CONSUL_HTTP_ADDR or --consul');
+    const connections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+    this.#pools = options.addresses.map((address) => ({
+      address,
+      pool: new Pool(new URL(address).origin, { connections, pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS } }),
+    }));
+    this.#headers = { accept: 'application/json' };
+    if (options.token !== undefined && options.token !== '') this.#headers['x-consul-token'] = options.token;
+    this.#maxBodyBytes = options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
+  }
+
+  /** The address that answers at present. */
+  get address(): string {
+    return this.#pools[this.#preferred]?.address ?? '';
+  }
+
+  /** Asks the server that answered last; one that cannot be reached or has no leader hands over to the next, once round. */
+  async ask(path: string, query: QueryParameters, options: AskOptions): Promise<ConsulAnswer> {
+    let lastError: unknown;
+    for (let tried = 0; tried < this.#pools.length; tried += 1) {
+      const at = this.#preferred;
+      const server = this.#pools[at];
+      if (server === undefined) break;
+      try {
+        return await this.#askOne(server.pool, `${server.address}${path}`, path, query, options);
+      } catch (error) {
+        lastError = error;
+        if (options.signal?.aborted === true || !worthAnotherServer(error)) throw error;
+        if (this.#preferred === at) this.#preferred = (at + 1) % this.#pools.length;
+      }
+    }
+    throw lastError;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#pools.map(({ pool }) => pool.destroy()));
+  }
+
+  async #askOne(
+    pool: Pool,
+    where: string,
+    path: string,
+    query: QueryParameters,
+    options: AskOptions,
+  ): Promise<ConsulAnswer> {
+    const deadline = AbortSignal.timeout(Math.ceil(options.deadlineMs));
+    const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
+    const search = new URLSearchParams(query).toString();
+    try {
+      const response = await pool.request({
+        method: 'GET',
+        path: search === '' ? path : `${path}?${search}`,
+        headers: this.#headers,
+        signal,
+        // The deadline above covers the exchange as a whole; undici's own timers would cut a long wait short.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
+      const body = await readBounded(response.body, this.#maxBodyBytes, where);
+      return toAnswer(where, response, body);
+    } catch (error) {
+      if (error instanceof ConsulError) throw error;
+      if (deadline.aborted) {
+        throw new ConsulError(
+          { kind: 'deadline' },
+          `${where}: no answer within ${Math.ceil(options.deadlineMs)} ms; is the Consul agent hung?`,
+        );
+      }
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ConsulError({ kind: 'unreachable' }, `${where}: ${reason}; is a Consul agent running there?`, error);
+    }
+  }
+}
+
+async function readBounded(
+  body: Dispatcher.ResponseData['body'],
+  maxBodyBytes: number,
+  where: string,
+): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBodyBytes) {
+      body.destroy();
+      throw new ConsulError({ kind: 'tooLarge' }, `${where}: the answer is larger than ${maxBodyBytes} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length);
+}
+
+function toAnswer(where: string, response: Dispatcher.ResponseData, body: Buffer): ConsulAnswer {
+  const { headers, statusCode } = response;
+  if (statusCode !== 200) throw statusError(where, statusCode, body.toString('utf8'), single(headers['retry-after']));
+  if (single(headers['x-consul-knownleader']) === 'false') {
+    throw new ConsulError({ kind: 'noLeader' }, `${where}: the Consul servers have no leader`);
+  }
+  return {
+    index: parseIndex(single(headers['x-consul-index'])),
+    bodyHash: createHash('sha1').update(body).digest('base64'),
+    lastContactMs: Number(single(headers['x-consul-lastcontact']) ?? 0) || 0,
+    json: () => parseJson(where, body),
+  };
+}
+
+function parseJson(where: string, body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw new ConsulError({ kind: 'garbage' }, `${where}: the answer is no JSON (${body.length} bytes)`, error);
+  }
+}
+
+/** Consul counts in 64 bits. Anything but digits is treated as no index at all. */
+function parseIndex(text: string | undefined): bigint | undefined {
+  return text !== undefined && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined;
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** A refusal (403, 429, 400) would be the same elsewhere; a dead, hung or leaderless server would not. */
+function worthAnotherServer(error: unknown): boolean {
+  if (!(error instanceof ConsulError)) return false;
+  const { failure } = error;
+  return (
+    failure.kind === 'unreachable' ||
+    failure.kind === 'noLeader' ||
+    (failure.kind === 'status' && failure.status >= 500)
+  );
+}

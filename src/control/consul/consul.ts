@@ -1,0 +1,130 @@
+/**
+ * Consul, and nothing of what is made of it. This room knows Consul's HTTP API, its client and its index rules; it hands
+ * out the plain readonly data of `translate/catalog.ts`, watched, and says how old it is. It knows no proxy's
+ * configuration, no xDS and no snapshot. An error is never an empty set: what was read last stays until something newer
+ * is read.
+ */
+import type { Clock } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
+import type { HealthQuery, NodeName, ServiceHealth } from '../translate/catalog.ts';
+import type { WatchState, WatchTimings } from './blocking-query.ts';
+import { ConfigEntriesFeed } from './config-entries-feed.ts';
+import { ConnectionBudget } from './connection-budget.ts';
+import { ConsulHttp } from './consul-http.ts';
+import { ConsulLink, type LinkState } from './consul-link.ts';
+import { locateProxy, type ProxyLocation } from './locate-proxy.ts';
+import { OneShots, type ServiceOverview } from './one-shots.ts';
+import type { NodeProxies } from './parse-catalog.ts';
+import { type Watched, WatchHub, type WatchReport } from './watch-hub.ts';
+import { healthWatch, nodeServicesWatch, trustDomainWatch } from './watches.ts';
+
+export { knownValue, type WatchState } from './blocking-query.ts';
+export type { EntriesState } from './config-entries-feed.ts';
+export type { LinkState } from './consul-link.ts';
+export type { ProxyLocation } from './locate-proxy.ts';
+export type { InstanceOverview, ServiceOverview } from './one-shots.ts';
+export type { NodeProxies } from './parse-catalog.ts';
+export type { Watched, WatchReport } from './watch-hub.ts';
+
+export interface ConsulOptions {
+  /** Base URLs, most wanted first. */
+  readonly addresses: readonly string[];
+  readonly token?: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Questions held open at once; Consul's agents allow 200 per client by default. */
+  readonly maxConcurrentQuestions?: number | undefined;
+  readonly timings?: WatchTimings | undefined;
+  readonly lingerMs?: number | undefined;
+  readonly probeIntervalMs?: number | undefined;
+  readonly onLink?: (state: LinkState) => void;
+}
+
+/** How it stands between this server and Consul. */
+export interface ConsulStatus {
+  readonly address: string;
+  readonly link: LinkState;
+  readonly watches: readonly WatchReport[];
+  readonly questions: ConnectionBudget['usage'];
+}
+
+export class Consul {
+  readonly entries: ConfigEntriesFeed;
+  readonly #clock: Clock;
+  readonly #http: ConsulHttp;
+  readonly #budget: ConnectionBudget;
+  readonly #hub: WatchHub;
+  readonly #oneShots: OneShots;
+  readonly #link: ConsulLink;
+
+  constructor(options: ConsulOptions) {
+    const { clock, random, token, timings, lingerMs } = options;
+    this.#clock = clock;
+    this.#http = new ConsulHttp({ addresses: options.addresses, token });
+    this.#budget = new ConnectionBudget(this.#http, () => clock.nowMs(), options.maxConcurrentQuestions);
+    this.#hub = new WatchHub({ consul: this.#budget, clock, random, timings, lingerMs });
+    this.#oneShots = new OneShots(() => this.#http.address, token);
+    this.#link = new ConsulLink({
+      probe: () => this.#oneShots.leader(),
+      clock,
+      intervalMs: options.probeIntervalMs,
+      onBack: (afterOutage) => (afterOutage ? this.#hub.nudgeAll() : this.#hub.nudgeTroubled()),
+      onChange: options.onLink ?? (() => {}),
+    });
+    this.entries = new ConfigEntriesFeed(this.#hub);
+  }
+
+  /** Begins to watch what every proxy needs. */
+  start(): void {
+    void this.#link.start();
+    this.entries.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#link.stop();
+    this.entries.stop();
+    this.#hub.stop();
+    this.#oneShots.close();
+    await this.#http.close();
+  }
+
+  /** Rejects with a ConsulError where Consul could not be asked: that is no "unknown". */
+  locateProxy(id: string, signal?: AbortSignal): Promise<ProxyLocation> {
+    return locateProxy(this.#budget, id, () => this.#oneShots.agentNode(), signal);
+  }
+
+  watchNode(node: NodeName, listener: (state: WatchState<NodeProxies>) => void): Watched<NodeProxies> {
+    return this.#hub.subscribe(nodeServicesWatch(node), listener);
+  }
+
+  watchHealth(
+    query: HealthQuery,
+    localDatacenter: string,
+    listener: (state: WatchState<ServiceHealth>) => void,
+  ): Watched<ServiceHealth> {
+    return this.#hub.subscribe(healthWatch(query, localDatacenter), listener);
+  }
+
+  watchTrustDomain(listener: (state: WatchState<string>) => void): Watched<string> {
+    return this.#hub.subscribe(trustDomainWatch, listener);
+  }
+
+  /** What the console shows: every service, asked once and kept for seconds. */
+  services(): Promise<readonly ServiceOverview[]> {
+    return this.#oneShots.services(this.#clock.nowMs());
+  }
+
+  get status(): ConsulStatus {
+    return {
+      address: this.#http.address,
+      link: this.#link.state,
+      watches: this.#hub.reports(),
+      questions: this.#budget.usage,
+    };
+  }
+}
+
+/** Consul's word for a mesh without a CA: not trouble, but an answer. */
+export function isConnectDisabled(error: string): boolean {
+  return error.includes('Connect must be enabled');
+}

@@ -1,0 +1,205 @@
+import { z } from 'zod';
+import {
+  type CheckStatus,
+  datacenter,
+  nodeName,
+  type ProxyRegistration,
+  type ServiceHealth,
+  type ServiceId,
+  type ServiceInstance,
+  serviceId,
+  serviceName,
+  type Upstream,
+} from '../translate/catalog.ts';
+import { errorAt, type Problem } from '../translate/problem.ts';
+import { count, issuesText, list, modifyIndex, opaque, port, text } from './fields.ts';
+
+const locality = z
+  .object({ Region: text, Zone: text })
+  .nullish()
+  .transform((value) => ({ region: value?.Region ?? '', zone: value?.Zone ?? '' }));
+
+const node = z.object({ Node: z.string().min(1), Address: text, Datacenter: text, Locality: locality });
+
+const upstream = z
+  .object({
+    DestinationType: z.enum(['service', 'prepared_query', '']).nullish(),
+    DestinationName: z.string().min(1),
+    Datacenter: text,
+    DestinationPeer: text,
+    LocalBindAddress: text,
+    LocalBindPort: port,
+    LocalBindSocketPath: text,
+    Config: opaque,
+  })
+  .transform(
+    (value): Upstream => ({
+      destinationType: value.DestinationType === 'prepared_query' ? 'prepared_query' : 'service',
+      destinationName: serviceName(value.DestinationName),
+      datacenter: value.Datacenter,
+      destinationPeer: value.DestinationPeer,
+      localBindAddress: value.LocalBindAddress,
+      localBindPort: value.LocalBindPort,
+      localBindSocketPath: value.LocalBindSocketPath,
+      config: value.Config,
+    }),
+  );
+
+const proxyService = z.object({
+  ID: z.string().min(1),
+  Address: text,
+  Port: port,
+  SocketPath: text,
+  ModifyIndex: modifyIndex,
+  Proxy: z.object({
+    DestinationServiceName: z.string().min(1),
+    DestinationServiceID: text,
+    LocalServiceAddress: text,
+    LocalServicePort: port,
+    LocalServiceSocketPath: text,
+    Config: opaque,
+    Upstreams: list(upstream),
+  }),
+});
+
+/** The proxies registered on one Consul node, by id. */
+export interface NodeProxies {
+  readonly proxies: ReadonlyMap<ServiceId, ProxyRegistration>;
+  readonly problems: readonly Problem[];
+}
+
+const nodeServices = z
+  .object({ Node: node.nullish(), Services: list(z.looseObject({ ID: text, Kind: text, ModifyIndex: modifyIndex })) })
+  .nullish();
+
+/** Reads `/v1/catalog/node-services/:node`. A registration that is wrong keeps its last good form. */
+export function parseNodeServices(body: unknown, previous: NodeProxies | undefined): NodeProxies {
+  const proxies = new Map<ServiceId, ProxyRegistration>();
+  const problems: Problem[] = [];
+  const answer = nodeServices.parse(body);
+  if (answer?.Node === null || answer?.Node === undefined) return { proxies, problems };
+  for (const service of answer.Services) {
+    if (service.Kind !== 'connect-proxy') continue;
+    const parsed = proxyService.safeParse(service);
+    if (parsed.success) {
+      const registration = toRegistration(parsed.data, answer.Node);
+      proxies.set(registration.id, registration);
+      continue;
+    }
+    const lastGood = previous?.proxies.get(serviceId(service.ID));
+    if (lastGood !== undefined) proxies.set(lastGood.id, lastGood);
+    const where = `registration ${service.ID} on node ${answer.Node.Node} (ModifyIndex ${service.ModifyIndex})`;
+    problems.push(errorAt(where, issuesText(parsed.error)));
+  }
+  return { proxies, problems };
+}
+
+function toRegistration(service: z.infer<typeof proxyService>, at: z.infer<typeof node>): ProxyRegistration {
+  const { Proxy: proxy } = service;
+  return {
+    id: serviceId(service.ID),
+    node: nodeName(at.Node),
+    datacenter: datacenter(at.Datacenter === '' ? 'dc1' : at.Datacenter),
+    address: service.Address,
+    port: service.Port,
+    socketPath: service.SocketPath,
+    destinationService: serviceName(proxy.DestinationServiceName),
+    destinationServiceId: proxy.DestinationServiceID,
+    localServiceAddress: proxy.LocalServiceAddress,
+    localServicePort: proxy.LocalServicePort,
+    localServiceSocketPath: proxy.LocalServiceSocketPath,
+    config: proxy.Config,
+    upstreams: proxy.Upstreams,
+    modifyIndex: service.ModifyIndex,
+  };
+}
+
+const healthRow = z.object({
+  Node: node,
+  Service: z.object({
+    ID: z.string().min(1),
+    Service: z.string().min(1),
+    Address: text,
+    Port: port,
+    Weights: z
+      .object({ Passing: count, Warning: count })
+      .nullish()
+      .transform((value) => value ?? { Passing: 1, Warning: 1 }),
+    Locality: locality,
+    ModifyIndex: modifyIndex,
+  }),
+  Checks: list(z.object({ Status: text })),
+});
+
+/** What a health watch knows: the instances, and the rows that could not be read. */
+export interface ParsedHealth extends ServiceHealth {
+  readonly problems: readonly Problem[];
+}
+
+/** Reads `/v1/health/connect/:service`. A row that cannot be read is named and left out. */
+export function parseHealth(service: string, body: unknown): ParsedHealth {
+  const instances: ServiceInstance[] = [];
+  const problems: Problem[] = [];
+  for (const row of z.array(z.unknown()).nullish().parse(body) ?? []) {
+    const parsed = healthRow.safeParse(row);
+    if (parsed.success) instances.push(toInstance(parsed.data));
+    else problems.push(errorAt(`health of ${service}`, issuesText(parsed.error)));
+  }
+  instances.sort((a, b) => compare(a.node, b.node) || compare(a.id, b.id));
+  return { instances, problems };
+}
+
+function toInstance({ Node: at, Service: service, Checks: checks }: z.infer<typeof healthRow>): ServiceInstance {
+  const near = service.Locality.region === '' && service.Locality.zone === '' ? at.Locality : service.Locality;
+  return {
+    id: serviceId(service.ID),
+    node: nodeName(at.Node),
+    address: service.Address === '' ? at.Address : service.Address,
+    port: service.Port,
+    checks: checks.map(({ Status: status }) => checkStatus(status)),
+    weights: { passing: service.Weights.Passing, warning: service.Weights.Warning },
+    locality: near,
+    modifyIndex: service.ModifyIndex,
+  };
+}
+
+/** `maintenance` is a critical check to everyone but `consul members`; a status we do not know is not taken for good health. */
+function checkStatus(status: string): CheckStatus {
+  return status === 'passing' || status === 'warning' ? status : 'critical';
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+const caRoots = z.object({ TrustDomain: text });
+
+/** Reads the trust domain of `/v1/connect/ca/roots`; empty where Connect is off. */
+export function parseTrustDomain(body: unknown): string {
+  return caRoots.parse(body).TrustDomain.toLowerCase();
+}
+
+/** Reads the names of `/v1/catalog/nodes`. */
+export function parseNodeNames(body: unknown): readonly string[] {
+  return (
+    z
+      .array(z.object({ Node: z.string().min(1) }))
+      .nullish()
+      .parse(body) ?? []
+  ).map(({ Node: name }) => name);
+}
+
+const agentProxy = z.object({ ID: z.string().min(1), Kind: text });
+
+/** Reads `/v1/agent/service/:id`: is this registration a sidecar's? */
+export function parseAgentServiceKind(body: unknown): string {
+  return agentProxy.parse(body).Kind;
+}
+
+const checkRow = z.looseObject({ Node: text, ServiceID: text });
+
+/** Reads the nodes of `/v1/health/state/any` that hold a check of this registration id. */
+export function parseNodesOfChecks(body: unknown, id: string): readonly string[] {
+  const rows = z.array(checkRow).nullish().parse(body) ?? [];
+  return [...new Set(rows.filter((row) => row.ServiceID === id && row.Node !== '').map((row) => row.Node))].sort();
+}

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { LoadBalancer, LoadBalancerHashPolicy } from '../translate/config-entries.ts';
+import { flag, list, optionalCount, optionalDurationMs, sortedEntries, text } from './fields.ts';
+
+const HASH_FIELDS = ['header', 'cookie', 'query_parameter'] as const;
+
+const hashPolicy = z
+  .object({
+    Field: text,
+    FieldValue: text,
+    CookieConfig: z.object({ Session: flag, TTL: optionalDurationMs, Path: text }).nullish(),
+    SourceIP: flag,
+    Terminal: flag,
+  })
+  .transform((policy, context): LoadBalancerHashPolicy => {
+    const terminal = policy.Terminal;
+    if (policy.SourceIP) return { field: 'source_ip', terminal };
+    const field = HASH_FIELDS.find((known) => known === policy.Field);
+    if (field === undefined || policy.FieldValue === '') {
+      const message = `Field must be one of ${HASH_FIELDS.join(', ')} with a FieldValue, or SourceIP true`;
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    }
+    if (field !== 'cookie') return { field, value: policy.FieldValue, terminal };
+    const cookie = policy.CookieConfig;
+    // A session cookie is one with a lifetime of zero; a cookie without CookieConfig is only read, never set.
+    const ttlMs = cookie?.Session === true ? 0 : cookie?.TTL;
+    return { field, value: policy.FieldValue, ttlMs, path: cookie?.Path ?? '', terminal };
+  });
+
+const loadBalancer = z
+  .object({
+    Policy: z.enum(['', 'random', 'round_robin', 'least_request', 'ring_hash', 'maglev']).nullish(),
+    RingHashConfig: z.object({ MinimumRingSize: optionalCount, MaximumRingSize: optionalCount }).nullish(),
+    LeastRequestConfig: z.object({ ChoiceCount: optionalCount }).nullish(),
+    HashPolicies: list(hashPolicy),
+  })
+  .transform(
+    (value): LoadBalancer => ({
+      policy: value.Policy ?? '',
+      choiceCount: value.LeastRequestConfig?.ChoiceCount,
+      minimumRingSize: value.RingHashConfig?.MinimumRingSize,
+      maximumRingSize: value.RingHashConfig?.MaximumRingSize,
+      hashPolicies: value.HashPolicies,
+    }),
+  );
+
+const subset = z
+  .object({ Filter: text, OnlyPassing: flag })
+  .transform((value) => ({ filter: value.Filter, onlyPassing: value.OnlyPassing }));
+
+const redirect = z
+  .object({ Service: text, ServiceSubset: text, Datacenter: text, Peer: text })
+  .refine((value) => value.Peer === '', { path: ['Peer'], message: 'cluster peering is not supported' })
+  .transform((value) => ({ service: value.Service, serviceSubset: value.ServiceSubset, datacenter: value.Datacenter }));
+
+export const serviceResolver = z
+  .object({
+    DefaultSubset: text,
+    Subsets: sortedEntries(subset),
+    Redirect: redirect.nullish(),
+    ConnectTimeout: optionalDurationMs,
+    RequestTimeout: optionalDurationMs,
+    LoadBalancer: loadBalancer.nullish(),
+    Failover: z.unknown(),
+    PrioritizeByLocality: z.unknown(),
+  })
+  .transform((entry) => ({
+    defaultSubset: entry.DefaultSubset,
+    subsets: new Map(entry.Subsets),
+    redirect: entry.Redirect ?? undefined,
+    connectTimeoutMs: entry.ConnectTimeout,
+    requestTimeoutMs: entry.RequestTimeout,
+    loadBalancer: entry.LoadBalancer ?? undefined,
+    unsupportedFields: [
+      ...(isSet(entry.Failover) ? ['Failover'] : []),
+      ...(isSet(entry.PrioritizeByLocality) ? ['PrioritizeByLocality'] : []),
+    ],
+  }));
+
+function isSet(value: unknown): boolean {
+  return value !== undefined && value !== null && JSON.stringify(value) !== '{}';
+}

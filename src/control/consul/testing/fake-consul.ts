@@ -1,0 +1,144 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What the fake does with every question instead of answering it. */
+export type FakeFault =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'status'; readonly status: number; readonly body: string }
+  | { readonly kind: 'garbage' }
+  | { readonly kind: 'truncated' }
+  | { readonly kind: 'noLeader' }
+  /** Takes the question and never answers. */
+  | { readonly kind: 'hang' };
+
+interface Document {
+  body: unknown;
+  index: number;
+}
+
+interface Waiting {
+  readonly path: string;
+  readonly index: number;
+  readonly answer: () => void;
+}
+
+/** A scripted Consul: documents by path, real blocking, and every fault a test wants. Not a registry: it keeps no rules. */
+export class FakeConsul {
+  readonly questions: string[] = [];
+  readonly #documents = new Map<string, Document>();
+  readonly #waiting = new Set<Waiting>();
+  readonly #server: Server;
+  #fault: FakeFault = { kind: 'none' };
+  #index = 10;
+
+  private constructor() {
+    this.#server = createServer((request, response) => this.#answer(request, response));
+  }
+
+  static async start(port = 0): Promise<FakeConsul> {
+    const fake = new FakeConsul();
+    await new Promise<void>((resolve) => fake.#server.listen(port, '127.0.0.1', resolve));
+    return fake;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get address(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** How many questions are being held at present. */
+  get held(): number {
+    return this.#waiting.size;
+  }
+
+  /** Puts a document and wakes whoever waits for it. */
+  set(path: string, body: unknown): void {
+    this.#index += 1;
+    this.#documents.set(path, { body, index: this.#index });
+    this.#wake(path);
+  }
+
+  /** The index moves and the content does not. */
+  touch(path: string): void {
+    const document = this.#documents.get(path);
+    if (document !== undefined) this.set(path, document.body);
+  }
+
+  /** As after a restored snapshot: everything is numbered anew from 1. */
+  resetIndexes(): void {
+    this.#index = 1;
+    for (const [path, document] of this.#documents) {
+      document.index = this.#index;
+      this.#wake(path);
+    }
+  }
+
+  /** From now on; questions already held are ended by it, except by a hang. */
+  fail(fault: FakeFault): void {
+    this.#fault = fault;
+    if (fault.kind === 'none' || fault.kind === 'hang') return;
+    for (const path of this.#documents.keys()) this.#wake(path);
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #wake(path: string): void {
+    for (const waiting of [...this.#waiting]) if (waiting.path === path) waiting.answer();
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(request.url ?? '/', 'http://fake');
+    this.questions.push(`${url.pathname}${url.search}`);
+    const document = this.#documents.get(url.pathname);
+    const index = Number(url.searchParams.get('index') ?? 0);
+    if (this.#fault.kind === 'hang') return;
+    if (this.#fault.kind === 'none' && document !== undefined && index > 0 && document.index === index) {
+      this.#hold(url.pathname, index, response);
+      return;
+    }
+    this.#send(url.pathname, response);
+  }
+
+  #hold(path: string, index: number, response: ServerResponse): void {
+    const waiting: Waiting = {
+      path,
+      index,
+      answer: () => {
+        this.#waiting.delete(waiting);
+        this.#send(path, response);
+      },
+    };
+    this.#waiting.add(waiting);
+    response.on('close', () => this.#waiting.delete(waiting));
+  }
+
+  #send(path: string, response: ServerResponse): void {
+    const fault = this.#fault;
+    const document = this.#documents.get(path);
+    if (fault.kind === 'hang') return;
+    if (fault.kind === 'status') {
+      response.writeHead(fault.status).end(fault.body);
+      return;
+    }
+    if (document === undefined) {
+      response.writeHead(404).end(`no document at ${path}`);
+      return;
+    }
+    const text = fault.kind === 'garbage' ? '<html>' : JSON.stringify(document.body);
+    response.setHeader('content-type', 'application/json');
+    response.setHeader('x-consul-index', String(document.index));
+    response.setHeader('x-consul-knownleader', fault.kind === 'noLeader' ? 'false' : 'true');
+    if (fault.kind !== 'truncated') {
+      response.end(text);
+      return;
+    }
+    response.setHeader('content-length', text.length);
+    response.write(text.slice(0, text.length - 1), () => response.destroy());
+  }
+}

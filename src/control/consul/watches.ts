@@ -1,0 +1,57 @@
+import type { HealthQuery, NodeName } from '../translate/catalog.ts';
+import type { ConfigEntryKind } from '../translate/config-entries.ts';
+import {
+  type NodeProxies,
+  type ParsedHealth,
+  parseHealth,
+  parseNodeServices,
+  parseTrustDomain,
+} from './parse-catalog.ts';
+import { type ParsedEntries, parseConfigEntries } from './parse-config-entries.ts';
+import type { WatchSpec } from './watch-hub.ts';
+
+/** The things this control server watches: the path of each, and how its body is read. */
+
+/** All entries of a kind in one watch: entries are few and small, connections are what is scarce. */
+export function configEntriesWatch<K extends ConfigEntryKind>(kind: K): WatchSpec<ParsedEntries<K>> {
+  return {
+    key: `config ${kind}`,
+    path: `/v1/config/${kind}`,
+    query: {},
+    parse: (body, previous) => parseConfigEntries(kind, body, previous),
+  };
+}
+
+/** Everything registered on one node: one watch for all its sidecars. */
+export function nodeServicesWatch(node: NodeName): WatchSpec<NodeProxies> {
+  return {
+    key: `node ${node}`,
+    path: `/v1/catalog/node-services/${encodeURIComponent(node)}`,
+    query: {},
+    parse: parseNodeServices,
+  };
+}
+
+/** All instances the mesh can reach, failing ones too: their absence and their failure are different news. */
+export function healthWatch(
+  { service, datacenter, filter }: HealthQuery,
+  localDatacenter: string,
+): WatchSpec<ParsedHealth> {
+  return {
+    key: `health ${service} dc=${datacenter}${filter === '' ? '' : ` filter=${filter}`}`,
+    path: `/v1/health/connect/${encodeURIComponent(service)}`,
+    query: {
+      ...(datacenter === localDatacenter ? {} : { dc: datacenter }),
+      ...(filter === '' ? {} : { filter }),
+    },
+    parse: (body) => parseHealth(service, body),
+  };
+}
+
+/** The trust domain names clusters; it changes only with the CA itself. */
+export const trustDomainWatch: WatchSpec<string> = {
+  key: 'connect ca roots',
+  path: '/v1/connect/ca/roots',
+  query: {},
+  parse: parseTrustDomain,
+};

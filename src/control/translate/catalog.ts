@@ -1,0 +1,99 @@
+/**
+ * The Catalog: what the control server knows of Consul, as plain readonly data. `consul/` fills it, this room reads it.
+ * Names are Consul's own, in camelCase; durations are milliseconds.
+ */
+
+declare const brand: unique symbol;
+type Branded<T, Name extends string> = T & { readonly [brand]: Name };
+
+/** A service's name in Consul (`web`). */
+export type ServiceName = Branded<string, 'ServiceName'>;
+/** A registration's id in Consul, unique on its node (`web-1-sidecar-proxy`). */
+export type ServiceId = Branded<string, 'ServiceId'>;
+/** A Consul node's name. */
+export type NodeName = Branded<string, 'NodeName'>;
+/** A Consul datacenter's name. */
+export type Datacenter = Branded<string, 'Datacenter'>;
+
+/** The casts of the room, in one place: whoever reads outside text decides here what it is. */
+export const serviceName = (text: string): ServiceName => text as ServiceName;
+export const serviceId = (text: string): ServiceId => text as ServiceId;
+export const nodeName = (text: string): NodeName => text as NodeName;
+export const datacenter = (text: string): Datacenter => text as Datacenter;
+
+export type OpaqueConfig = Readonly<Record<string, unknown>>;
+
+export interface ServiceLocality {
+  readonly region: string;
+  readonly zone: string;
+}
+
+/** One sidecar as it was registered: `Kind: connect-proxy` with its proxy block. */
+export interface ProxyRegistration {
+  readonly id: ServiceId;
+  readonly node: NodeName;
+  readonly datacenter: Datacenter;
+  /** The registration's own address; empty where it has none and the node's counts. */
+  readonly address: string;
+  readonly port: number;
+  readonly socketPath: string;
+  readonly destinationService: ServiceName;
+  readonly destinationServiceId: string;
+  readonly localServiceAddress: string;
+  readonly localServicePort: number;
+  readonly localServiceSocketPath: string;
+  readonly config: OpaqueConfig;
+  readonly upstreams: readonly Upstream[];
+  readonly modifyIndex: number;
+}
+
+/** One entry of a proxy's `upstreams`. */
+export interface Upstream {
+  readonly destinationType: 'service' | 'prepared_query';
+  readonly destinationName: ServiceName;
+  /** Empty: the proxy's own datacenter. */
+  readonly datacenter: string;
+  readonly destinationPeer: string;
+  readonly localBindAddress: string;
+  readonly localBindPort: number;
+  readonly localBindSocketPath: string;
+  readonly config: OpaqueConfig;
+}
+
+export type CheckStatus = 'passing' | 'warning' | 'critical';
+
+/** One instance of a service that the mesh can reach, with all its checks (node and service). */
+export interface ServiceInstance {
+  readonly id: ServiceId;
+  readonly node: NodeName;
+  readonly address: string;
+  readonly port: number;
+  readonly checks: readonly CheckStatus[];
+  readonly weights: { readonly passing: number; readonly warning: number };
+  readonly locality: ServiceLocality;
+  readonly modifyIndex: number;
+}
+
+/** Every instance of one service (or one subset of it), in a stable order. */
+export interface ServiceHealth {
+  readonly instances: readonly ServiceInstance[];
+}
+
+/** Which instances a health watch asks for; `filter` is Consul's expression language, empty for all. */
+export interface HealthQuery {
+  readonly service: ServiceName;
+  readonly datacenter: Datacenter;
+  readonly filter: string;
+}
+
+/** Where a thing came from, for messages and for `filter_metadata`. */
+export interface EntryOrigin {
+  readonly kind: string;
+  readonly name: string;
+  readonly modifyIndex: number;
+}
+
+/** `service-router/web (ModifyIndex 42)`. */
+export function originText(origin: EntryOrigin): string {
+  return `${origin.kind}/${origin.name} (ModifyIndex ${origin.modifyIndex})`;
+}

@@ -1,0 +1,160 @@
+import type { EntryOrigin, OpaqueConfig } from './catalog.ts';
+
+/**
+ * Consul's config entries, as far as this control server reads them. Durations are milliseconds; undefined is "not set".
+ * A field that is read but not obeyed yet is kept only to be reported by name.
+ */
+
+export const CONFIG_ENTRY_KINDS = [
+  'proxy-defaults',
+  'service-defaults',
+  'service-router',
+  'service-splitter',
+  'service-resolver',
+] as const;
+
+export type ConfigEntryKind = (typeof CONFIG_ENTRY_KINDS)[number];
+
+export interface ProxyDefaults {
+  readonly origin: EntryOrigin;
+  readonly config: OpaqueConfig;
+}
+
+export interface ServiceDefaults {
+  readonly origin: EntryOrigin;
+  readonly protocol: string;
+  readonly maxInboundConnections: number;
+  readonly localConnectTimeoutMs: number;
+  readonly localRequestTimeoutMs: number;
+  readonly upstreamDefaults: OpaqueConfig;
+  readonly upstreamOverrides: ReadonlyMap<string, OpaqueConfig>;
+}
+
+export interface HeaderModifiers {
+  readonly add: readonly (readonly [string, string])[];
+  readonly set: readonly (readonly [string, string])[];
+  readonly remove: readonly string[];
+}
+
+export interface ServiceRouter {
+  readonly origin: EntryOrigin;
+  readonly routes: readonly ServiceRoute[];
+}
+
+export interface ServiceRoute {
+  readonly match: HttpMatch;
+  readonly destination: RouteDestination;
+}
+
+export interface HttpMatch {
+  readonly path:
+    | { readonly kind: 'any' }
+    | { readonly kind: 'exact'; readonly value: string }
+    | { readonly kind: 'prefix'; readonly value: string }
+    | { readonly kind: 'regex'; readonly value: string };
+  readonly caseInsensitive: boolean;
+  readonly headers: readonly HeaderMatch[];
+  readonly queryParameters: readonly QueryParameterMatch[];
+  readonly methods: readonly string[];
+}
+
+export type TextMatch =
+  | { readonly kind: 'present' }
+  | { readonly kind: 'exact' | 'prefix' | 'suffix' | 'contains' | 'regex'; readonly value: string };
+
+export interface HeaderMatch {
+  readonly name: string;
+  readonly match: TextMatch;
+  readonly invert: boolean;
+  readonly ignoreCase: boolean;
+}
+
+export interface QueryParameterMatch {
+  readonly name: string;
+  readonly match: TextMatch;
+}
+
+export interface RouteDestination {
+  /** Empty: the router's own service. */
+  readonly service: string;
+  readonly serviceSubset: string;
+  readonly prefixRewrite: string;
+  readonly requestTimeoutMs: number | undefined;
+  readonly idleTimeoutMs: number | undefined;
+  readonly numRetries: number;
+  readonly retryOnConnectFailure: boolean;
+  readonly retryOn: readonly string[];
+  readonly retryOnStatusCodes: readonly number[];
+  readonly requestHeaders: HeaderModifiers;
+  readonly responseHeaders: HeaderModifiers;
+}
+
+export interface ServiceSplitter {
+  readonly origin: EntryOrigin;
+  readonly splits: readonly ServiceSplit[];
+}
+
+export interface ServiceSplit {
+  /** Percent, two decimals. */
+  readonly weight: number;
+  readonly service: string;
+  readonly serviceSubset: string;
+  readonly requestHeaders: HeaderModifiers;
+  readonly responseHeaders: HeaderModifiers;
+}
+
+export interface ServiceResolver {
+  readonly origin: EntryOrigin;
+  readonly defaultSubset: string;
+  readonly subsets: ReadonlyMap<string, ResolverSubset>;
+  readonly redirect: ResolverRedirect | undefined;
+  readonly connectTimeoutMs: number | undefined;
+  readonly requestTimeoutMs: number | undefined;
+  readonly loadBalancer: LoadBalancer | undefined;
+  /** Set but not obeyed yet: named in a warning. */
+  readonly unsupportedFields: readonly string[];
+}
+
+export interface ResolverSubset {
+  readonly filter: string;
+  readonly onlyPassing: boolean;
+}
+
+export interface ResolverRedirect {
+  readonly service: string;
+  readonly serviceSubset: string;
+  readonly datacenter: string;
+}
+
+export interface LoadBalancer {
+  readonly policy: '' | 'random' | 'round_robin' | 'least_request' | 'ring_hash' | 'maglev';
+  readonly choiceCount: number | undefined;
+  readonly minimumRingSize: number | undefined;
+  readonly maximumRingSize: number | undefined;
+  readonly hashPolicies: readonly LoadBalancerHashPolicy[];
+}
+
+export type LoadBalancerHashPolicy = {
+  readonly terminal: boolean;
+} & (
+  | { readonly field: 'header' | 'query_parameter'; readonly value: string }
+  | { readonly field: 'cookie'; readonly value: string; readonly ttlMs: number | undefined; readonly path: string }
+  | { readonly field: 'source_ip' }
+);
+
+/** All entries in force; a kind that has never been read is not representable here on purpose: nothing is translated before. */
+export interface ConfigEntries {
+  readonly proxyDefaults: ProxyDefaults | undefined;
+  readonly serviceDefaults: ReadonlyMap<string, ServiceDefaults>;
+  readonly serviceRouters: ReadonlyMap<string, ServiceRouter>;
+  readonly serviceSplitters: ReadonlyMap<string, ServiceSplitter>;
+  readonly serviceResolvers: ReadonlyMap<string, ServiceResolver>;
+}
+
+export const NO_CONFIG_ENTRIES: ConfigEntries = {
+  proxyDefaults: undefined,
+  serviceDefaults: new Map(),
+  serviceRouters: new Map(),
+  serviceSplitters: new Map(),
+  serviceResolvers: new Map(),
+};
