@@ -1,0 +1,44 @@
+import type { EncodedResource } from './encoded-resource.ts';
+import { encodeFields, type WireField } from './wire.ts';
+
+/** What one DiscoveryResponse or DeltaDiscoveryResponse says. */
+export interface ResponseParts {
+  readonly typeUrl: string;
+  /** version_info, or system_version_info in delta. */
+  readonly version: string;
+  readonly nonce: string;
+  readonly resources: readonly EncodedResource[];
+  /** Delta only. */
+  readonly removedNames: readonly string[];
+  /** ControlPlane.identifier, for people who look at a proxy's config dump. */
+  readonly controlPlane: string;
+}
+
+/** DiscoveryResponse: the resources are already encoded Anys and are copied as they are. */
+export function encodeSotwResponse(parts: ResponseParts): Buffer {
+  const fields: WireField[] = [{ field: 1, value: parts.version }];
+  for (const resource of parts.resources) fields.push({ field: 2, value: resource.any });
+  fields.push(
+    { field: 4, value: parts.typeUrl },
+    { field: 5, value: parts.nonce },
+    { field: 6, value: encodeFields([{ field: 1, value: parts.controlPlane }]) },
+  );
+  return encodeFields(fields);
+}
+
+/** DeltaDiscoveryResponse: each Any inside a Resource that names it and its version. */
+export function encodeDeltaResponse(parts: ResponseParts): Buffer {
+  const fields: WireField[] = [{ field: 1, value: parts.version }];
+  for (const resource of parts.resources) {
+    const wrapped = encodeFields([
+      { field: 1, value: resource.version },
+      { field: 2, value: resource.any },
+      { field: 3, value: resource.name },
+    ]);
+    fields.push({ field: 2, value: wrapped });
+  }
+  fields.push({ field: 4, value: parts.typeUrl }, { field: 5, value: parts.nonce });
+  for (const name of parts.removedNames) fields.push({ field: 6, value: name });
+  fields.push({ field: 7, value: encodeFields([{ field: 1, value: parts.controlPlane }]) });
+  return encodeFields(fields);
+}

@@ -1,0 +1,139 @@
+/**
+ * The serving half of xDS: SotW and delta, aggregated and per type, over gRPC. It knows streams, nonces and acknowledgements, and asks a
+ * {@link SnapshotSource} what each node should hold. It does not know where resources come from, what is inside them, or Consul.
+ */
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { type Clock, systemClock } from '../../base/clock.ts';
+import { discoveryMethods } from '../discovery-services.ts';
+import { newServerCounters, type XdsServerState, type XdsStreamState } from './server-state.ts';
+import type { SnapshotSource } from './snapshot-source.ts';
+import { DEFAULT_STREAM_LIMITS, type StreamLimits } from './stream-limits.ts';
+import { StreamTable } from './stream-table.ts';
+
+export { type EncodedResource, encodedResource } from '../encoded-resource.ts';
+export type { XdsServerCounters, XdsServerState, XdsStreamState, XdsTypeState, XdsVariant } from './server-state.ts';
+export { buildSnapshot } from './snapshot.ts';
+export type {
+  NodeIdentity,
+  NodeRefusal,
+  Snapshot,
+  SnapshotListener,
+  SnapshotSource,
+  SnapshotSubscription,
+  TypeSnapshot,
+} from './snapshot-source.ts';
+export { DEFAULT_STREAM_LIMITS, type StreamLimits } from './stream-limits.ts';
+
+/** What a server needs to start. */
+export interface XdsServerOptions {
+  readonly source: SnapshotSource;
+  readonly host: string;
+  /** 0 picks a free port. */
+  readonly port: number;
+  readonly clock?: Clock;
+  readonly limits?: StreamLimits;
+  /** Streams of all clients together. */
+  readonly maxStreams?: number;
+  /** How we sign our responses (ControlPlane.identifier). */
+  readonly identifier?: string;
+  /** Connections are asked to reconnect at about this age, which spreads proxies over control servers; undefined keeps them. */
+  readonly maxConnectionAgeMs?: number;
+  readonly onStreamOpened?: (stream: XdsStreamState) => void;
+  readonly onStreamClosed?: (stream: XdsStreamState) => void;
+  /** A client refused a response. */
+  readonly onRejected?: (stream: XdsStreamState, typeUrl: string, version: string, detail: string) => void;
+}
+
+/** A running server. */
+export interface XdsServer {
+  readonly port: number;
+  readonly state: XdsServerState;
+  /** Ends every stream with UNAVAILABLE, so that clients go elsewhere at once, and closes the port. */
+  stop(): Promise<void>;
+}
+
+/** 5 000 proxies at two streams each; a stream costs some 30 KB. */
+const DEFAULT_MAX_STREAMS = 10_000;
+/** Finds peers that vanished without a word. */
+const KEEPALIVE_TIME_MS = 30_000;
+const KEEPALIVE_TIMEOUT_MS = 10_000;
+/** A proxy needs one or two; this leaves room for the types of one that uses a stream per type. */
+const MAX_STREAMS_PER_CONNECTION = 64;
+/** Requests are names and versions; 100 000 names of 40 characters fit. */
+const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
+const TICK_MS = 1000;
+
+/** Binds and serves. Rejects when the address cannot be bound, naming it. */
+export async function startXdsServer(options: XdsServerOptions): Promise<XdsServer> {
+  const clock = options.clock ?? systemClock;
+  const counters = newServerCounters();
+  const streams = new StreamTable({
+    source: options.source,
+    clock,
+    limits: options.limits ?? DEFAULT_STREAM_LIMITS,
+    counters,
+    controlPlane: options.identifier ?? 'weft',
+    maxStreams: options.maxStreams ?? DEFAULT_MAX_STREAMS,
+    onStreamOpened: options.onStreamOpened ?? ignore,
+    onStreamClosed: options.onStreamClosed ?? ignore,
+    onRejected: options.onRejected ?? ignore,
+  });
+  const server = new Server({
+    'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+    'grpc.max_concurrent_streams': MAX_STREAMS_PER_CONNECTION,
+    'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
+    // SotW cannot be sent in parts, so a large mesh's whole set must fit.
+    'grpc.max_send_message_length': -1,
+    ...(options.maxConnectionAgeMs === undefined
+      ? {}
+      : { 'grpc.max_connection_age_ms': options.maxConnectionAgeMs, 'grpc.max_connection_age_grace_ms': 5000 }),
+  });
+  for (const method of discoveryMethods()) {
+    server.register(
+      method.definition.path,
+      streams.handlerFor(method),
+      method.definition.responseSerialize,
+      method.definition.requestDeserialize,
+      'bidi',
+    );
+  }
+  const port = await bind(server, options.host, options.port);
+  const ticker = setInterval(() => streams.tick(clock.nowMs()), TICK_MS);
+  ticker.unref();
+  return {
+    port,
+    state: { streams: () => streams.view(), counters },
+    stop: () => {
+      clearInterval(ticker);
+      return shutdown(server, streams);
+    },
+  };
+}
+
+function bind(server: Server, host: string, port: number): Promise<number> {
+  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, boundPort) => {
+      if (error === null) resolve(boundPort);
+      else
+        reject(new Error(`xDS server: cannot listen on ${address}: ${error.message}; free the port or give another`));
+    });
+  });
+}
+
+/** How long clients have to read the status that sends them away. */
+const STOP_GRACE_MS = 1000;
+
+function shutdown(server: Server, streams: StreamTable): Promise<void> {
+  streams.endAll('the control server is stopping: reconnect to another or try again');
+  return new Promise((resolve) => {
+    const force = setTimeout(() => server.forceShutdown(), STOP_GRACE_MS);
+    server.tryShutdown(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });
+}
+
+function ignore(): void {}

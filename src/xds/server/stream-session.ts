@@ -1,0 +1,287 @@
+import type { Clock } from '../../base/clock.ts';
+import {
+  CLUSTER_LOAD_ASSIGNMENT_TYPE,
+  CLUSTER_TYPE,
+  LISTENER_TYPE,
+  ROUTE_CONFIGURATION_TYPE,
+} from '../../resource/type-url.ts';
+import type { EncodedResource } from '../encoded-resource.ts';
+import type { Answer } from './delivery.ts';
+import { isOrdered, isWithdrawal, PUSH_ORDER, type StepScope } from './push-order.ts';
+import type { XdsServerCounters, XdsStreamState } from './server-state.ts';
+import { EMPTY_TYPE_SNAPSHOT } from './snapshot.ts';
+import type { NodeIdentity, NodeRefusal, Snapshot, SnapshotSource, SnapshotSubscription } from './snapshot-source.ts';
+import type { StreamLimits } from './stream-limits.ts';
+import { typeState } from './stream-view.ts';
+import type { Push, TypeSubscription } from './type-subscription.ts';
+import type { StreamRequest, Variant } from './variant.ts';
+
+/** Where a session's responses go: one gRPC stream, or a test. */
+export interface StreamOutput {
+  /** False when the peer reads too slowly: nothing more is sent before `onWritable`. */
+  readonly send: (response: Buffer) => boolean;
+  /** Ends the stream with a status the client can read. */
+  readonly end: (refusal: StreamRefusal) => void;
+}
+
+/** Why we end a stream. */
+export interface StreamRefusal {
+  readonly kind: 'invalid-argument' | 'resource-exhausted' | NodeRefusal['kind'];
+  readonly message: string;
+}
+
+/** What all sessions of a server share. */
+export interface SessionContext {
+  readonly source: SnapshotSource;
+  readonly clock: Clock;
+  readonly limits: StreamLimits;
+  readonly counters: XdsServerCounters;
+  /** ControlPlane.identifier of every response. */
+  readonly controlPlane: string;
+  /** A client refused a response: for the log, once per NACK. */
+  onRejected(stream: XdsStreamState, typeUrl: string, version: string, detail: string): void;
+}
+
+/** Identity of one stream. */
+export interface StreamIdentity {
+  readonly streamId: number;
+  readonly peer: string;
+  /** The only type a per-type service serves; undefined on an aggregated stream. */
+  readonly onlyType: string | undefined;
+}
+
+/**
+ * One xDS stream: all its types, in push order, one ordered response in flight at a time. What changes while a response is unanswered
+ * or the peer reads slowly is merged: the session keeps only the latest snapshot. Knows no gRPC.
+ */
+export class StreamSession<Request extends StreamRequest> {
+  readonly #variant: Variant<Request>;
+  readonly #context: SessionContext;
+  readonly #identity: StreamIdentity;
+  readonly #output: StreamOutput;
+  readonly #connectedAtWallMs: number;
+  readonly #subscriptions = new Map<string, TypeSubscription<Request>>();
+  /** What the last response of an ordered type brought anew: the part that a NACK is about. */
+  readonly #lastChanged = new Map<string, readonly EncodedResource[]>();
+  #node: NodeIdentity | undefined;
+  #subscription: SnapshotSubscription | undefined;
+  #snapshot: Snapshot | undefined;
+  #isWritable = true;
+  #isClosed = false;
+  #nonces = 0;
+
+  constructor(variant: Variant<Request>, identity: StreamIdentity, context: SessionContext, output: StreamOutput) {
+    this.#variant = variant;
+    this.#identity = identity;
+    this.#context = context;
+    this.#output = output;
+    this.#connectedAtWallMs = context.clock.wallMs();
+  }
+
+  onRequest(request: Request): void {
+    if (this.#isClosed) return;
+    this.#context.counters.requests += 1;
+    if (this.#node === undefined && !this.#identify(request)) return;
+    const subscription = this.#subscriptionFor(request);
+    if (subscription === undefined) return;
+    this.#count(subscription, subscription.onRequest(request));
+    const names = this.#subscribedNames();
+    if (names > this.#context.limits.maxNames) {
+      const message = `${names} names subscribed, at most ${this.#context.limits.maxNames} are served on one stream`;
+      this.#refuse({ kind: 'resource-exhausted', message });
+      return;
+    }
+    this.#pump();
+  }
+
+  /** The peer has read what was buffered. */
+  onWritable(): void {
+    this.#isWritable = true;
+    this.#pump();
+  }
+
+  /** Called now and then, so that a client that never answers does not hold up its own other types for ever. */
+  onTick(nowMs: number): void {
+    let hasExpired = false;
+    for (const { delivery } of this.#subscriptions.values()) {
+      if (!delivery.expire(nowMs, this.#context.limits.acknowledgeTimeoutMs)) continue;
+      this.#context.counters.unanswered += 1;
+      hasExpired = true;
+    }
+    if (hasExpired) this.#pump();
+  }
+
+  /** The stream is gone, whoever ended it. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#subscription?.close();
+    this.#subscription = undefined;
+    this.#snapshot = undefined;
+    this.#subscriptions.clear();
+    this.#lastChanged.clear();
+  }
+
+  view(): XdsStreamState {
+    const snapshot = this.#snapshot;
+    return {
+      streamId: this.#identity.streamId,
+      variant: this.#variant.kind,
+      node: this.#node,
+      peer: this.#identity.peer,
+      connectedAtWallMs: this.#connectedAtWallMs,
+      snapshotVersion: snapshot?.version,
+      types: [...this.#subscriptions.values()].map((subscription) => typeState(subscription, snapshot)),
+    };
+  }
+
+  /** The first request names the node, and only the first needs to. */
+  #identify(request: Request): boolean {
+    const node = request.node;
+    if (node === undefined || node.id === '') {
+      const message =
+        'node.id: missing from the first request of the stream; give the proxy an id (--service-node, node.id)';
+      this.#refuse({ kind: 'invalid-argument', message });
+      return false;
+    }
+    if (node.id.length > this.#context.limits.maxNameLength) {
+      const message = `node.id: ${node.id.length} characters, at most ${this.#context.limits.maxNameLength} are allowed`;
+      this.#refuse({ kind: 'invalid-argument', message });
+      return false;
+    }
+    this.#node = { ...node, peer: this.#identity.peer };
+    const opened = this.#context.source.open(this.#node, {
+      onSnapshot: (snapshot) => this.#onSnapshot(snapshot),
+      onRefused: (refusal) => this.#refuse(refusal),
+    });
+    // The source may have refused before it returned.
+    if (this.#isClosed) opened.close();
+    else this.#subscription = opened;
+    return !this.#isClosed;
+  }
+
+  #subscriptionFor(request: Request): TypeSubscription<Request> | undefined {
+    const { onlyType } = this.#identity;
+    const typeUrl = request.typeUrl === '' && onlyType !== undefined ? onlyType : request.typeUrl;
+    const fault = this.#typeFault(typeUrl) ?? this.#variant.fault(request, this.#context.limits);
+    if (fault !== undefined) {
+      this.#refuse({ kind: 'invalid-argument', message: fault });
+      return undefined;
+    }
+    const known = this.#subscriptions.get(typeUrl);
+    if (known !== undefined) return known;
+    if (this.#subscriptions.size >= this.#context.limits.maxTypes) {
+      const message = `type_url: more than ${this.#context.limits.maxTypes} types on one stream`;
+      this.#refuse({ kind: 'resource-exhausted', message });
+      return undefined;
+    }
+    const subscription = this.#variant.subscription(typeUrl);
+    this.#subscriptions.set(typeUrl, subscription);
+    if (!isOrdered(typeUrl)) this.#context.counters.unknownTypeRequests += 1;
+    return subscription;
+  }
+
+  #typeFault(typeUrl: string): string | undefined {
+    const { onlyType } = this.#identity;
+    if (typeUrl === '') return 'type_url: missing; an aggregated stream serves many types';
+    if (typeUrl.length > this.#context.limits.maxNameLength) return 'type_url: longer than any type name';
+    if (onlyType !== undefined && typeUrl !== onlyType) return `type_url: this service serves only ${onlyType}`;
+    return undefined;
+  }
+
+  #count(subscription: TypeSubscription<Request>, answer: Answer): void {
+    const { counters } = this.#context;
+    if (answer === 'stale') counters.staleNonces += 1;
+    else if (answer === 'ack') counters.acknowledged += 1;
+    else if (answer === 'nack') {
+      counters.rejected += 1;
+      const { state } = subscription.delivery;
+      if (state.kind === 'rejected') {
+        this.#context.onRejected(this.view(), subscription.typeUrl, state.version, state.detail);
+      }
+    }
+  }
+
+  #subscribedNames(): number {
+    let names = 0;
+    for (const { wanted } of this.#subscriptions.values()) names += wanted.names.size;
+    return names;
+  }
+
+  #onSnapshot(snapshot: Snapshot): void {
+    if (this.#isClosed) return;
+    this.#snapshot = snapshot;
+    this.#pump();
+  }
+
+  /** Sends what is due. Ordered types take turns; the others do not wait for anyone. */
+  #pump(): void {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined) return;
+    this.#pumpOrdered(snapshot);
+    for (const subscription of this.#subscriptions.values()) {
+      if (!isOrdered(subscription.typeUrl)) this.#push(subscription, snapshot, 'everything');
+    }
+  }
+
+  #pumpOrdered(snapshot: Snapshot): void {
+    for (const step of PUSH_ORDER) {
+      if (isWithdrawal(step) && this.#isDependentRejected(snapshot)) return;
+      const subscription = this.#subscriptions.get(step.typeUrl);
+      if (subscription === undefined) continue;
+      if (this.#push(subscription, snapshot, step.scope) || subscription.delivery.isAwaiting) return;
+    }
+  }
+
+  /** While a listener or route update is refused, the proxy still runs the old one, and with it the clusters that one names. */
+  #isDependentRejected(snapshot: Snapshot): boolean {
+    return [LISTENER_TYPE, ROUTE_CONFIGURATION_TYPE].some((typeUrl) => {
+      if (this.#subscriptions.get(typeUrl)?.delivery.state.kind !== 'rejected') return false;
+      const resources = snapshot.types.get(typeUrl)?.resources;
+      const refused = this.#lastChanged.get(typeUrl) ?? [];
+      return refused.some((resource) => resources?.get(resource.name)?.version === resource.version);
+    });
+  }
+
+  #push(subscription: TypeSubscription<Request>, snapshot: Snapshot, scope: StepScope): boolean {
+    if (this.#isClosed || !this.#isWritable || subscription.delivery.isAwaiting) return false;
+    const { typeUrl } = subscription;
+    const typeSnapshot = snapshot.types.get(typeUrl) ?? EMPTY_TYPE_SNAPSHOT;
+    const push = subscription.next(typeSnapshot, scope);
+    if (push === undefined) return false;
+    this.#nonces += 1;
+    const nonce = String(this.#nonces);
+    const { version } = typeSnapshot;
+    const response = this.#variant.encode({
+      typeUrl,
+      version,
+      nonce,
+      resources: push.resources,
+      removedNames: push.removedNames,
+      controlPlane: this.#context.controlPlane,
+    });
+    const { counters } = this.#context;
+    counters.responses += 1;
+    counters.responseBytes += response.length;
+    counters.resourcesSent += push.resources.length;
+    subscription.delivery.sent(nonce, version, this.#context.clock.nowMs());
+    this.#lastChanged.set(typeUrl, push.changed);
+    if (typeUrl === CLUSTER_TYPE) this.#resendAssignments(push);
+    this.#isWritable = this.#output.send(response);
+    return true;
+  }
+
+  /** A proxy warms a changed cluster with its endpoints, so these are due again even if they did not change. */
+  #resendAssignments(push: Push): void {
+    this.#subscriptions
+      .get(CLUSTER_LOAD_ASSIGNMENT_TYPE)
+      ?.resend(push.changed.map((cluster) => cluster.assignmentName ?? cluster.name));
+  }
+
+  #refuse(refusal: StreamRefusal): void {
+    if (this.#isClosed) return;
+    this.#context.counters.streamsRefused += 1;
+    this.close();
+    this.#output.end(refusal);
+  }
+}

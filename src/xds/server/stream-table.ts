@@ -1,0 +1,132 @@
+import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { decodeDeltaRequest, decodeSotwRequest } from '../discovery-codec.ts';
+import type { DiscoveryMethod } from '../discovery-services.ts';
+import type { XdsStreamState } from './server-state.ts';
+import { type SessionContext, type StreamOutput, type StreamRefusal, StreamSession } from './stream-session.ts';
+import { DELTA, SOTW, type StreamRequest, type Variant } from './variant.ts';
+
+/** What the table needs beyond what every session does. */
+export interface StreamTableContext extends SessionContext {
+  readonly maxStreams: number;
+  onStreamOpened(stream: XdsStreamState): void;
+  onStreamClosed(stream: XdsStreamState): void;
+}
+
+type BytesStream = ServerDuplexStream<Buffer, Buffer>;
+
+/** A session without its variant, and the gRPC stream beneath it. */
+interface OpenStream {
+  readonly session: Pick<StreamSession<never>, 'view' | 'onTick' | 'close'>;
+  readonly end: (refusal: StreamRefusal) => void;
+}
+
+const STATUS_OF: Readonly<Record<StreamRefusal['kind'], status>> = {
+  'invalid-argument': status.INVALID_ARGUMENT,
+  'resource-exhausted': status.RESOURCE_EXHAUSTED,
+  'not-found': status.NOT_FOUND,
+  'permission-denied': status.PERMISSION_DENIED,
+  unavailable: status.UNAVAILABLE,
+};
+
+/** Every open gRPC stream of the server, each bound to a session. */
+export class StreamTable {
+  readonly #context: StreamTableContext;
+  readonly #open = new Map<number, OpenStream>();
+  #lastStreamId = 0;
+
+  constructor(context: StreamTableContext) {
+    this.#context = context;
+  }
+
+  /** The gRPC handler of one discovery method. */
+  handlerFor(method: DiscoveryMethod): (stream: BytesStream) => void {
+    return method.variant === 'delta'
+      ? (stream) => this.#accept(stream, method.onlyType, DELTA, decodeDeltaRequest)
+      : (stream) => this.#accept(stream, method.onlyType, SOTW, decodeSotwRequest);
+  }
+
+  view(): readonly XdsStreamState[] {
+    return [...this.#open.values()].map(({ session }) => session.view());
+  }
+
+  tick(nowMs: number): void {
+    for (const { session } of this.#open.values()) session.onTick(nowMs);
+  }
+
+  endAll(message: string): void {
+    for (const { session, end } of [...this.#open.values()]) {
+      session.close();
+      end({ kind: 'unavailable', message });
+    }
+  }
+
+  #accept<Request extends StreamRequest>(
+    stream: BytesStream,
+    onlyType: string | undefined,
+    variant: Variant<Request>,
+    decode: (bytes: Buffer) => Request,
+  ): void {
+    const { counters, maxStreams } = this.#context;
+    const output = outputOf(stream);
+    if (this.#open.size >= maxStreams) {
+      counters.streamsRefused += 1;
+      const message = `${maxStreams} xDS streams are open, the most this control server takes: try another one`;
+      output.end({ kind: 'resource-exhausted', message });
+      return;
+    }
+    this.#lastStreamId += 1;
+    const streamId = this.#lastStreamId;
+    const session = new StreamSession(variant, { streamId, peer: stream.getPeer(), onlyType }, this.#context, output);
+    counters.streamsOpened += 1;
+    this.#open.set(streamId, { session, end: output.end });
+    this.#context.onStreamOpened(session.view());
+    const closed = (): void => {
+      if (!this.#open.delete(streamId)) return;
+      counters.streamsClosed += 1;
+      const last = session.view();
+      session.close();
+      this.#context.onStreamClosed(last);
+    };
+    stream.on('data', (bytes: Buffer) => {
+      const request = decodeOrRefuse(bytes, decode, output);
+      if (request === undefined) {
+        counters.streamsRefused += 1;
+        session.close();
+      } else session.onRequest(request);
+    });
+    stream.on('drain', () => session.onWritable());
+    // The client has said its last word: nothing more can be acknowledged.
+    stream.on('end', () => {
+      closed();
+      stream.end();
+    });
+    stream.on('error', closed);
+    stream.on('cancelled', closed);
+    stream.on('close', closed);
+  }
+}
+
+function outputOf(stream: BytesStream): StreamOutput {
+  return {
+    send: (response) => stream.write(response),
+    end: ({ kind, message }) => {
+      // gRPC's way to end a stream with a status; the library answers the event itself.
+      stream.emit('error', { code: STATUS_OF[kind], details: message });
+    },
+  };
+}
+
+/** Bytes that are no request end their stream, and nothing else. */
+function decodeOrRefuse<Request>(
+  bytes: Buffer,
+  decode: (bytes: Buffer) => Request,
+  output: StreamOutput,
+): Request | undefined {
+  try {
+    return decode(bytes);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    output.end({ kind: 'invalid-argument', message: `the request is no discovery request: ${reason}` });
+    return undefined;
+  }
+}
