@@ -1,9 +1,9 @@
 import type { Cluster } from '../../resource/cluster.ts';
 import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
 import type { Listener } from '../../resource/listener.ts';
-import type { ResourceSet } from '../../resource/resource-set.ts';
 import type { RouteConfiguration } from '../../resource/route-configuration.ts';
 import { clustersOf, rdsNamesOf } from './references.ts';
+import type { ResourceStore } from './resource-store.ts';
 
 /** What runs: warm resources only, with what is still awaited and since when. Immutable. */
 export interface Activation {
@@ -30,7 +30,7 @@ export const NOTHING_ACTIVE: Activation = {
  * `initialFetchTimeoutMs` (Envoy's 15 s) a resource goes ahead without what it waits for, so warming always ends.
  */
 export function activate(
-  store: ResourceSet,
+  store: ResourceStore,
   previous: Activation,
   nowMs: number,
   initialFetchTimeoutMs: number,
@@ -88,7 +88,7 @@ export function nextDeadlineMs(
 
 function listenerIsComplete(
   listener: Listener,
-  store: ResourceSet,
+  store: ResourceStore,
   warmClusters: ReadonlyMap<string, Cluster>,
   ranBefore: boolean,
 ): boolean {
@@ -100,20 +100,23 @@ function listenerIsComplete(
   return true;
 }
 
-function assignmentOf(cluster: Cluster, store: ResourceSet): ClusterLoadAssignment | undefined {
+function assignmentOf(cluster: Cluster, store: ResourceStore): ClusterLoadAssignment | undefined {
   switch (cluster.discovery.kind) {
     case 'eds':
       return store.assignments.get(cluster.discovery.serviceName);
+    case 'strictDns':
+    case 'logicalDns':
+      return store.resolvedAssignments.get(cluster.name);
+    case 'static':
+      return cluster.discovery.assignment;
     case 'originalDst':
       return undefined;
-    default:
-      return cluster.discovery.assignment;
   }
 }
 
 function assignmentsOf(
   clusters: ReadonlyMap<string, Cluster>,
-  store: ResourceSet,
+  store: ResourceStore,
   previous: Activation,
 ): Map<string, ClusterLoadAssignment> {
   const assignments = new Map<string, ClusterLoadAssignment>();
@@ -126,7 +129,7 @@ function assignmentsOf(
 
 function routeConfigurationsOf(
   listeners: ReadonlyMap<string, Listener>,
-  store: ResourceSet,
+  store: ResourceStore,
   previous: Activation,
 ): Map<string, RouteConfiguration> {
   const configurations = new Map<string, RouteConfiguration>();

@@ -17,6 +17,12 @@ export type ResourceChange =
       readonly kind: 'assignments';
       readonly changed: readonly ClusterLoadAssignment[];
       readonly removed: readonly string[];
+    }
+  /** Endpoints of a DNS cluster with names resolved to addresses; `clusterName` is the cluster's own name. */
+  | {
+      readonly kind: 'resolvedAssignments';
+      readonly changed: readonly ClusterLoadAssignment[];
+      readonly removed: readonly string[];
     };
 
 /** The latest accepted version of every resource. Faulty ones never get here, so what is here is the last good state. */
@@ -26,6 +32,8 @@ export class ResourceStore implements ResourceSet {
   readonly clusters = new Map<string, Cluster>();
   /** By `cluster_name`, which for an EDS cluster is its service name. */
   readonly assignments = new Map<string, ClusterLoadAssignment>();
+  /** By cluster name: what DNS clusters resolved to last. */
+  readonly resolvedAssignments = new Map<string, ClusterLoadAssignment>();
 
   apply(change: ResourceChange): void {
     switch (change.kind) {
@@ -40,6 +48,9 @@ export class ResourceStore implements ResourceSet {
         return;
       case 'assignments':
         applyTo(this.assignments, change.changed, change.removed, (assignment) => assignment.clusterName);
+        return;
+      case 'resolvedAssignments':
+        applyTo(this.resolvedAssignments, change.changed, change.removed, (assignment) => assignment.clusterName);
         return;
     }
   }

@@ -1,0 +1,48 @@
+import { Command } from 'commander';
+import { consulSettings, type Environment } from './environment.ts';
+import { addLogOptions, type LogOptions, logsFrom } from './log-options.ts';
+import { parseDurationMs, parsePort } from './option-parsers.ts';
+import { runUntilSignal } from './run-until-signal.ts';
+
+interface ControlOptions extends LogOptions {
+  readonly consul: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly consoleHost: string;
+  readonly consolePort: number;
+  readonly waitForConsul: number;
+}
+
+/** `weft control`: Consul in, xDS out. */
+export function controlCommand(environment: Environment): Command {
+  const command = new Command('control')
+    .description('Run the control server: watches Consul and streams configuration to sidecars over xDS.')
+    .option('--consul <url>', 'Consul HTTP API, several separated by commas (or CONSUL_HTTP_ADDR)')
+    .option('--host <address>', 'address of the xDS server', '127.0.0.1')
+    .option('--port <port>', 'port of the xDS server', parsePort, 18_000)
+    .option('--console-host <address>', 'address of the console and its API', '127.0.0.1')
+    .option('--console-port <port>', 'port of the console and its API', parsePort, 18_080)
+    .option(
+      '--wait-for-consul <duration>',
+      'how long Consul may stay unreachable at start before giving up',
+      parseDurationMs,
+      10_000,
+    );
+  return addLogOptions(command).action(async (options: ControlOptions) => {
+    const { startControl } = await import('../control/control.ts');
+    const consul = consulSettings(options.consul, environment);
+    const control = await startControl({
+      consul,
+      xdsHost: options.host,
+      xdsPort: options.port,
+      consoleHost: options.consoleHost,
+      consolePort: options.consolePort,
+      waitForConsulMs: options.waitForConsul,
+      logs: logsFrom(options),
+    });
+    process.stderr.write(
+      `weft control: xDS on ${options.host}:${control.xdsPort}, console on http://${options.consoleHost}:${control.consolePort}\n`,
+    );
+    await runUntilSignal(control, environment['WEFT_END_WITH_STDIN'] === '1');
+  });
+}

@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+/**
+ * The command line: argv and environment become checked options, one program starts, and its end becomes an exit code:
+ * 0 done, 1 failed, 2 wrong usage or configuration. The only place that reads the environment or exits.
+ */
+import { enableCompileCache } from 'node:module';
+import { CommanderError } from 'commander';
+import { commandLine } from './command-line.ts';
+import { UsageError } from './usage-error.ts';
+
+const MINIMUM_NODE_MAJOR = 24;
+
+enableCompileCache();
+
+try {
+  checkNodeVersion();
+  await commandLine(process.env).parseAsync(process.argv);
+  process.exit(process.exitCode ?? 0);
+} catch (error) {
+  process.exit(report(error));
+}
+
+function checkNodeVersion(): void {
+  if (Number(process.versions.node.split('.')[0]) >= MINIMUM_NODE_MAJOR) return;
+  throw new UsageError(
+    `needs Node.js ${MINIMUM_NODE_MAJOR} or later, this is ${process.versions.node}: start it with bin/weft or through npm, which use the Node that npm ci brought along`,
+  );
+}
+
+/** One line on standard error that says what and what to do; a stack only where the error is none of ours. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`weft: ${message.replaceAll('\n', ' ')}\n`);
+  if (process.env['WEFT_STACKS'] === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return error instanceof UsageError ? 2 : 1;
+}

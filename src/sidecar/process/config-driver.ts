@@ -1,0 +1,61 @@
+import type { Clock } from '../../base/clock.ts';
+import { type Activation, activate, NOTHING_ACTIVE, nextDeadlineMs } from '../config/activation.ts';
+import { wantedAssignments, wantedRouteConfigurations } from '../config/references.ts';
+import { type ResourceChange, ResourceStore } from '../config/resource-store.ts';
+import type { UpdateMaker } from '../config/update-maker.ts';
+import type { WorkerUpdate } from '../config/worker-update.ts';
+
+/** Envoy's `initial_fetch_timeout`. */
+export const INITIAL_FETCH_TIMEOUT_MS = 15_000;
+
+export interface ConfigDriverOptions {
+  readonly clock: Clock;
+  readonly updates: UpdateMaker;
+  readonly initialFetchTimeoutMs: number;
+  /** The next update for all workers. */
+  publish(update: WorkerUpdate): void;
+  /** The names the current listeners and clusters refer to; told after every change. */
+  onReferences(routeConfigurations: ReadonlySet<string>, assignments: ReadonlySet<string>): void;
+}
+
+/** Main-thread half of a config update: accepted changes in, activations and worker updates out, waits bounded by a timer. */
+export class ConfigDriver {
+  readonly store = new ResourceStore();
+  readonly #options: ConfigDriverOptions;
+  #activation: Activation = NOTHING_ACTIVE;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ConfigDriverOptions) {
+    this.#options = options;
+  }
+
+  get activation(): Activation {
+    return this.#activation;
+  }
+
+  /** Takes changes that belong together; workers get them in one update. */
+  apply(changes: readonly ResourceChange[]): void {
+    for (const change of changes) this.store.apply(change);
+    this.#options.onReferences(
+      wantedRouteConfigurations(this.store.listeners.values()),
+      wantedAssignments(this.store.clusters.values()),
+    );
+    this.#run();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #run(): void {
+    const { clock, updates, initialFetchTimeoutMs } = this.#options;
+    const nowMs = clock.nowMs();
+    const next = activate(this.store, this.#activation, nowMs, initialFetchTimeoutMs);
+    const update = updates.difference(this.#activation, next, nowMs);
+    this.#activation = next;
+    if (update !== undefined) this.#options.publish(update);
+    clearTimeout(this.#timer);
+    const deadlineMs = nextDeadlineMs(next, nowMs, initialFetchTimeoutMs);
+    if (deadlineMs !== undefined) this.#timer = setTimeout(() => this.#run(), Math.ceil(deadlineMs));
+  }
+}

@@ -1,0 +1,44 @@
+import type { MetricsAnnouncement } from '../../telemetry/metrics/metrics.ts';
+import type { WorkerUpdate } from '../config/worker-update.ts';
+
+/** What a worker thread is born with. */
+export interface WorkerStart {
+  readonly workerId: number;
+  /** SharedCounters memory of all workers, and the ledger of this one. */
+  readonly sharedCounters: SharedArrayBuffer;
+  readonly ledger: SharedArrayBuffer;
+  readonly spanRing: SharedArrayBuffer;
+  /** Service and proxy, as the trace context and `x-forwarded-*` rules need them. */
+  readonly nodeId: string;
+  readonly nodeCluster: string;
+}
+
+export type ToWorker =
+  | { readonly kind: 'update'; readonly update: WorkerUpdate }
+  /** Stop accepting on these listeners, finish what runs, abort the rest at the deadline. */
+  | { readonly kind: 'drain'; readonly inboundOnly: boolean; readonly timeoutMs: number }
+  /** Connections close after their current response; listeners keep accepting (`/healthcheck/fail`). */
+  | { readonly kind: 'failHealth'; readonly failing: boolean };
+
+export type FromWorker =
+  | { readonly kind: 'started' }
+  | {
+      readonly kind: 'applied';
+      readonly version: number;
+      readonly listeners: readonly BoundListener[];
+      readonly failures: readonly ListenerFailure[];
+    }
+  | { readonly kind: 'metrics'; readonly announcements: readonly MetricsAnnouncement[] }
+  | { readonly kind: 'drained'; readonly aborted: number }
+  | { readonly kind: 'problem'; readonly message: string };
+
+/** A listener with the address it really has (port 0 resolved). */
+export interface BoundListener {
+  readonly name: string;
+  readonly address: string;
+}
+
+export interface ListenerFailure {
+  readonly name: string;
+  readonly message: string;
+}
