@@ -88,7 +88,8 @@ export class RequestLineScanner {
     if (position === to && position < start + VERSION_BYTES) return position;
     if (position < start + VERSION_BYTES) {
       const byte = bytes[position] as number;
-      return this.#refuse(byte === SP ? FAULTS.requestLine : faultOfByte(byte, FAULTS.versionSyntax), position);
+      if (byte === SP) return this.#refuse(FAULTS.requestLine, position);
+      return this.#refuse(byte === LF ? FAULTS.bareLf : FAULTS.versionSyntax, position);
     }
     if (!this.#readVersion(bytes, start)) return position;
     if (position === to) return position;
