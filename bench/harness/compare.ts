@@ -1,0 +1,73 @@
+import type { Peer, RunningPeer } from '../peers/peer.ts';
+import type { BenchOptions } from './options.ts';
+import { cpuMicros, memoryUsage } from './process-usage.ts';
+import { type CaseReport, median, type PeerResult } from './report.ts';
+import type { LoadResult } from './wrk.ts';
+
+interface Sample extends LoadResult {
+  readonly cpuMicrosPerRequest: number;
+  readonly rssMb: number;
+  readonly pssMb: number;
+}
+
+/** One load against one running peer. */
+export type Load = (peer: RunningPeer, seconds: number) => Promise<LoadResult>;
+
+const WARM_UP_SECONDS = 1;
+
+/** Runs every peer once a round, A B C A B C, each started cold and warmed up, and gives medians with ranges. */
+export async function comparePeers(
+  name: string,
+  peers: readonly Peer[],
+  load: Load,
+  options: BenchOptions,
+): Promise<CaseReport> {
+  const samples = new Map<string, Sample[]>();
+  let rounds = 0;
+  for (let round = 1; round <= options.rounds && !options.signal.aborted; round++) {
+    for (const peer of peers) {
+      if (options.signal.aborted) break;
+      const sample = await measure(peer, load, options.secondsPerRound);
+      samples.set(peer.name, [...(samples.get(peer.name) ?? []), sample]);
+      options.progress(
+        `${name} · round ${round}/${options.rounds} · ${peer.name}: ${sample.cpuMicrosPerRequest.toFixed(1)} µs CPU/request, ${(sample.requests / sample.seconds).toFixed(0)} requests/s`,
+      );
+    }
+    rounds = round;
+  }
+  const results: Record<string, PeerResult> = {};
+  for (const [peer, list] of samples) results[peer] = summarize(list);
+  const own = results['weft']?.cpuMicrosPerRequest ?? Number.NaN;
+  const ratios: Record<string, number> = {};
+  for (const [peer, result] of Object.entries(results))
+    if (peer !== 'weft') ratios[peer] = own / result.cpuMicrosPerRequest;
+  return { name, rounds, results, ratios };
+}
+
+async function measure(peer: Peer, load: Load, seconds: number): Promise<Sample> {
+  const running = await peer.start();
+  try {
+    await load(running, WARM_UP_SECONDS);
+    const before = cpuMicros(running.pids());
+    const result = await load(running, seconds);
+    const used = cpuMicros(running.pids()) - before;
+    return { ...result, ...memoryUsage(running.pids()), cpuMicrosPerRequest: used / result.requests };
+  } finally {
+    await running.stop();
+  }
+}
+
+function summarize(samples: readonly Sample[]): PeerResult {
+  const costs = samples.map((sample) => sample.cpuMicrosPerRequest);
+  return {
+    cpuMicrosPerRequest: median(costs),
+    cpuMicrosRange: [Math.min(...costs), Math.max(...costs)],
+    requestsPerSecond: median(samples.map((sample) => sample.requests / sample.seconds)),
+    p50Ms: median(samples.map((sample) => sample.p50Ms)),
+    p99Ms: median(samples.map((sample) => sample.p99Ms)),
+    p999Ms: median(samples.map((sample) => sample.p999Ms)),
+    rssMb: median(samples.map((sample) => sample.rssMb)),
+    pssMb: median(samples.map((sample) => sample.pssMb)),
+    errors: samples.reduce((sum, sample) => sum + sample.errors, 0),
+  };
+}

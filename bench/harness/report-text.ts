@@ -1,0 +1,45 @@
+import type { CaseReport, SuiteReport } from './report.ts';
+
+/** A table for people: one line for each peer, weft first, then by cost. */
+export function reportText(report: SuiteReport): string {
+  const missing = Object.entries(report.missing).map(([peer, reason]) => `missing: ${peer} (${reason})`);
+  return [`${report.suite} on Node ${report.node}`, ...report.cases.map(caseText), ...missing].join('\n');
+}
+
+function caseText(report: CaseReport): string {
+  const header = [
+    'peer',
+    'µs CPU/request',
+    'range',
+    'weft/peer',
+    'requests/s',
+    'p50 ms',
+    'p99 ms',
+    'p99.9 ms',
+    'RSS MB',
+    'PSS MB',
+    'errors',
+  ];
+  const peers = Object.entries(report.results).sort(([nameA, a], [nameB, b]) =>
+    nameA === 'weft' ? -1 : nameB === 'weft' ? 1 : a.cpuMicrosPerRequest - b.cpuMicrosPerRequest,
+  );
+  const rows = peers.map(([name, result]) => [
+    name,
+    result.cpuMicrosPerRequest.toFixed(1),
+    `${result.cpuMicrosRange[0].toFixed(1)}–${result.cpuMicrosRange[1].toFixed(1)}`,
+    name === 'weft' ? '' : (report.ratios[name] ?? Number.NaN).toFixed(2),
+    result.requestsPerSecond.toFixed(0),
+    result.p50Ms.toFixed(2),
+    result.p99Ms.toFixed(2),
+    result.p999Ms.toFixed(2),
+    result.rssMb.toFixed(1),
+    result.pssMb.toFixed(1),
+    String(result.errors),
+  ]);
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('  ');
+  return [`\n${report.name} (${report.rounds} rounds)`, line(header), ...rows.map(line)].join('\n');
+}

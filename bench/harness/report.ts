@@ -1,0 +1,35 @@
+/** What one peer showed in one case: medians over rounds, with the range beside the figure that ratios are made of. */
+export interface PeerResult {
+  readonly cpuMicrosPerRequest: number;
+  readonly cpuMicrosRange: readonly [number, number];
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly p999Ms: number;
+  readonly rssMb: number;
+  readonly pssMb: number;
+  /** Answers that were not 2xx or 3xx, and sockets that failed; all rounds together. Anything above 0 spoils the case. */
+  readonly errors: number;
+}
+
+export interface CaseReport {
+  readonly name: string;
+  readonly rounds: number;
+  readonly results: Readonly<Record<string, PeerResult>>;
+  /** Weft's median CPU per request divided by the peer's. */
+  readonly ratios: Readonly<Record<string, number>>;
+}
+
+export interface SuiteReport {
+  readonly suite: string;
+  readonly node: string;
+  readonly cases: readonly CaseReport[];
+  /** Peers that were not found, with the reason. */
+  readonly missing: Readonly<Record<string, string>>;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}

@@ -1,0 +1,125 @@
+/** What both Envoy and Weft are configured with, from one text: the same listener, routes, cluster and tracing. */
+export interface ProxyShape {
+  readonly kind: 'http1' | 'tcp';
+  readonly originPort: number;
+  /** OTLP over gRPC, where sampled spans go. */
+  readonly otlpPort: number | undefined;
+  readonly adminPort?: number;
+}
+
+const TYPE = 'type.googleapis.com/';
+const HCM = `${TYPE}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`;
+
+export function envoyBootstrap(port: number, shape: ProxyShape): unknown {
+  return {
+    node: { id: 'bench', cluster: 'bench' },
+    ...(shape.adminPort === undefined ? {} : { admin: { address: socketAddress(shape.adminPort) } }),
+    static_resources: {
+      listeners: [
+        {
+          name: 'bench',
+          address: socketAddress(port),
+          filter_chains: [{ filters: [shape.kind === 'tcp' ? tcpProxy() : connectionManager(shape)] }],
+        },
+      ],
+      clusters: [
+        originCluster(shape.originPort),
+        ...(shape.otlpPort === undefined ? [] : [otlpCluster(shape.otlpPort)]),
+      ],
+    },
+  };
+}
+
+function connectionManager(shape: ProxyShape): unknown {
+  return {
+    name: 'envoy.filters.network.http_connection_manager',
+    typed_config: {
+      '@type': HCM,
+      stat_prefix: 'bench',
+      codec_type: 'HTTP1',
+      generate_request_id: true,
+      ...(shape.otlpPort === undefined ? {} : { tracing: tracing() }),
+      route_config: {
+        name: 'bench',
+        virtual_hosts: [
+          {
+            name: 'bench',
+            domains: ['*'],
+            routes: [
+              { match: { path: '/healthz' }, route: { cluster: 'origin' } },
+              {
+                match: { prefix: '/api/', headers: [{ name: 'x-tenant', string_match: { exact: 'blue' } }] },
+                route: { cluster: 'origin' },
+              },
+              { match: { prefix: '/' }, route: { cluster: 'origin', timeout: '15s' } },
+            ],
+          },
+        ],
+      },
+      http_filters: [
+        {
+          name: 'envoy.filters.http.router',
+          typed_config: { '@type': `${TYPE}envoy.extensions.filters.http.router.v3.Router` },
+        },
+      ],
+    },
+  };
+}
+
+function tracing(): unknown {
+  return {
+    random_sampling: { value: 1 },
+    provider: {
+      name: 'envoy.tracers.opentelemetry',
+      typed_config: {
+        '@type': `${TYPE}envoy.config.trace.v3.OpenTelemetryConfig`,
+        grpc_service: { envoy_grpc: { cluster_name: 'otlp' }, timeout: '1s' },
+        service_name: 'bench',
+      },
+    },
+  };
+}
+
+function tcpProxy(): unknown {
+  return {
+    name: 'envoy.filters.network.tcp_proxy',
+    typed_config: {
+      '@type': `${TYPE}envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy`,
+      stat_prefix: 'bench',
+      cluster: 'origin',
+    },
+  };
+}
+
+function originCluster(port: number): unknown {
+  return {
+    name: 'origin',
+    type: 'STATIC',
+    connect_timeout: '5s',
+    lb_policy: 'LEAST_REQUEST',
+    load_assignment: assignment('origin', port),
+  };
+}
+
+function otlpCluster(port: number): unknown {
+  return {
+    name: 'otlp',
+    type: 'STATIC',
+    connect_timeout: '1s',
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': `${TYPE}envoy.extensions.upstreams.http.v3.HttpProtocolOptions`,
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+    load_assignment: assignment('otlp', port),
+  };
+}
+
+function assignment(name: string, port: number): unknown {
+  return { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(port) } }] }] };
+}
+
+function socketAddress(port: number): unknown {
+  return { socket_address: { address: '127.0.0.1', port_value: port } };
+}

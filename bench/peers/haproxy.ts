@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PROXY_CORE } from '../harness/options.ts';
+import { freePort, startPinned } from '../harness/program.ts';
+import { findProgram } from './find-program.ts';
+import type { FoundPeer } from './peer.ts';
+
+/** HAProxy as a bare reverse proxy (`mode http`) or byte relay (`mode tcp`): one thread, reused connections, no logs. */
+export function haproxyProxy(originPort: number, mode: 'http' | 'tcp' = 'http'): FoundPeer {
+  const name = mode === 'http' ? 'haproxy' : 'haproxy-tcp';
+  const binary = findProgram('haproxy');
+  if (binary === undefined) return { found: false, name, reason: 'haproxy is not installed' };
+  return {
+    found: true,
+    peer: {
+      name,
+      async start() {
+        const folder = mkdtempSync(join(tmpdir(), 'weft-haproxy-'));
+        const port = await freePort();
+        const config = join(folder, 'haproxy.cfg');
+        writeFileSync(config, haproxyConfig(port, originPort, mode));
+        const program = await startPinned(PROXY_CORE, [binary, '-db', '-q', '-f', config], port);
+        return {
+          port,
+          pids: () => [program.pid],
+          async stop() {
+            await program.stop();
+            rmSync(folder, { recursive: true, force: true });
+          },
+        };
+      },
+    },
+  };
+}
+
+function haproxyConfig(port: number, originPort: number, mode: 'http' | 'tcp'): string {
+  return `
+global
+  nbthread 1
+  maxconn 16384
+defaults
+  mode ${mode}
+  timeout client 300s
+  timeout server 300s
+  timeout connect 5s
+  ${mode === 'http' ? 'http-reuse always\n  option http-keep-alive' : ''}
+frontend in
+  bind 127.0.0.1:${port}
+  default_backend origin
+backend origin
+  server origin 127.0.0.1:${originPort} ${mode === 'http' ? 'pool-max-conn 256' : ''}
+`;
+}
