@@ -26,11 +26,6 @@ export function isLogLevel(text: string): text is LogLevel {
   return LOG_LEVELS.some((level) => level === text);
 }
 
-/** One logger, for a program or thread whose levels need not change while it runs; else make `Logs`. */
-export function createLog(options: LogOptions & { readonly name: string }): Logger {
-  return new Logs(options).logger(options.name);
-}
-
 /**
  * The loggers of one thread, by name, with levels that can change while the program runs (Envoy's `/logging`). Lines are
  * written at once: a program that dies has said why.
