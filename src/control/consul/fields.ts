@@ -1,6 +1,6 @@
 import { RE2JS } from 're2js';
 import { z } from 'zod';
-import { goDurationMs } from './go-duration.ts';
+import { goDurationMs } from '../translate/go-duration.ts';
 
 /**
  * The kinds of field Consul's JSON has. Go leaves out or nulls what is empty, so every reader here takes "absent" and

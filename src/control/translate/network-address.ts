@@ -1,0 +1,21 @@
+import type { Json } from '../snapshot/resource-literal.ts';
+import { TranslationFault } from './translation-fault.ts';
+
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|$)){4}$/;
+
+/** Envoy's addresses are IP literals: a name would have to be resolved by somebody, and nobody here does. */
+export function isIpLiteral(text: string): boolean {
+  return IPV4.test(text) || (text.includes(':') && URL.canParse(`http://[${text}]`));
+}
+
+/** envoy.config.core.v3.Address of a socket. Throws a TranslationFault that names `where`. */
+export function socketAddressJson(address: string, port: number, where: string): Json {
+  if (!isIpLiteral(address)) throw new TranslationFault(where, `"${address}" is no IP address; register one`);
+  if (port === 0) throw new TranslationFault(where, 'has no port; register one');
+  return { socketAddress: { address, portValue: port } };
+}
+
+/** envoy.config.core.v3.Address of a Unix socket. */
+export function pipeAddressJson(path: string): Json {
+  return { pipe: { path } };
+}

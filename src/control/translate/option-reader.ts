@@ -1,0 +1,99 @@
+import type { OpaqueConfig } from './catalog.ts';
+import { goDurationMs } from './go-duration.ts';
+import { errorAt, type Problem, warningAt } from './problem.ts';
+
+interface NumberBounds {
+  readonly min: number;
+  readonly max: number;
+  readonly integer?: boolean;
+}
+
+/**
+ * Reads one of Consul's opaque `Config` maps key by key. Each key is applied whole or not at all: a value out of range is
+ * reported by name and counts as not set, and a key that nobody asked for is reported as unknown at the end.
+ * HCL and command lines turn numbers into text and back, so numeric text is taken for the number, as Consul does.
+ */
+export class OptionReader {
+  readonly problems: Problem[] = [];
+  readonly #config: OpaqueConfig;
+  readonly #where: string;
+  readonly #asked = new Set<string>();
+
+  constructor(config: OpaqueConfig, where: string) {
+    this.#config = config;
+    this.#where = where;
+  }
+
+  number(key: string, { min, max, integer = true }: NumberBounds): number | undefined {
+    const value = this.#take(key);
+    if (value === undefined) return undefined;
+    const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    if (typeof parsed === 'number' && parsed >= min && parsed <= max && (!integer || Number.isInteger(parsed)))
+      return parsed;
+    return this.#refuse(key, value, `${integer ? 'a whole number' : 'a number'} from ${min} to ${max}`);
+  }
+
+  /** As Go writes it (`10s`), or nanoseconds. */
+  durationMs(key: string, maxMs: number): number | undefined {
+    const value = this.#take(key);
+    if (value === undefined) return undefined;
+    const parsed = typeof value === 'string' || typeof value === 'number' ? goDurationMs(value) : undefined;
+    if (parsed !== undefined && parsed >= 0 && parsed <= maxMs) return parsed;
+    return this.#refuse(key, value, `a duration like "10s", at most ${maxMs} ms`);
+  }
+
+  text(key: string): string | undefined {
+    const value = this.#take(key);
+    if (value === undefined || typeof value === 'string') return value;
+    return this.#refuse(key, value, 'text');
+  }
+
+  oneOf<T extends string>(key: string, words: readonly T[]): T | undefined {
+    const value = this.#take(key);
+    if (value === undefined) return undefined;
+    const word = words.find((known) => typeof value === 'string' && known === value.toLowerCase());
+    return word ?? this.#refuse(key, value, `one of ${words.join(', ')}`);
+  }
+
+  /** A nested map, read by `read` as a whole: one bad key in it refuses all of it. */
+  nested<T>(key: string, read: (reader: OptionReader) => T): T | undefined {
+    const value = this.#take(key);
+    if (value === undefined) return undefined;
+    // Lists of one are how HCL writes a block.
+    const block: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value;
+    if (typeof block !== 'object' || block === null || Array.isArray(block)) return this.#refuse(key, value, 'a map');
+    const reader = new OptionReader(block as OpaqueConfig, `${this.#where}: ${key}`);
+    const result = read(reader);
+    reader.reportUnknown([]);
+    this.problems.push(...reader.problems);
+    return reader.problems.some(({ severity }) => severity === 'error') ? undefined : result;
+  }
+
+  /** Names every key that nobody asked for; `ignored` are keys known to mean something to others. */
+  reportUnknown(ignored: readonly string[]): void {
+    for (const key of Object.keys(this.#config).sort()) {
+      if (this.#asked.has(key) || this.#isUnset(key)) continue;
+      const known = key.startsWith('envoy_') || ignored.includes(key);
+      const message = known
+        ? `"${key}" is not obeyed: it is for Consul's own Envoy configuration`
+        : `unknown key "${key}"; it is ignored. Is it misspelt?`;
+      this.problems.push(warningAt(this.#where, message));
+    }
+  }
+
+  #take(key: string): unknown {
+    this.#asked.add(key);
+    return this.#isUnset(key) ? undefined : this.#config[key];
+  }
+
+  #isUnset(key: string): boolean {
+    const value = Object.hasOwn(this.#config, key) ? this.#config[key] : undefined;
+    return value === undefined || value === null || value === '';
+  }
+
+  #refuse(key: string, value: unknown, wanted: string): undefined {
+    const shown = JSON.stringify(value)?.slice(0, 80);
+    this.problems.push(errorAt(this.#where, `"${key}" must be ${wanted}, not ${shown}; the key is not applied`));
+    return undefined;
+  }
+}

@@ -1,0 +1,105 @@
+import type { Json } from '../snapshot/resource-literal.ts';
+import type { EntryOrigin } from './catalog.ts';
+import type { LoadBalancer, LoadBalancerHashPolicy } from './config-entries.ts';
+import type { ChainRoute, ChainSplit, DiscoveryChain, Target } from './discovery-chain.ts';
+import { headerMutationsJson } from './header-mutations.ts';
+import { durationJson } from './names.ts';
+import { retryPolicyJson } from './retry-policy.ts';
+import { MATCH_ALL, routeMatchJson } from './route-match.ts';
+
+/** Consul keeps weights in percent with two decimals; Envoy wants whole numbers. */
+const WEIGHT_SCALE = 100;
+
+export interface RouteContext {
+  readonly clusterOf: (target: Target) => string;
+  readonly numRetries: number | undefined;
+}
+
+/** A chain as envoy.config.route.v3.RouteConfiguration: one virtual host for everything, the router's routes in their order. */
+export function routeConfigurationJson(name: string, chain: DiscoveryChain, context: RouteContext): Json {
+  const routes = chain.routes.map((route) => routeJson(route, context));
+  return { name, virtualHosts: [{ name: chain.service, domains: ['*'], routes }] };
+}
+
+function routeJson(chainRoute: ChainRoute, context: RouteContext): Json {
+  const { route, next, origin } = chainRoute;
+  const destination = route?.destination;
+  return {
+    match: route === undefined ? MATCH_ALL : routeMatchJson(route.match),
+    route: actionJson(chainRoute, context),
+    ...(destination === undefined ? {} : headerMutationsJson(destination.requestHeaders, destination.responseHeaders)),
+    ...metadataJson(origin ?? (next.kind === 'split' ? next.origin : next.target.origin)),
+  };
+}
+
+/** Which Consul entry made this route: a trace and an explanation can name it. */
+function metadataJson(origin: EntryOrigin | undefined): Json {
+  if (origin === undefined) return {};
+  const weft = { config_entry: `${origin.kind}/${origin.name}`, modify_index: origin.modifyIndex };
+  return { metadata: { filterMetadata: { weft } } };
+}
+
+function actionJson({ route, next }: ChainRoute, context: RouteContext): Json {
+  const destination = route?.destination;
+  const timeoutMs = destination?.requestTimeoutMs ?? requestTimeoutOf(next);
+  const retryPolicy = retryPolicyJson(destination, context.numRetries);
+  const hashPolicy = hashPolicyJson(next);
+  return {
+    ...clusterJson(next, context),
+    ...(timeoutMs === undefined ? {} : { timeout: durationJson(timeoutMs) }),
+    ...(destination?.idleTimeoutMs === undefined ? {} : { idleTimeout: durationJson(destination.idleTimeoutMs) }),
+    ...(destination === undefined || destination.prefixRewrite === ''
+      ? {}
+      : { prefixRewrite: destination.prefixRewrite }),
+    ...(retryPolicy === undefined ? {} : { retryPolicy }),
+    ...(hashPolicy.length === 0 ? {} : { hashPolicy }),
+  };
+}
+
+function clusterJson(next: ChainSplit, { clusterOf }: RouteContext): Json {
+  if (next.kind === 'target') return { cluster: clusterOf(next.target) };
+  const clusters = next.splits.map((split) => ({
+    name: clusterOf(split.target),
+    weight: Math.round(split.weight * WEIGHT_SCALE),
+    ...headerMutationsJson(split.requestHeaders, split.responseHeaders),
+  }));
+  return { weightedClusters: { clusters } };
+}
+
+/** A split has one timeout for all its targets, as a route has: the longest that one of them asks for. */
+function requestTimeoutOf(next: ChainSplit): number | undefined {
+  const targets = targetsOf(next);
+  const asked = targets.map(({ requestTimeoutMs }) => requestTimeoutMs).filter((timeoutMs) => timeoutMs !== undefined);
+  return asked.length === 0 ? undefined : Math.max(...asked);
+}
+
+function hashPolicyJson(next: ChainSplit): readonly Json[] {
+  const hashing = targetsOf(next).find(({ loadBalancer }) => isHashing(loadBalancer));
+  return (hashing?.loadBalancer?.hashPolicies ?? []).map(oneHashPolicyJson);
+}
+
+function isHashing(loadBalancer: LoadBalancer | undefined): boolean {
+  return loadBalancer?.policy === 'ring_hash' || loadBalancer?.policy === 'maglev';
+}
+
+function oneHashPolicyJson(policy: LoadBalancerHashPolicy): Json {
+  const terminal = policy.terminal ? { terminal: true } : {};
+  switch (policy.field) {
+    case 'header':
+      return { header: { headerName: policy.value }, ...terminal };
+    case 'query_parameter':
+      return { queryParameter: { name: policy.value }, ...terminal };
+    case 'source_ip':
+      return { connectionProperties: { sourceIp: true }, ...terminal };
+    case 'cookie': {
+      const ttl = policy.ttlMs === undefined ? {} : { ttl: durationJson(policy.ttlMs) };
+      const path = policy.path === '' ? {} : { path: policy.path };
+      return { cookie: { name: policy.value, ...ttl, ...path }, ...terminal };
+    }
+  }
+}
+
+/** The targets of one step, first to last. */
+export function targetsOf(next: ChainSplit): readonly Target[] {
+  return next.kind === 'target' ? [next.target] : next.splits.map(({ target }) => target);
+}

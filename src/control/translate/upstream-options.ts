@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { originText, type ProxyRegistration, type Upstream } from './catalog.ts';
+import type { ConfigEntries } from './config-entries.ts';
+import { OptionReader } from './option-reader.ts';
+import type { Problem } from './problem.ts';
+import { PROTOCOLS, type Protocol } from './protocol.ts';
+
+/** What is said about one upstream of one sidecar. Undefined: not said, and the chain or the default decides. */
+export interface UpstreamOptions {
+  readonly protocol: Protocol | undefined;
+  readonly connectTimeoutMs: number | undefined;
+  readonly limits: UpstreamLimits | undefined;
+  readonly passiveHealthCheck: PassiveHealthCheck | undefined;
+  /** `weft_num_retries`; 0 switches retrying off. */
+  readonly numRetries: number | undefined;
+  /** `weft_retry_budget_percent`: retries as a share of the requests in flight. */
+  readonly retryBudgetPercent: number | undefined;
+  /** `weft_lb_policy`: where the resolver names none. */
+  readonly loadBalancingPolicy: WeftLoadBalancingPolicy | undefined;
+  /** `weft_slow_start_ms`: how long a new endpoint takes to its full share. */
+  readonly slowStartMs: number | undefined;
+  /** Set where this upstream's clusters differ from those other upstreams of the same proxy have: it sets their names apart. */
+  readonly customization: string;
+}
+
+export interface UpstreamLimits {
+  readonly maxConnections: number | undefined;
+  readonly maxPendingRequests: number | undefined;
+  readonly maxConcurrentRequests: number | undefined;
+}
+
+export interface PassiveHealthCheck {
+  readonly intervalMs: number | undefined;
+  readonly maxFailures: number | undefined;
+  readonly enforcingConsecutive5xx: number | undefined;
+  readonly maxEjectionPercent: number | undefined;
+  readonly baseEjectionTimeMs: number | undefined;
+}
+
+export const WEFT_LB_POLICIES = ['round_robin', 'least_request', 'random'] as const;
+export type WeftLoadBalancingPolicy = (typeof WEFT_LB_POLICIES)[number];
+
+type OwnOptions = Omit<UpstreamOptions, 'customization'>;
+
+const DAY_MS = 86_400_000;
+const MAX_LIMIT = 10_000_000;
+const IGNORED_KEYS = ['balance_outbound_connections', 'mesh_gateway', 'Name'];
+
+/** The registration's upstream config first, then the service's override for this upstream, then its default for all. */
+export function upstreamOptions(
+  registration: ProxyRegistration,
+  upstream: Upstream,
+  entries: ConfigEntries,
+): { readonly options: UpstreamOptions; readonly problems: readonly Problem[] } {
+  const problems: Problem[] = [];
+  const where = `registration ${registration.id}: upstream ${upstream.destinationName}`;
+  const own = readOptions(new OptionReader(upstream.config, where), problems);
+  const defaults = entries.serviceDefaults.get(registration.destinationService);
+  const overrideConfig = defaults?.upstreamOverrides.get(upstream.destinationName) ?? {};
+  const entryText = defaults === undefined ? '' : originText(defaults.origin);
+  const override = readOptions(new OptionReader(overrideConfig, `${entryText}: UpstreamConfig.Overrides`), problems);
+  const general = readOptions(
+    new OptionReader(defaults?.upstreamDefaults ?? {}, `${entryText}: UpstreamConfig.Defaults`),
+    problems,
+  );
+  const special = merged(own, override);
+  return { options: { ...merged(special, general), customization: customizationOf(special) }, problems };
+}
+
+function merged(first: OwnOptions, second: OwnOptions): OwnOptions {
+  return {
+    protocol: first.protocol ?? second.protocol,
+    connectTimeoutMs: first.connectTimeoutMs ?? second.connectTimeoutMs,
+    limits: first.limits ?? second.limits,
+    passiveHealthCheck: first.passiveHealthCheck ?? second.passiveHealthCheck,
+    numRetries: first.numRetries ?? second.numRetries,
+    retryBudgetPercent: first.retryBudgetPercent ?? second.retryBudgetPercent,
+    loadBalancingPolicy: first.loadBalancingPolicy ?? second.loadBalancingPolicy,
+    slowStartMs: first.slowStartMs ?? second.slowStartMs,
+  };
+}
+
+/** A short digest of what changes clusters; retries belong to routes, which are the upstream's own anyway. */
+function customizationOf(special: OwnOptions): string {
+  const text = JSON.stringify({ ...special, numRetries: undefined });
+  return text === '{}' ? '' : createHash('sha256').update(text).digest('hex').slice(0, 8);
+}
+
+function readOptions(reader: OptionReader, problems: Problem[]): OwnOptions {
+  const options: OwnOptions = {
+    protocol: reader.oneOf('protocol', PROTOCOLS),
+    connectTimeoutMs: reader.number('connect_timeout_ms', { min: 1, max: DAY_MS }),
+    limits: reader.nested('limits', readLimits),
+    passiveHealthCheck: reader.nested('passive_health_check', readPassiveHealthCheck),
+    numRetries: reader.number('weft_num_retries', { min: 0, max: 10 }),
+    retryBudgetPercent: reader.number('weft_retry_budget_percent', { min: 0, max: 100, integer: false }),
+    loadBalancingPolicy: reader.oneOf('weft_lb_policy', WEFT_LB_POLICIES),
+    slowStartMs: reader.number('weft_slow_start_ms', { min: 0, max: DAY_MS }),
+  };
+  reader.reportUnknown(IGNORED_KEYS);
+  problems.push(...reader.problems);
+  return options;
+}
+
+function readLimits(reader: OptionReader): UpstreamLimits {
+  const bounds = { min: 0, max: MAX_LIMIT };
+  return {
+    maxConnections: reader.number('max_connections', bounds),
+    maxPendingRequests: reader.number('max_pending_requests', bounds),
+    maxConcurrentRequests: reader.number('max_concurrent_requests', bounds),
+  };
+}
+
+function readPassiveHealthCheck(reader: OptionReader): PassiveHealthCheck {
+  const percent = { min: 0, max: 100 };
+  return {
+    intervalMs: reader.durationMs('interval', DAY_MS),
+    maxFailures: reader.number('max_failures', { min: 0, max: 1_000_000 }),
+    enforcingConsecutive5xx: reader.number('enforcing_consecutive_5xx', percent),
+    maxEjectionPercent: reader.number('max_ejection_percent', percent),
+    baseEjectionTimeMs: reader.durationMs('base_ejection_time', DAY_MS),
+  };
+}
