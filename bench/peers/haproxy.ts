@@ -20,7 +20,7 @@ export function haproxyProxy(originPort: number, mode: 'http' | 'tcp' = 'http'):
         const port = await freePort();
         const config = join(folder, 'haproxy.cfg');
         writeFileSync(config, haproxyConfig(port, originPort, mode));
-        const program = await startPinned(PROXY_CORE, [binary, '-db', '-q', '-f', config], port);
+        const program = await startPinned(PROXY_CORE, [binary, '-db', '-f', config], port);
         return {
           port,
           pids: () => [program.pid],
@@ -38,7 +38,7 @@ function haproxyConfig(port: number, originPort: number, mode: 'http' | 'tcp'): 
   return `
 global
   nbthread 1
-  maxconn 16384
+  maxconn 8192
 defaults
   mode ${mode}
   timeout client 300s
