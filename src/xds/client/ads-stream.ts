@@ -1,0 +1,69 @@
+import { Client, type ClientDuplexStream, credentials, Metadata, status } from '@grpc/grpc-js';
+import type { ControlServer } from '../../resource/bootstrap.ts';
+import { aggregatedMethod } from '../discovery-services.ts';
+
+/** What happens on one stream. `onEnd` is called once, after which nothing else is, and not at all after `close`. */
+export interface AdsStreamEvents {
+  onResponse(bytes: Buffer): void;
+  onEnd(reason: string): void;
+}
+
+/** How a stream is opened. */
+export interface AdsStreamOptions {
+  readonly server: ControlServer;
+  readonly variant: 'sotw' | 'delta';
+  /** Sent as gRPC metadata, for example a control plane's token. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** SotW cannot be sent in parts: this is a mesh of some 50 000 clusters. */
+const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
+const KEEPALIVE_TIME_MS = 30_000;
+const KEEPALIVE_TIMEOUT_MS = 10_000;
+
+/** One ADS stream on a connection of its own, so that each attempt begins with a fresh dial and no backoff but ours. */
+export class AdsStream {
+  readonly #client: Client;
+  readonly #stream: ClientDuplexStream<Buffer, Buffer>;
+  #isClosed = false;
+
+  constructor(options: AdsStreamOptions, events: AdsStreamEvents) {
+    const { host, port } = options.server;
+    const target = host.includes(':') ? `ipv6:[${host}]:${port}` : `dns:${host}:${port}`;
+    this.#client = new Client(target, credentials.createInsecure(), {
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.enable_http_proxy': 0,
+      'grpc.enable_channelz': 0,
+      'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
+      'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+      'grpc.max_receive_message_length': MAX_RESPONSE_BYTES,
+      'grpc.service_config_disable_resolution': 1,
+      'grpc.enable_retries': 0,
+    });
+    const metadata = new Metadata();
+    for (const [name, value] of Object.entries(options.metadata)) metadata.set(name, value);
+    const { path, requestSerialize, responseDeserialize } = aggregatedMethod(options.variant);
+    this.#stream = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
+    this.#stream.on('data', (bytes: Buffer) => {
+      if (!this.#isClosed) events.onResponse(bytes);
+    });
+    // Every error is followed by a status, which says more.
+    this.#stream.on('error', () => {});
+    this.#stream.on('status', ({ code, details }) => {
+      if (this.#isClosed) return;
+      this.close();
+      events.onEnd(`${host}:${port}: ${status[code] ?? code}${details === '' ? '' : `: ${details}`}`);
+    });
+  }
+
+  send(bytes: Buffer): void {
+    if (!this.#isClosed) this.#stream.write(bytes);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stream.cancel();
+    this.#client.close();
+  }
+}

@@ -1,0 +1,314 @@
+/**
+ * The asking half of xDS: one ADS stream to the best control server that answers, what is held of each type, and the answers to what
+ * comes. It knows the protocol, versions and servers. It does not know what a resource means: its owner says what is wanted, and
+ * decodes.
+ */
+import { type Clock, systemClock } from '../../base/clock.ts';
+import { type Random, systemRandom } from '../../base/random.ts';
+import type { ControlServer, Node } from '../../resource/bootstrap.ts';
+import { RESOURCE_TYPES } from '../../resource/type-url.ts';
+import type { DiscoveryResponse } from '../discovery-codec.ts';
+import { AbsenceTimers } from './absence-timers.ts';
+import { newClientCounters, type XdsClientState, type XdsClientTypeView, type XdsClientView } from './client-state.ts';
+import type { LastGoodConfig, LastGoodResource } from './last-good-config.ts';
+import { type BackoffPolicy, DEFAULT_BACKOFF, ReconnectBackoff } from './reconnect-backoff.ts';
+import { StreamAttempt } from './stream-attempt.ts';
+import { type DecodeResource, type HeldResource, TypeLedger, type Wanted } from './type-ledger.ts';
+
+export type { XdsClientCounters, XdsClientState, XdsClientTypeView, XdsClientView } from './client-state.ts';
+export {
+  type LastGoodConfig,
+  LastGoodConfigWriter,
+  type LastGoodLoad,
+  type LastGoodResource,
+  loadLastGoodConfig,
+} from './last-good-config.ts';
+export { type BackoffPolicy, DEFAULT_BACKOFF } from './reconnect-backoff.ts';
+export type { DecodeResource, HeldResource, RejectedResource, Wanted } from './type-ledger.ts';
+
+/** One type's change, already accepted: resources that are new or differ, and names that are gone. */
+export interface ResourceUpdate<Value> {
+  readonly typeUrl: string;
+  readonly changed: readonly HeldResource<Value>[];
+  readonly removed: readonly string[];
+}
+
+/** What a client needs. */
+export interface XdsClientOptions<Value> {
+  /** In order of preference; at least one. */
+  readonly servers: readonly ControlServer[];
+  readonly node: Node;
+  readonly isDelta: boolean;
+  readonly userAgentVersion: string;
+  readonly decode: DecodeResource<Value>;
+  /**
+   * Good resources of a response, before the response is answered: subscriptions that follow from them, set in here, reach the server
+   * ahead of the ACK, and so ahead of what refers to them.
+   */
+  readonly onUpdate: (update: ResourceUpdate<Value>) => void;
+  /** A name that was asked for does not exist; once per stream and name. What is held stays held. */
+  readonly onDoesNotExist?: (typeUrl: string, name: string) => void;
+  /** Each response that had faults, for the log: one line per resource. */
+  readonly onRejected?: (typeUrl: string, version: string, faults: readonly string[]) => void;
+  readonly onState?: (state: XdsClientState, lastError: string) => void;
+  /** gRPC metadata of every stream. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly typeUrls?: readonly string[];
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly backoff?: BackoffPolicy;
+  readonly doesNotExistTimeoutMs?: number;
+  /** A server that is silent for this long is left for the next one, where there is one. */
+  readonly firstResponseTimeoutMs?: number;
+  /** How often a client that had to move looks whether a preferred server is back. */
+  readonly returnIntervalMs?: number;
+}
+
+const DEFAULT_DOES_NOT_EXIST_TIMEOUT_MS = 15_000;
+const DEFAULT_FIRST_RESPONSE_TIMEOUT_MS = 15_000;
+const DEFAULT_RETURN_INTERVAL_MS = 30_000;
+
+/** One client for the life of a sidecar. Never gives up: what it holds stays in force while no server answers. */
+export class XdsClient<Value> {
+  readonly #options: XdsClientOptions<Value>;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #ledgers: ReadonlyMap<string, TypeLedger<Value>>;
+  readonly #backoff: ReconnectBackoff;
+  readonly #absence: AbsenceTimers;
+  readonly #counters = newClientCounters();
+  #state: XdsClientState = { kind: 'idle' };
+  #lastError = '';
+  /** The stream that counts. */
+  #active: StreamAttempt | undefined;
+  /** A look at a preferred server, beside the active stream. */
+  #candidate: StreamAttempt | undefined;
+  #reconnectTimer: NodeJS.Timeout | undefined;
+  #returnTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: XdsClientOptions<Value>) {
+    if (options.servers.length === 0)
+      throw new Error('xDS client: no control server is given; name at least one host:port');
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? systemRandom;
+    this.#backoff = new ReconnectBackoff(options.backoff ?? DEFAULT_BACKOFF, this.#random);
+    const typeUrls = options.typeUrls ?? RESOURCE_TYPES;
+    this.#ledgers = new Map(typeUrls.map((typeUrl) => [typeUrl, new TypeLedger(typeUrl, options.decode)]));
+    this.#absence = new AbsenceTimers(
+      options.doesNotExistTimeoutMs ?? DEFAULT_DOES_NOT_EXIST_TIMEOUT_MS,
+      (typeUrl, name) => this.#tellAbsent(typeUrl, name),
+    );
+  }
+
+  get state(): XdsClientState {
+    return this.#state;
+  }
+
+  start(): void {
+    if (this.#state.kind === 'idle') this.#connect(0);
+  }
+
+  /** For good. */
+  stop(): void {
+    this.#dropTimersAndStreams();
+    this.#become({ kind: 'stopped' });
+  }
+
+  /** Says what is wanted of a type; what is no longer wanted is dropped without an update. Equal names change nothing. */
+  setSubscription(typeUrl: string, wanted: Wanted): void {
+    const ledger = this.#ledgerOf(typeUrl);
+    if (isSameWanted(ledger.wanted, wanted)) return;
+    ledger.want(typeof wanted === 'string' ? wanted : new Set(wanted));
+    this.#active?.onWantedChanged(typeUrl);
+    this.#candidate?.onWantedChanged(typeUrl);
+    this.#awaitMissing(ledger);
+  }
+
+  /** What is in force, of one type. */
+  resources(typeUrl: string): ReadonlyMap<string, HeldResource<Value>> {
+    return this.#ledgerOf(typeUrl).held;
+  }
+
+  /**
+   * Takes the config of an earlier run as if it had just come; call it before `start`. Types come in order of delivery, so that the
+   * subscriptions that follow from one are set before the next. Answers with one line per resource that is no longer good.
+   */
+  restore(config: LastGoodConfig): readonly string[] {
+    const faults: string[] = [];
+    for (const [typeUrl, ledger] of this.#ledgers) {
+      const changed: HeldResource<Value>[] = [];
+      for (const { name, version, message } of config.types.get(typeUrl) ?? []) {
+        const restored = ledger.restore(name, version, message);
+        if (restored === undefined) continue;
+        if ('value' in restored) changed.push(restored);
+        else faults.push(`${name}: ${restored.map((fault) => `${fault.field}: ${fault.message}`).join('; ')}`);
+      }
+      if (changed.length > 0) this.#options.onUpdate({ typeUrl, changed, removed: [] });
+    }
+    return faults;
+  }
+
+  /** What is to be kept for the next run: the bytes of everything in force. */
+  lastGood(): LastGoodConfig {
+    const types = new Map<string, readonly LastGoodResource[]>();
+    for (const [typeUrl, { held }] of this.#ledgers) types.set(typeUrl, [...held.values()]);
+    return { nodeId: this.#options.node.id, types };
+  }
+
+  view(): XdsClientView {
+    return {
+      state: this.#state,
+      lastError: this.#lastError,
+      types: [...this.#ledgers.values()].map(typeView),
+      counters: this.#counters,
+    };
+  }
+
+  #ledgerOf(typeUrl: string): TypeLedger<Value> {
+    const ledger = this.#ledgers.get(typeUrl);
+    if (ledger === undefined) throw new Error(`xDS client: ${typeUrl} is none of the types this client was made for`);
+    return ledger;
+  }
+
+  #become(next: XdsClientState): void {
+    this.#state = next;
+    this.#options.onState?.(next, this.#lastError);
+  }
+
+  #attempt(index: number): StreamAttempt | undefined {
+    const server = this.#options.servers[index];
+    if (server === undefined) return undefined;
+    const { node, isDelta, userAgentVersion, metadata = {} } = this.#options;
+    const patienceMs = this.#options.firstResponseTimeoutMs ?? DEFAULT_FIRST_RESPONSE_TIMEOUT_MS;
+    // A lone server may have nothing to say yet, and nobody else would say it sooner; keepalive finds a dead one.
+    const firstResponseTimeoutMs = this.#options.servers.length > 1 ? patienceMs : undefined;
+    const identity = { node, userAgentName: 'weft', userAgentVersion };
+    const context = { ledgers: this.#ledgers, identity, isDelta, metadata, firstResponseTimeoutMs };
+    this.#counters.streamsOpened += 1;
+    return new StreamAttempt(index, server, context, {
+      onResponse: (attempt, response, bytes) => this.#onResponse(attempt, response, bytes),
+      onEnd: (attempt, reason) => this.#onEnd(attempt, reason),
+    });
+  }
+
+  /** Tries servers from this position on; when the list is through, waits and begins anew. */
+  #connect(index: number): void {
+    this.#active = this.#attempt(index);
+    if (this.#active === undefined) {
+      this.#wait();
+      return;
+    }
+    if (index > 0) this.#counters.failovers += 1;
+    this.#become({ kind: 'connecting', server: this.#active.server, sinceMs: this.#clock.nowMs() });
+    for (const ledger of this.#ledgers.values()) this.#awaitMissing(ledger);
+  }
+
+  #wait(): void {
+    const delayMs = this.#backoff.nextDelayMs();
+    this.#reconnectTimer = setTimeout(() => this.#connect(0), delayMs);
+    this.#become({ kind: 'waiting', untilMs: this.#clock.nowMs() + delayMs, lastError: this.#lastError });
+  }
+
+  #onEnd(attempt: StreamAttempt, reason: string): void {
+    if (!attempt.hasResponded) this.#counters.streamsFailed += 1;
+    if (attempt === this.#candidate) {
+      this.#candidate = undefined;
+      this.#lookForPreferred(attempt.index + 1);
+      return;
+    }
+    if (attempt !== this.#active) return;
+    this.#lastError = reason;
+    this.#dropTimersAndStreams();
+    if (attempt.hasResponded) this.#wait();
+    else this.#connect(attempt.index + 1);
+  }
+
+  #onResponse(attempt: StreamAttempt, response: DiscoveryResponse, bytes: number): readonly string[] {
+    this.#counters.responses += 1;
+    this.#counters.responseBytes += bytes;
+    if (!attempt.hasResponded) this.#onFirstResponse(attempt);
+    const ledger = this.#ledgers.get(response.typeUrl);
+    if (ledger === undefined) return [`type_url: ${response.typeUrl} was not asked for`];
+    const { changed, removed, absent, faults } = ledger.apply(response, attempt.scopeOf(response.typeUrl));
+    this.#counters.resourcesChanged += changed.length;
+    this.#counters.resourcesRemoved += removed.length;
+    if (faults.length === 0) this.#counters.acknowledged += 1;
+    else {
+      this.#counters.rejected += 1;
+      this.#options.onRejected?.(response.typeUrl, response.version, faults);
+    }
+    this.#awaitMissing(ledger);
+    if (changed.length > 0 || removed.length > 0) {
+      this.#options.onUpdate({ typeUrl: response.typeUrl, changed, removed });
+    }
+    for (const name of absent) this.#tellAbsent(response.typeUrl, name);
+    return faults;
+  }
+
+  /** The server is alive. If it is a preferred one, what it says counts from now on. */
+  #onFirstResponse(attempt: StreamAttempt): void {
+    attempt.hasResponded = true;
+    this.#backoff.reset();
+    if (attempt === this.#candidate) {
+      this.#active?.close();
+      this.#active = attempt;
+      this.#candidate = undefined;
+      this.#counters.returns += 1;
+    }
+    this.#become({ kind: 'streaming', server: attempt.server, sinceMs: this.#clock.nowMs() });
+    this.#scheduleReturn();
+  }
+
+  #scheduleReturn(): void {
+    clearTimeout(this.#returnTimer);
+    if (this.#active === undefined || this.#active.index === 0) return;
+    const intervalMs = this.#options.returnIntervalMs ?? DEFAULT_RETURN_INTERVAL_MS;
+    // Spread, so that a server that comes back is not met by everyone at once.
+    this.#returnTimer = setTimeout(() => this.#lookForPreferred(0), intervalMs * (0.5 + this.#random.next()));
+    this.#returnTimer.unref();
+  }
+
+  #lookForPreferred(index: number): void {
+    if (this.#active === undefined || index >= this.#active.index) {
+      this.#scheduleReturn();
+      return;
+    }
+    this.#candidate = this.#attempt(index);
+  }
+
+  #awaitMissing(ledger: TypeLedger<Value>): void {
+    if (this.#active === undefined || typeof ledger.wanted === 'string') return;
+    const isMissing = (name: string): boolean => !ledger.held.has(name) && !ledger.rejected.has(name);
+    this.#absence.await(ledger.typeUrl, new Set([...ledger.wanted].filter(isMissing)));
+  }
+
+  #tellAbsent(typeUrl: string, name: string): void {
+    this.#counters.absent += 1;
+    this.#options.onDoesNotExist?.(typeUrl, name);
+  }
+
+  #dropTimersAndStreams(): void {
+    clearTimeout(this.#reconnectTimer);
+    clearTimeout(this.#returnTimer);
+    this.#absence.clear();
+    this.#active?.close();
+    this.#candidate?.close();
+    this.#active = undefined;
+    this.#candidate = undefined;
+  }
+}
+
+function isSameWanted(before: Wanted, after: Wanted): boolean {
+  if (typeof before === 'string' || typeof after === 'string') return before === after;
+  return before.size === after.size && before.isSubsetOf(after);
+}
+
+function typeView({ typeUrl, wanted, held, rejected }: TypeLedger<unknown>): XdsClientTypeView {
+  return {
+    typeUrl,
+    wanted: typeof wanted === 'string' ? wanted : wanted.size,
+    held: held.size,
+    rejected: [...rejected.values()].map(({ name, version, faults }) => ({ name, version, faults })),
+  };
+}
