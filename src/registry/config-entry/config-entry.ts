@@ -1,0 +1,121 @@
+/**
+ * Writing config entries: decode, normalise, validate alone and together with all others, then store. Knows Consul's kinds
+ * and its refusals; knows no HTTP. An entry of an unknown kind, with an unknown key, or that breaks a chain, changes nothing.
+ */
+import { ApiError, multiErrorText } from '../api-error.ts';
+import { canonical, isJsonObject, type JsonObject, type ShapeFaults } from '../input/shape.ts';
+import type { ConfigEntries, NewConfigEntry } from '../state/config-entries.ts';
+import { PROXY_DEFAULTS, SERVICE_DEFAULTS } from './defaults.ts';
+import { SERVICE_RESOLVER, SERVICE_ROUTER, SERVICE_SPLITTER } from './discovery-chain.ts';
+import { type ConfigEntryKind, IGNORED_FIELDS } from './kind.ts';
+import {
+  CONTROL_PLANE_REQUEST_LIMIT,
+  EXPORTED_SERVICES,
+  JWT_PROVIDER,
+  MESH,
+  SAMENESS_GROUP,
+  SERVICE_INTENTIONS,
+} from './policy.ts';
+import { type EntryView, serviceGraphFaults } from './service-graph.ts';
+
+export const CONFIG_ENTRY_KINDS: ReadonlyMap<string, ConfigEntryKind> = new Map(
+  [
+    SERVICE_DEFAULTS,
+    PROXY_DEFAULTS,
+    SERVICE_ROUTER,
+    SERVICE_SPLITTER,
+    SERVICE_RESOLVER,
+    SERVICE_INTENTIONS,
+    MESH,
+    JWT_PROVIDER,
+    EXPORTED_SERVICES,
+    SAMENESS_GROUP,
+    CONTROL_PLANE_REQUEST_LIMIT,
+  ].map((kind) => [kind.kind, kind]),
+);
+
+export function kindNamed(kind: string): ConfigEntryKind {
+  const known = CONFIG_ENTRY_KINDS.get(kind);
+  if (known === undefined) throw new ApiError(400, `invalid config entry kind: ${kind}`);
+  return known;
+}
+
+export function readConfigEntry(document: unknown): NewConfigEntry {
+  const refuse = (reason: string): ApiError => new ApiError(400, `Request decoding failed: ${reason}`);
+  if (!isJsonObject(document)) throw refuse('the document must be a JSON object');
+  const kindText = document['Kind'] ?? document['kind'];
+  if (kindText === undefined) throw refuse('Payload does not contain a kind/Kind key at the top level');
+  if (typeof kindText !== 'string') throw refuse('Kind value in payload is not a string');
+  const kind = CONFIG_ENTRY_KINDS.get(kindText);
+  if (kind === undefined) throw refuse(`invalid config entry kind: ${kindText}`);
+  const faults: ShapeFaults = { wrong: [], unknown: [] };
+  const fields = canonical(document, kind.shape, '', faults);
+  const unknown = faults.unknown.filter((key) => !IGNORED_FIELDS.has(lastPart(key)));
+  const all = [...faults.wrong, ...unknown.map((key) => `invalid config key ${JSON.stringify(key)}`)];
+  if (all.length > 0) throw refuse(all.length === 1 ? (all[0] ?? '') : multiErrorText(all));
+  return normalized(isJsonObject(fields) ? fields : {}, kind);
+}
+
+/** Throws what Consul's servers answer (500) when the entry is unsound alone or with the others. */
+export function writeConfigEntry(entries: ConfigEntries, entry: NewConfigEntry, expectedIndex?: number): boolean {
+  const kind = kindNamed(entry.Kind);
+  if (entry.Name === '') throw new ApiError(500, 'Name is required');
+  const faults = kind.validate(entry, entry.Name);
+  if (faults.length > 0) throw new ApiError(500, faults.length === 1 ? (faults[0] ?? '') : multiErrorText(faults));
+  refuseBrokenGraph(entries, entry.Kind, entry.Name, entry);
+  return entries.put(entry, expectedIndex);
+}
+
+export function deleteConfigEntry(entries: ConfigEntries, kind: string, name: string, expectedIndex?: number): boolean {
+  kindNamed(kind);
+  refuseBrokenGraph(entries, kind, name, undefined);
+  return entries.delete(kind, name, expectedIndex);
+}
+
+/** Only faults that the change itself brings are reasons to refuse it: a repair in several steps must stay possible. */
+function refuseBrokenGraph(entries: ConfigEntries, kind: string, name: string, proposed: JsonObject | undefined): void {
+  const before = serviceGraphFaults(viewOf(entries));
+  const after = serviceGraphFaults(changedView(entries, kind, name, proposed));
+  for (const [service, fault] of after) {
+    if (before.get(service) !== fault) throw new ApiError(500, fault);
+  }
+}
+
+function viewOf(entries: ConfigEntries): EntryView {
+  return {
+    get: (kind, name) => entries.get(kind, name),
+    names: (kind) => entries.list(kind).map((row) => row.Name),
+  };
+}
+
+function changedView(entries: ConfigEntries, kind: string, name: string, proposed: JsonObject | undefined): EntryView {
+  const base = viewOf(entries);
+  return {
+    get: (k, n) => (k === kind && n === name ? proposed : base.get(k, n)),
+    names: (k) => {
+      if (k !== kind) return base.names(k);
+      const others = base.names(k).filter((other) => other !== name);
+      return proposed === undefined ? others : [...others, name];
+    },
+  };
+}
+
+function normalized(fields: JsonObject, kind: ConfigEntryKind): NewConfigEntry {
+  const given = fields['Name'];
+  const name = typeof given === 'string' ? given : '';
+  if (kind.onlyName !== undefined && name !== '' && name !== kind.onlyName) {
+    throw new ApiError(
+      500,
+      `invalid name (${JSON.stringify(name)}), only ${JSON.stringify(kind.onlyName)} is supported`,
+    );
+  }
+  const named = { ...kind.defaults, ...fields, Kind: kind.kind, Name: kind.onlyName ?? name };
+  return { ...(kind.normalize?.(named) ?? named), Kind: kind.kind, Name: kind.onlyName ?? name };
+}
+
+function lastPart(key: string): string {
+  return key
+    .slice(key.lastIndexOf('.') + 1)
+    .replaceAll('_', '')
+    .toLowerCase();
+}
