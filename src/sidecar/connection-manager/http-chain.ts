@@ -1,0 +1,99 @@
+import type { Random } from '../../base/random.ts';
+import { DEFAULT_HTTP1_LIMITS, type Http1Limits } from '../../http/http1/http1.ts';
+import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
+import type { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
+import type { StreamRecord } from '../../telemetry/stream-record.ts';
+import type { TraceStarter } from '../../telemetry/trace/trace.ts';
+import type { EventTurn } from '../../transport-socket/transport-socket.ts';
+import { compileFilterChain, FILTER_FACTORIES, type FilterChain } from '../filter/filter.ts';
+import type { Upstreams } from '../filter/router/router.ts';
+import type { RouteTable } from '../route/route.ts';
+import { ManagerCounters } from './manager-counters.ts';
+
+/** Told once about each stream, when it is over. The record is lent until the call returns. */
+export interface StreamObserver {
+  streamEnded(record: StreamRecord): void;
+}
+
+/** What every connection of one worker shares. */
+export interface ManagerContext {
+  readonly turn: EventTurn;
+  readonly random: Random;
+  readonly metrics: MetricsRegistry;
+  readonly upstreams: Upstreams;
+  readonly observer: StreamObserver;
+  /** undefined: no tracing on this worker, whatever configuration says. */
+  readonly traces: TraceStarter | undefined;
+  readonly workerId: number;
+}
+
+/** Where a listener stands: goes into each record. */
+export interface ListenerPlace {
+  readonly name: string;
+  readonly direction: 'inbound' | 'outbound';
+  /** As bound, port included. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The slowest a request head may arrive where `request_headers_timeout` says nothing. */
+const DEFAULT_HEAD_TIMEOUT_MS = 10_000;
+const MAX_WATERMARK_BYTES = 65_536;
+
+/** An HTTP filter chain made ready for this worker. Immutable; a connection looks at the newest one for each request. */
+export class HttpChain {
+  readonly manager: HttpConnectionManager;
+  readonly routes: RouteTable;
+  readonly filters: FilterChain;
+  readonly counters: ManagerCounters;
+  readonly limits: Http1Limits;
+  readonly place: ListenerPlace;
+  readonly headTimeoutMs: number;
+  /** Share of root traces to keep; undefined where the chain does not trace. */
+  readonly tracingShare: number | undefined;
+  readonly highWaterMarkBytes: number;
+  readonly normalizesPath: boolean;
+
+  constructor(
+    context: ManagerContext,
+    manager: HttpConnectionManager,
+    routes: RouteTable,
+    place: ListenerPlace,
+    bufferLimitBytes: number,
+  ) {
+    this.manager = manager;
+    this.routes = routes;
+    this.place = place;
+    const { turn, random, metrics } = context;
+    const filterContext = { turn, random, metrics, statPrefix: manager.statPrefix };
+    this.filters = compileFilterChain(manager.httpFilters, FILTER_FACTORIES, filterContext);
+    this.counters = new ManagerCounters(metrics, manager.statPrefix);
+    this.limits = {
+      ...DEFAULT_HTTP1_LIMITS,
+      maxHeadBytes: manager.maxRequestHeadersBytes,
+      maxFields: manager.maxHeadersCount,
+      headersWithUnderscores: UNDERSCORES[manager.headersWithUnderscoresAction],
+      acceptHttp10: manager.acceptHttp10,
+    };
+    this.headTimeoutMs =
+      manager.requestHeadersTimeoutMs > 0 ? manager.requestHeadersTimeoutMs : DEFAULT_HEAD_TIMEOUT_MS;
+    const { tracing } = manager;
+    this.tracingShare = tracing === undefined ? undefined : Math.min(tracing.randomSampling, tracing.overallSampling);
+    this.highWaterMarkBytes = Math.min(bufferLimitBytes, MAX_WATERMARK_BYTES);
+    this.normalizesPath =
+      manager.normalizePath || manager.mergeSlashes || manager.pathWithEscapedSlashesAction !== 'keepUnchanged';
+  }
+}
+
+const UNDERSCORES = { allow: 'allow', rejectRequest: 'reject', dropHeader: 'drop' } as const;
+
+/** The newest version of one filter chain: what its connections read, and what an update writes. */
+export class ChainSlot {
+  current: HttpChain;
+  /** Streams that all connections of this slot have open. */
+  openStreams = 0;
+
+  constructor(chain: HttpChain) {
+    this.current = chain;
+  }
+}

@@ -1,0 +1,450 @@
+import type { RequestHead, ResponseHead } from '../../http/head.ts';
+import { HeaderEdits } from '../../http/header-edits.ts';
+import type { HeaderFields } from '../../http/header-fields.ts';
+import type { StreamRecord } from '../../telemetry/stream-record.ts';
+import { Deadline, type DeadlineOwner, latin1Text } from '../../transport-socket/transport-socket.ts';
+import {
+  type FilterStream,
+  LOCAL_REPLIES,
+  type LocalReply,
+  NOT_PROCESSED_HEADER,
+  plainReply,
+} from '../filter/filter.ts';
+import { Forwarding, type RoutedStream } from '../filter/router/router.ts';
+import type { CompiledRoute } from '../route/route.ts';
+import type { DownstreamWriter } from './downstream-writer.ts';
+import type { HttpChain, ManagerContext } from './http-chain.ts';
+import { localResponseHead } from './local-response.ts';
+import { checkMaxForwards } from './max-forwards.ts';
+import { effectiveHead } from './path-normalization.ts';
+import { redirectLocation } from './redirect.ts';
+import { applyRequestPolicy } from './request-policy.ts';
+import { applyResponsePolicy, currentDate } from './response-policy.ts';
+import { newStreamRecord, resetRecord } from './stream-record-reset.ts';
+
+/** Who is at the other end, as the record shows it. */
+export interface DownstreamPeer {
+  readonly address: string;
+  readonly port: number;
+}
+
+/**
+ *     idle → open → responding → idle          (the response is complete)
+ *              │        └──────→ idle          (aborted)
+ *              ├──→ tunnel ────→ idle
+ *              └──────────────→ idle           (downstream gone before an answer)
+ */
+type State = 'idle' | 'open' | 'responding' | 'tunnel';
+
+const NEVER = Number.POSITIVE_INFINITY;
+const RUNNING = -1;
+
+/**
+ * One exchange: request policies, route, filters, router, response policies, and the one record of it all. Knows no codec.
+ * An HTTP/1 connection owns one and reuses it; it is 'idle' between requests.
+ */
+export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
+  head: RequestHead;
+  route: CompiledRoute | undefined = undefined;
+  isRequestComplete = false;
+  readonly requestEdits = new HeaderEdits();
+  readonly responseEdits = new HeaderEdits();
+  readonly record: StreamRecord = newStreamRecord();
+  readonly #context: ManagerContext;
+  readonly #writer: DownstreamWriter;
+  readonly #peer: DownstreamPeer;
+  readonly #forwarding: Forwarding;
+  readonly #deadline: Deadline = new Deadline(this);
+  #chain: HttpChain;
+  #state: State = 'idle';
+  /** The filter to go on with after a stop; RUNNING once the router has the stream. */
+  #resumeAt = RUNNING;
+  #heldBody = '';
+  #heldEnd = false;
+  #idleMs = 0;
+  #idleAtMs = NEVER;
+  #requestTimeoutAtMs = NEVER;
+  #maxDurationAtMs = NEVER;
+  #responsePaused = false;
+
+  constructor(
+    context: ManagerContext,
+    chain: HttpChain,
+    writer: DownstreamWriter,
+    peer: DownstreamPeer,
+    head: RequestHead,
+  ) {
+    this.#context = context;
+    this.#chain = chain;
+    this.#writer = writer;
+    this.#peer = peer;
+    this.head = head;
+    this.#forwarding = new Forwarding(this, context.upstreams);
+  }
+
+  get isOpen(): boolean {
+    return this.#state !== 'idle';
+  }
+
+  get isAwaitingResponse(): boolean {
+    return this.#state === 'open';
+  }
+
+  get downstreamAddress(): string {
+    return this.#peer.address;
+  }
+
+  /** A request head has arrived; `openStreams` counts this one. */
+  begin(chain: HttpChain, head: RequestHead, openStreams: number): void {
+    this.#chain = chain;
+    this.#state = 'open';
+    this.head = head;
+    this.route = undefined;
+    this.isRequestComplete = false;
+    this.requestEdits.reset();
+    this.responseEdits.reset();
+    this.#responsePaused = false;
+    this.#fillRecord(head, openStreams);
+    chain.counters.rqTotal.increment();
+    chain.counters.rqActive.add(1);
+    const { manager } = chain;
+    const { random, traces } = this.#context;
+    this.record.requestId = applyRequestPolicy(manager, head, this.requestEdits, this.#peer.address, random);
+    if (chain.tracingShare !== undefined && traces !== undefined) {
+      const { fields } = head;
+      traces.begin(this.record, fields.get('traceparent'), fields.get('tracestate'), chain.tracingShare);
+      this.#propagateTrace();
+    }
+    const refusal = this.#normalize(chain, head);
+    this.route = refusal === undefined ? chain.routes.match(this.head) : undefined;
+    this.#armDeadlines();
+    if (refusal !== undefined) this.sendLocalReply(refusal, '');
+    else this.#runFilters(0);
+  }
+
+  onRequestBody(buffer: Buffer, start: number, end: number): void {
+    this.record.requestBodyBytes += end - start;
+    this.#touch();
+    if (this.#resumeAt === RUNNING) this.#forwarding.sendBody(buffer, start, end);
+    else {
+      this.#heldBody += latin1Text(buffer, start, end);
+      this.#writer.pauseRequest();
+    }
+  }
+
+  onRequestTrailers(fields: HeaderFields): void {
+    if (this.#resumeAt === RUNNING && this.#chain.manager.enableTrailers) this.#forwarding.sendTrailers(fields);
+  }
+
+  onRequestEnd(): void {
+    this.record.requestEndAtMs = this.#context.turn.nowMs;
+    this.isRequestComplete = true;
+    this.#requestTimeoutAtMs = NEVER;
+    if (this.#state === 'idle') return;
+    this.#touch();
+    if (this.#resumeAt === RUNNING) this.#forwarding.endRequest();
+    else this.#heldEnd = true;
+  }
+
+  onTunnelBytes(buffer: Buffer, start: number, end: number): void {
+    this.record.requestBodyBytes += end - start;
+    this.#touch();
+    this.#forwarding.sendBody(buffer, start, end);
+  }
+
+  onTunnelFinished(): void {
+    this.#forwarding.finishTunnel();
+  }
+
+  onDownstreamWritable(): void {
+    if (!this.#responsePaused) return;
+    this.#responsePaused = false;
+    this.#forwarding.resumeResponse();
+  }
+
+  /** The downstream is gone or broke the protocol: what is open upstream is aborted. */
+  cancel(flags: string, details: string): void {
+    if (this.#state === 'idle') return;
+    this.#chain.counters.rqRxReset.increment();
+    const isTunnel = this.#state === 'tunnel';
+    this.#forwarding.cancel();
+    this.#close(isTunnel ? '' : flags, isTunnel ? '' : details);
+  }
+
+  /** Lets go of timers and upstream: the connection ends. */
+  destroy(): void {
+    this.cancel('DC', LOCAL_REPLIES.downstreamDisconnect.details);
+    this.#forwarding.destroy();
+    this.#context.turn.deadlines.remove(this.#deadline);
+  }
+
+  continueRequest(): void {
+    if (this.#state !== 'open' || this.#resumeAt === RUNNING) return;
+    const from = this.#resumeAt;
+    this.#runFilters(from);
+    if (this.#resumeAt !== RUNNING || this.#state !== 'open') return;
+    this.#releaseHeldBody();
+  }
+
+  prepareRetry(): void {
+    if (this.#chain.tracingShare === undefined || this.#context.traces === undefined) return;
+    this.#context.traces.nextAttempt(this.record, this.#context.turn.nowMs);
+    this.#propagateTrace();
+  }
+
+  sendInformational(head: ResponseHead): void {
+    this.#touch();
+    // What may be edited in it may not be edited twice: the final head has the edits.
+    this.#writer.writeInformational(head, NO_EDITS);
+  }
+
+  sendResponseHead(head: ResponseHead): void {
+    this.#touch();
+    this.#writeResponseHead(head, false);
+    if (head.status === 101) {
+      this.#state = 'tunnel';
+      this.#chain.counters.cxUpgradesTotal.increment();
+      this.#chain.counters.cxUpgradesActive.add(1);
+    }
+  }
+
+  sendResponseBody(buffer: Buffer, start: number, end: number): void {
+    this.record.responseBodyBytes += end - start;
+    this.#touch();
+    this.#writer.writeBody(buffer, start, end);
+    if (this.#writer.isBackedUp && !this.#responsePaused) {
+      this.#responsePaused = true;
+      this.#forwarding.pauseResponse();
+    }
+  }
+
+  sendResponseTrailers(fields: HeaderFields): void {
+    if (this.#chain.manager.enableTrailers) this.#writer.writeTrailers(fields);
+  }
+
+  sendResponseEnd(): void {
+    this.#close('', '');
+    this.#writer.writeEnd();
+  }
+
+  sendLocalReply(reply: LocalReply, detail: string): void {
+    if (this.#state !== 'open') return;
+    const details = detail === '' ? reply.details : `${reply.details}{${detail}}`;
+    if (reply.status === 0) {
+      this.#forwarding.cancel();
+      this.#close(reply.flags, details);
+      this.#writer.abort();
+    } else this.#answer(localResponseHead(this.head, reply.status, reply.body), reply, details);
+  }
+
+  abortResponse(flags: string, details: string): void {
+    if (this.#state === 'tunnel') this.#close('', '');
+    else this.#close(flags, details);
+    this.#writer.abort();
+  }
+
+  holdRequestBody(): void {
+    this.#writer.pauseRequest();
+  }
+
+  releaseRequestBody(): void {
+    this.#writer.resumeRequest();
+  }
+
+  finishTunnel(): void {
+    this.#writer.finishTunnel();
+  }
+
+  onDeadline(_deadline: Deadline, nowMs: number): void {
+    if (this.#state === 'idle') return;
+    const { counters } = this.#chain;
+    if (this.#requestTimeoutAtMs <= nowMs) {
+      counters.rqTimeout.increment();
+      this.#timeOut(LOCAL_REPLIES.requestTimeout);
+    } else if (this.#maxDurationAtMs <= nowMs) {
+      counters.rqMaxDurationReached.increment();
+      const isLate = this.isRequestComplete;
+      this.#timeOut(isLate ? LOCAL_REPLIES.maxStreamDurationAfterRequest : LOCAL_REPLIES.maxStreamDuration);
+    } else if (this.#idleAtMs <= nowMs) {
+      counters.rqIdleTimeout.increment();
+      const isLate = this.isRequestComplete;
+      this.#timeOut(isLate ? LOCAL_REPLIES.streamIdleTimeoutAfterRequest : LOCAL_REPLIES.streamIdleTimeout);
+    } else this.#scheduleDeadline();
+  }
+
+  #timeOut(reply: LocalReply): void {
+    this.#forwarding.cancel();
+    if (this.#state === 'open') this.sendLocalReply(reply, '');
+    else this.abortResponse(reply.flags, reply.details);
+  }
+
+  #answer(head: ResponseHead, reply: LocalReply, details: string): void {
+    this.#forwarding.cancel();
+    this.record.responseFlags = reply.flags;
+    this.record.responseCodeDetails = details;
+    this.#writeResponseHead(head, reply.isNotProcessed);
+    const hasBody = head.bodyLength > 0 && this.head.method !== 'HEAD';
+    if (hasBody) {
+      this.record.responseBodyBytes += head.bodyLength;
+      this.#writer.writeBodyText(reply.body);
+    }
+    this.#close(reply.flags, details);
+    this.#writer.writeEnd();
+  }
+
+  #writeResponseHead(head: ResponseHead, isNotProcessed: boolean): void {
+    const { manager, filters, place } = this.#chain;
+    const edits = this.responseEdits;
+    this.#state = 'responding';
+    this.record.status = head.status;
+    this.route?.applyResponseMutations(edits, head.fields, this.#forwarding.choice);
+    filters.runResponseHead(this, head);
+    applyResponsePolicy(manager, head.fields, edits, this.record.requestId);
+    if (head.fields.indexOf('date') < 0) {
+      const { turn } = this.#context;
+      edits.add('date', currentDate(turn.clock, turn.nowMs));
+    }
+    if (isNotProcessed && place.direction === 'inbound') {
+      edits.add(NOT_PROCESSED_HEADER, this.record.responseFlags);
+    }
+    this.#writer.writeHead(head, edits);
+  }
+
+  #runFilters(from: number): void {
+    this.#resumeAt = RUNNING;
+    const stoppedAt = this.#chain.filters.runRequestHead(this, from);
+    if (this.#state !== 'open') return;
+    if (stoppedAt < 0) this.#routeRequest();
+    else this.#resumeAt = stoppedAt;
+  }
+
+  #routeRequest(): void {
+    const { route } = this;
+    if (route === undefined) {
+      this.#chain.counters.noRoute.increment();
+      this.sendLocalReply(LOCAL_REPLIES.routeNotFound, '');
+      return;
+    }
+    this.record.routeName = route.name;
+    const { action } = route;
+    if (action.kind === 'directResponse') {
+      this.sendLocalReply(plainReply(action.status, 'direct_response', action.body), '');
+    } else if (action.kind === 'redirect') {
+      this.responseEdits.add('location', redirectLocation(action, route, this.head));
+      this.sendLocalReply(plainReply(action.responseCode, 'direct_response', ''), '');
+    } else if (this.head.upgrade !== '' && !this.#mayUpgrade(action.upgradeTypes)) {
+      this.sendLocalReply(LOCAL_REPLIES.upgradeNotAllowed, this.head.upgrade);
+    } else this.#forwarding.begin(route, action);
+  }
+
+  #mayUpgrade(routeTypes: ReadonlyMap<string, boolean>): boolean {
+    const { upgrade } = this.head;
+    return routeTypes.get(upgrade) ?? this.#chain.manager.upgradeTypes.includes(upgrade);
+  }
+
+  #normalize(chain: HttpChain, head: RequestHead): LocalReply | undefined {
+    if (head.method === 'TRACE') return LOCAL_REPLIES.methodNotAllowed;
+    if (head.method === 'OPTIONS') {
+      const refusal = checkMaxForwards(head.fields, this.requestEdits);
+      if (refusal !== undefined) return refusal;
+    }
+    if (!chain.normalizesPath && chain.manager.stripPortFromHost === 'never') return undefined;
+    const effective = effectiveHead(chain.manager, head, chain.place.port);
+    if (effective === undefined) return LOCAL_REPLIES.pathRejected;
+    this.head = effective;
+    return undefined;
+  }
+
+  #releaseHeldBody(): void {
+    const body = this.#heldBody;
+    this.#heldBody = '';
+    if (body !== '') {
+      const bytes = Buffer.from(body, 'latin1');
+      this.#forwarding.sendBody(bytes, 0, bytes.length);
+      this.#writer.resumeRequest();
+    }
+    if (this.#heldEnd) {
+      this.#heldEnd = false;
+      this.#forwarding.endRequest();
+    }
+  }
+
+  #propagateTrace(): void {
+    const { record } = this;
+    const { fields } = this.head;
+    const { traces } = this.#context;
+    if (traces === undefined) return;
+    this.requestEdits.set(fields, 'traceparent', traces.outgoingTraceparent(record));
+    if (record.traceState !== '') this.requestEdits.set(fields, 'tracestate', record.traceState);
+    else if (fields.indexOf('tracestate') >= 0) this.requestEdits.remove(fields, 'tracestate');
+  }
+
+  #armDeadlines(): void {
+    const { manager } = this.#chain;
+    const { nowMs } = this.#context.turn;
+    const action = this.route?.action;
+    const ofRoute = action?.kind === 'route' ? action : undefined;
+    this.#idleMs = ofRoute?.idleTimeoutMs ?? manager.streamIdleTimeoutMs;
+    const maxMs = ofRoute?.maxStreamDurationMs ?? manager.maxStreamDurationMs;
+    this.#idleAtMs = this.#idleMs > 0 ? nowMs + this.#idleMs : NEVER;
+    this.#maxDurationAtMs = maxMs > 0 ? nowMs + maxMs : NEVER;
+    this.#requestTimeoutAtMs = manager.requestTimeoutMs > 0 ? nowMs + manager.requestTimeoutMs : NEVER;
+    this.#scheduleDeadline();
+  }
+
+  #scheduleDeadline(): void {
+    const atMs = Math.min(this.#idleAtMs, this.#maxDurationAtMs, this.#requestTimeoutAtMs);
+    this.#context.turn.deadlines.schedule(this.#deadline, atMs);
+  }
+
+  /** Later only, so the wheel need not be told. */
+  #touch(): void {
+    if (this.#idleMs > 0) this.#idleAtMs = this.#context.turn.nowMs + this.#idleMs;
+  }
+
+  #fillRecord(head: RequestHead, openStreams: number): void {
+    const { record } = this;
+    const { place } = this.#chain;
+    resetRecord(record);
+    record.direction = place.direction;
+    record.workerId = this.#context.workerId;
+    record.listenerName = place.name;
+    record.receivedAtMs = this.#context.turn.nowMs;
+    record.protocol = head.version;
+    record.method = head.method;
+    record.scheme = head.scheme;
+    record.authority = head.authority;
+    record.path = head.path;
+    record.downstreamAddress = this.#peer.address;
+    record.downstreamPort = this.#peer.port;
+    record.localAddress = place.host;
+    record.localPort = place.port;
+    record.inFlightAtArrival = openStreams;
+  }
+
+  /** The record is complete: counted, traced and handed out, once. */
+  #close(flags: string, details: string): void {
+    if (this.#state === 'idle') return;
+    const { record } = this;
+    const { counters, filters } = this.#chain;
+    const { observer, traces, turn } = this.#context;
+    if (this.#state === 'tunnel') counters.cxUpgradesActive.add(-1);
+    this.#state = 'idle';
+    this.#resumeAt = RUNNING;
+    this.#heldBody = '';
+    this.#heldEnd = false;
+    turn.deadlines.schedule(this.#deadline, NEVER);
+    record.endedAtMs = turn.nowMs;
+    if (flags !== '') record.responseFlags = flags;
+    if (details !== '') record.responseCodeDetails = details;
+    record.userAgent = this.head.fields.get('user-agent') ?? '';
+    counters.rqActive.add(-1);
+    counters.rqTime.record(record.endedAtMs - record.receivedAtMs);
+    if (record.status > 0) counters.answered(record.status);
+    filters.runEnd(this);
+    if (this.#chain.tracingShare !== undefined) traces?.end(record);
+    observer.streamEnded(record);
+  }
+}
+
+const NO_EDITS = new HeaderEdits();

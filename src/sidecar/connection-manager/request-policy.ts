@@ -1,0 +1,77 @@
+import type { Random } from '../../base/random.ts';
+import type { RequestHead } from '../../http/head.ts';
+import type { HeaderEdits } from '../../http/header-edits.ts';
+import type { HeaderFields } from '../../http/header-fields.ts';
+import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
+import { NOT_PROCESSED_HEADER } from '../filter/filter.ts';
+import { newRequestId } from './request-id.ts';
+
+/**
+ * Fields that only the mesh itself may set. Where `use_remote_address` says that this listener is an edge they are taken
+ * off every request, whatever the source address (CVE-2024-45806: a private address is no trust).
+ */
+const EDGE_STRIPPED_PREFIXES = ['x-envoy-', 'x-weft-', 'x-original-'];
+const EDGE_STRIPPED = new Set(['x-forwarded-host', 'x-forwarded-port', 'forwarded']);
+
+/** What a connection manager does to every request's fields before routes see it. Answers the request's identifier. */
+export function applyRequestPolicy(
+  manager: HttpConnectionManager,
+  head: RequestHead,
+  edits: HeaderEdits,
+  downstreamAddress: string,
+  random: Random,
+): string {
+  const { fields } = head;
+  if (manager.useRemoteAddress) applyEdgePolicy(manager, fields, edits, downstreamAddress);
+  if (fields.indexOf('x-forwarded-proto') < 0 || manager.useRemoteAddress) {
+    edits.set(fields, 'x-forwarded-proto', head.scheme);
+  }
+  if (manager.forwardClientCertDetails !== 'alwaysForwardOnly' && fields.indexOf('x-forwarded-client-cert') >= 0) {
+    // No peer certificate is verified here, so nobody may claim one.
+    edits.remove(fields, 'x-forwarded-client-cert');
+  }
+  if (fields.indexOf(NOT_PROCESSED_HEADER) >= 0) edits.remove(fields, NOT_PROCESSED_HEADER);
+  if (manager.via !== '') edits.add('via', `${head.version === 10 ? '1.0' : '1.1'} ${manager.via}`);
+  return requestId(manager, fields, edits, random);
+}
+
+function requestId(manager: HttpConnectionManager, fields: HeaderFields, edits: HeaderEdits, random: Random): string {
+  const known = fields.get('x-request-id');
+  const isTrusted = known !== undefined && (!manager.useRemoteAddress || manager.preserveExternalRequestId);
+  if (isTrusted || !manager.generateRequestId) return known ?? '';
+  const fresh = newRequestId(random);
+  if (known === undefined) edits.add('x-request-id', fresh);
+  else edits.set(fields, 'x-request-id', fresh);
+  return fresh;
+}
+
+function applyEdgePolicy(
+  manager: HttpConnectionManager,
+  fields: HeaderFields,
+  edits: HeaderEdits,
+  downstreamAddress: string,
+): void {
+  for (let index = 0; index < fields.count; index++) if (isStripped(fields.nameAt(index))) edits.removeAt(index);
+  if (!manager.skipXffAppend) appendForwardedFor(fields, edits, downstreamAddress);
+}
+
+function isStripped(name: string): boolean {
+  // Some servers read an underscore as a dash.
+  const plain = name.replaceAll('_', '-');
+  return EDGE_STRIPPED.has(plain) || EDGE_STRIPPED_PREFIXES.some((prefix) => plain.startsWith(prefix));
+}
+
+function appendForwardedFor(fields: HeaderFields, edits: HeaderEdits, address: string): void {
+  if (address === '') return;
+  const index = fields.indexOf('x-forwarded-for');
+  if (index < 0) {
+    edits.add('x-forwarded-for', address);
+    return;
+  }
+  let chain = fields.valueAt(index);
+  for (let next = fields.indexOf('x-forwarded-for', index + 1); next >= 0; ) {
+    chain += `, ${fields.valueAt(next)}`;
+    next = fields.indexOf('x-forwarded-for', next + 1);
+  }
+  edits.set(fields, 'x-forwarded-for', `${chain}, ${address}`);
+}

@@ -1,0 +1,34 @@
+import type { Clock } from '../../base/clock.ts';
+import type { HeaderEdits } from '../../http/header-edits.ts';
+import type { HeaderFields } from '../../http/header-fields.ts';
+import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
+import { NOT_PROCESSED_HEADER } from '../filter/filter.ts';
+
+/** What a connection manager does to every response's fields after the filters. */
+export function applyResponsePolicy(
+  manager: HttpConnectionManager,
+  fields: HeaderFields,
+  edits: HeaderEdits,
+  requestId: string,
+): void {
+  // Between sidecars only: an app may neither see it nor forge it.
+  if (fields.indexOf(NOT_PROCESSED_HEADER) >= 0) edits.remove(fields, NOT_PROCESSED_HEADER);
+  const transformation = manager.serverHeaderTransformation;
+  if (transformation === 'overwrite') edits.set(fields, 'server', manager.serverName);
+  else if (transformation === 'appendIfAbsent' && fields.indexOf('server') < 0) edits.add('server', manager.serverName);
+  if (manager.via !== '') edits.add('via', `1.1 ${manager.via}`);
+  if (manager.alwaysSetRequestIdInResponse && requestId !== '') edits.set(fields, 'x-request-id', requestId);
+}
+
+const DATE_GOOD_FOR_MS = 500;
+let dateText = '';
+let dateTakenAtMs = Number.NEGATIVE_INFINITY;
+
+/** IMF-fixdate of now (RFC 9110 §5.6.7), worked out at most twice a second. */
+export function currentDate(clock: Clock, nowMs: number): string {
+  if (nowMs - dateTakenAtMs >= DATE_GOOD_FOR_MS || nowMs < dateTakenAtMs) {
+    dateTakenAtMs = nowMs;
+    dateText = new Date(clock.wallMs()).toUTCString();
+  }
+  return dateText;
+}

@@ -1,0 +1,16 @@
+/**
+ * HTTP filters: the interface, the table of factories by type URL, and chains compiled when configuration arrives. Knows
+ * heads, edits and the catalogue of local replies. Does not know sockets, codecs or how a stream is driven; the last filter
+ * of every chain, the router, is a room of its own.
+ */
+export { compileFilterChain, FilterChain } from './filter-chain.ts';
+export { FILTER_FACTORIES, type FilterContext, type FilterFactory, ROUTER_FILTER_TYPE } from './filter-factories.ts';
+export type { CompiledFilter, FilterStream, FilterVerdict } from './filter-stream.ts';
+export {
+  clusterNotFound,
+  codecRefusal,
+  LOCAL_REPLIES,
+  type LocalReply,
+  NOT_PROCESSED_HEADER,
+  plainReply,
+} from './local-replies.ts';

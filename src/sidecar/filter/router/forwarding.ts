@@ -1,0 +1,486 @@
+import { type ResponseHead, UNKNOWN_LENGTH } from '../../../http/head.ts';
+import type { HeaderFields } from '../../../http/header-fields.ts';
+import { encodeRequestHead, encodeTrailers, NonCanonicalHeadError } from '../../../http/http1/http1.ts';
+import type { RouteAction } from '../../../resource/route-configuration.ts';
+import { Deadline, type DeadlineOwner, latin1Text } from '../../../transport-socket/transport-socket.ts';
+import { type Host, type PickContext, PLAIN_PICK } from '../../cluster/cluster.ts';
+import type {
+  ConnectionWaiter,
+  HostPool,
+  Http1UpstreamConnection,
+  PoolFailure,
+  ResetReason,
+  UpstreamSink,
+} from '../../pool/pool.ts';
+import type { ClusterChoice, CompiledRoute } from '../../route/route.ts';
+import { clusterNotFound, LOCAL_REPLIES, type LocalReply } from '../filter.ts';
+import { requestHash } from './hash-policy.ts';
+import { type AttemptFailure, MAX_REPLAY_BYTES, RetryState } from './retry-state.ts';
+import type { RoutedStream } from './routed-stream.ts';
+import type { UpstreamCluster, Upstreams } from './upstreams.ts';
+
+/**
+ *     idle → acquiring ⇄ backingOff
+ *               ↓            ↑
+ *            exchanging ─────┘ (only before a response head was passed on)
+ *               ↓
+ *            responding → idle          tunnel → idle
+ */
+type State = 'idle' | 'acquiring' | 'exchanging' | 'responding' | 'tunnel' | 'backingOff';
+
+const NEVER = Number.POSITIVE_INFINITY;
+const KEEP_ALIVE = { keepAlive: true, upgrade: '' };
+
+/**
+ * Forwards one request at a time: picks cluster and host, borrows a connection, sends, passes the answer on, and tries
+ * again where that is allowed. One object per downstream stream slot, reused for every request on it.
+ */
+export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner {
+  readonly #stream: RoutedStream;
+  readonly #upstreams: Upstreams;
+  readonly #deadline: Deadline = new Deadline(this);
+  readonly #retry = new RetryState();
+  #state: State = 'idle';
+  #action: RouteAction | undefined = undefined;
+  #route: CompiledRoute | undefined = undefined;
+  #choice: ClusterChoice | undefined = undefined;
+  #upstream: UpstreamCluster | undefined = undefined;
+  #host: Host | undefined = undefined;
+  #pool: HostPool | undefined = undefined;
+  #connection: Http1UpstreamConnection | undefined = undefined;
+  /** Hosts of earlier attempts; empty for nearly every request. */
+  #triedHosts: Host[] = [];
+  #hash: bigint | undefined = undefined;
+  #path = '';
+  #needsFreshConnection = false;
+  #body = '';
+  #bodyIsReplayable = true;
+  #trailers = '';
+  #isHolding = false;
+  /** Some attempt of this request was written to a connection. */
+  #hasBeenSent = false;
+  #attemptStartedAtMs = 0;
+  #responseTimeoutAtMs = NEVER;
+  #perTryTimeoutAtMs = NEVER;
+  #backOffUntilMs = NEVER;
+
+  constructor(stream: RoutedStream, upstreams: Upstreams) {
+    this.#stream = stream;
+    this.#upstreams = upstreams;
+  }
+
+  get isTunnel(): boolean {
+    return this.#state === 'tunnel';
+  }
+
+  get choice(): ClusterChoice | undefined {
+    return this.#choice;
+  }
+
+  /** Starts the request that the stream now holds. Body and end follow; they may come before a connection is there. */
+  begin(route: CompiledRoute, action: RouteAction): void {
+    const { head, record, requestEdits } = this.#stream;
+    const choice = route.pickCluster(head, this.#upstreams.random);
+    const upstream = choice === undefined ? undefined : this.#upstreams.get(choice.name);
+    this.#route = route;
+    this.#action = action;
+    this.#choice = choice;
+    if (choice === undefined || upstream === undefined) {
+      record.clusterName = choice?.name ?? '';
+      this.#stream.sendLocalReply(clusterNotFound(action.clusterNotFoundResponseCode), '');
+      return;
+    }
+    record.clusterName = choice.name;
+    if (!upstream.cluster.breakers.tryAcquire('requests')) {
+      upstream.counters.rqOverflow.increment();
+      this.#stream.sendLocalReply(LOCAL_REPLIES.requestOverflow, '');
+      return;
+    }
+    this.#upstream = upstream;
+    upstream.counters.rqActive.add(1);
+    if (choice.mutations.touchesRequest) choice.mutations.applyToRequest(requestEdits, head.fields);
+    this.#path = route.rewritePath(head.path);
+    this.#hash = this.#requestHash(action);
+    this.#retry.begin(route.retryPolicy);
+    this.#needsFreshConnection = false;
+    this.#hasBeenSent = false;
+    this.#body = '';
+    this.#bodyIsReplayable = true;
+    this.#trailers = '';
+    this.#responseTimeoutAtMs = NEVER;
+    this.#startAttempt();
+  }
+
+  sendBody(buffer: Buffer, start: number, end: number): void {
+    if (this.#state === 'idle') return;
+    const connection = this.#connection;
+    if (this.#state === 'tunnel') {
+      connection?.sendTunnelBytes(buffer, start, end);
+    } else if (this.#bodyIsReplayable && this.#body.length + end - start <= MAX_REPLAY_BYTES) {
+      const text = latin1Text(buffer, start, end);
+      this.#body += text;
+      connection?.sendBodyText(text);
+    } else if (connection === undefined) {
+      // Held until there is a connection; what was read already is the most that can come (the stream is held).
+      this.#body += latin1Text(buffer, start, end);
+      this.#hold();
+    } else {
+      this.#bodyIsReplayable = false;
+      this.#body = '';
+      connection.sendBody(buffer, start, end);
+    }
+    if (connection?.isBackedUp) this.#hold();
+  }
+
+  sendTrailers(fields: HeaderFields): void {
+    this.#trailers = encodeTrailers(fields);
+  }
+
+  /** The request is complete; route and per-try timeouts run from here, as in Envoy. */
+  endRequest(): void {
+    if (this.#state === 'idle') return;
+    const { nowMs } = this.#upstreams.turn;
+    const timeoutMs = this.#action?.timeoutMs ?? 0;
+    if (timeoutMs > 0) this.#responseTimeoutAtMs = nowMs + timeoutMs;
+    if (this.#connection !== undefined) {
+      this.#connection.endRequest(this.#trailers);
+      this.#armPerTryTimeout();
+    }
+    this.#armDeadline();
+  }
+
+  /** The downstream's reader is behind. */
+  pauseResponse(): void {
+    this.#connection?.pauseReading();
+  }
+
+  resumeResponse(): void {
+    this.#connection?.resumeReading();
+  }
+
+  /** In a tunnel: the downstream will send no more. */
+  finishTunnel(): void {
+    this.#connection?.finishTunnel();
+  }
+
+  /** The downstream is gone, or the stream ended otherwise: the upstream sees an aborted exchange. */
+  cancel(): void {
+    if (this.#state === 'idle') return;
+    const isTunnel = this.#state === 'tunnel';
+    if (!isTunnel) this.#upstream?.counters.rqCancelled.increment();
+    this.#dropAttempt(isTunnel ? this.#stream.record.status : -1);
+    this.#settle();
+  }
+
+  onConnectionReady(connection: Http1UpstreamConnection): void {
+    const { head, record, isRequestComplete } = this.#stream;
+    const { nowMs } = this.#upstreams.turn;
+    this.#pool = undefined;
+    record.connectionReadyAtMs = nowMs;
+    record.queueMs += nowMs - record.pickedAtMs;
+    const headText = this.#encodeHead();
+    if (headText === undefined) {
+      connection.abort();
+      this.#endAttempt(-1);
+      this.#giveUp(LOCAL_REPLIES.internalError, 'head_not_canonical');
+      return;
+    }
+    this.#state = 'exchanging';
+    this.#hasBeenSent = true;
+    this.#connection = connection;
+    connection.startRequest(this, head.method, head.upgrade, headText, head.bodyLength === UNKNOWN_LENGTH);
+    record.connectionReused = connection.isReused;
+    if (this.#body !== '') connection.sendBodyText(this.#body);
+    if (this.#body.length > MAX_REPLAY_BYTES) {
+      this.#bodyIsReplayable = false;
+      this.#body = '';
+    }
+    if (isRequestComplete) {
+      connection.endRequest(this.#trailers);
+      this.#armPerTryTimeout();
+      this.#armDeadline();
+    } else this.#release();
+  }
+
+  onPoolFailure(failure: PoolFailure, detail: string): void {
+    this.#pool = undefined;
+    const status = failure === 'connectFailure' || failure === 'connectTimeout' ? 503 : -1;
+    this.#endAttempt(status);
+    this.#failAttempt(failure === 'overflow' ? 'pendingOverflow' : failure, detail);
+  }
+
+  onUpstreamInformational(head: ResponseHead): void {
+    this.#stream.sendInformational(head);
+  }
+
+  onUpstreamHead(head: ResponseHead): void {
+    const { record } = this.#stream;
+    const { nowMs } = this.#upstreams.turn;
+    record.firstUpstreamByteAtMs = nowMs;
+    if (this.#retry.wantsRetryAfterResponse(head) && this.#mayReplay() && this.#takeRetryPlace()) {
+      const connection = this.#connection;
+      this.#connection = undefined;
+      connection?.discardResponse(head);
+      this.#endAttempt(head.status);
+      this.#backOff();
+      return;
+    }
+    if (this.#retry.retries > 0 && head.status < 500) this.#upstream?.counters.rqRetrySuccess.increment();
+    this.#perTryTimeoutAtMs = NEVER;
+    this.#body = '';
+    this.#bodyIsReplayable = false;
+    if (head.status === 101) {
+      this.#state = 'tunnel';
+      this.#responseTimeoutAtMs = NEVER;
+      this.#upstreams.turn.deadlines.schedule(this.#deadline, NEVER);
+    } else this.#state = 'responding';
+    record.responseCodeDetails = 'via_upstream';
+    this.#stream.sendResponseHead(head);
+  }
+
+  onUpstreamBody(buffer: Buffer, start: number, end: number): void {
+    this.#stream.sendResponseBody(buffer, start, end);
+  }
+
+  onUpstreamTrailers(fields: HeaderFields): void {
+    this.#stream.sendResponseTrailers(fields);
+  }
+
+  onUpstreamEnd(): void {
+    this.#connection = undefined;
+    this.#endAttempt(this.#stream.record.status);
+    this.#settle();
+    this.#stream.sendResponseEnd();
+  }
+
+  onUpstreamFinished(): void {
+    this.#stream.finishTunnel();
+  }
+
+  onUpstreamReset(reason: ResetReason, detail: string): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#upstream?.counters.rqRxReset.increment();
+    if (this.#state === 'responding' || this.#state === 'tunnel') {
+      const { status } = this.#stream.record;
+      this.#endAttempt(this.#state === 'tunnel' ? status : 0);
+      this.#settle();
+      const flags = reason === 'protocolError' ? 'UPE' : 'UC';
+      this.#stream.abortResponse(flags, `upstream_reset_after_response_started{${detail}}`);
+      return;
+    }
+    this.#endAttempt(0);
+    const { method } = this.#stream.head;
+    const isSafe =
+      connection !== undefined &&
+      reason === 'connectionTermination' &&
+      this.#mayReplay() &&
+      this.#retry.trySafeRetry(method, connection.isReused, connection.hasReceived, connection.hasSent);
+    if (isSafe) {
+      this.#upstream?.counters.rqReusedConnectionRetry.increment();
+      this.#needsFreshConnection = true;
+      this.#stream.prepareRetry();
+      this.#startAttempt();
+      return;
+    }
+    this.#failAttempt(reason === 'protocolError' ? 'upstreamProtocolError' : 'connectionTermination', detail);
+  }
+
+  onUpstreamWritable(): void {
+    this.#release();
+  }
+
+  onDeadline(_deadline: Deadline, nowMs: number): void {
+    if (this.#responseTimeoutAtMs <= nowMs) this.#onResponseTimeout();
+    else if (this.#perTryTimeoutAtMs <= nowMs) this.#onPerTryTimeout();
+    else if (this.#state === 'backingOff' && this.#backOffUntilMs <= nowMs) {
+      this.#backOffUntilMs = NEVER;
+      this.#startAttempt();
+    } else this.#armDeadline();
+  }
+
+  /** Lets go of the deadline for good: the stream slot ends. */
+  destroy(): void {
+    this.cancel();
+    this.#upstreams.turn.deadlines.remove(this.#deadline);
+  }
+
+  #startAttempt(): void {
+    const { record } = this.#stream;
+    const upstream = this.#upstream;
+    if (upstream === undefined) return;
+    const host = upstream.cluster.pick(this.#pickContext());
+    if (host === undefined) {
+      upstream.counters.noHealthyUpstream.increment();
+      this.#giveUp(LOCAL_REPLIES.noHealthyUpstream, '');
+      return;
+    }
+    const { turn } = this.#upstreams;
+    this.#state = 'acquiring';
+    this.#host = host;
+    this.#attemptStartedAtMs = turn.nowMs;
+    record.attempt++;
+    record.pickedAtMs = turn.nowMs;
+    record.hostAddress = host.address.kind === 'ip' ? host.address.host : host.address.path;
+    record.hostPort = host.address.kind === 'ip' ? host.address.port : 0;
+    record.hostInFlightAtPick = host.requestStarted();
+    upstream.counters.rqTotal.increment();
+    const pool = upstream.poolOf(host);
+    this.#pool = pool;
+    pool.acquire(this, this.#needsFreshConnection);
+  }
+
+  #pickContext(): PickContext {
+    const policy = this.#retry.policy;
+    if (this.#hash === undefined && this.#triedHosts.length === 0) return PLAIN_PICK;
+    return {
+      hash: this.#hash,
+      excluded: policy?.previousHosts === true ? this.#triedHosts : [],
+      maxAttempts: policy?.hostSelectionRetryMaxAttempts ?? 1,
+    };
+  }
+
+  #requestHash(action: RouteAction): bigint | undefined {
+    if (action.hashPolicy.length === 0) return undefined;
+    const { head, downstreamAddress } = this.#stream;
+    return requestHash(action.hashPolicy, head, downstreamAddress, this.#upstreams.hash64);
+  }
+
+  /** undefined where a route's mutations or rewrites make a head that cannot be written. */
+  #encodeHead(): string | undefined {
+    try {
+      return this.#encodeCheckedHead();
+    } catch (error) {
+      if (error instanceof NonCanonicalHeadError) return undefined;
+      throw error;
+    }
+  }
+
+  #encodeCheckedHead(): string {
+    const { head, requestEdits } = this.#stream;
+    const authority = this.#route?.rewriteAuthority(head, this.#host?.endpoint.hostname ?? '') ?? head.authority;
+    const line = { method: head.method, path: this.#path, authority };
+    const options = head.upgrade === '' ? KEEP_ALIVE : { keepAlive: true, upgrade: head.upgrade };
+    return encodeRequestHead(head, requestEdits, line, head.bodyLength, options);
+  }
+
+  /** An attempt failed before any response head. */
+  #failAttempt(failure: AttemptFailure, detail: string): void {
+    if (failure === 'hostRemoved' && this.#retry.tryReselect()) {
+      this.#startAttempt();
+      return;
+    }
+    const wantsRetry = this.#retry.wantsRetryAfter(failure) && this.#mayReplay();
+    if (wantsRetry && this.#takeRetryPlace()) {
+      this.#backOff();
+      return;
+    }
+    this.#giveUp(LOCAL_REPLIES[failure === 'hostRemoved' ? 'connectFailure' : failure], detail);
+  }
+
+  #mayReplay(): boolean {
+    return this.#bodyIsReplayable && this.#body.length <= MAX_REPLAY_BYTES;
+  }
+
+  #takeRetryPlace(): boolean {
+    const upstream = this.#upstream;
+    return upstream !== undefined && this.#retry.tryTakePlace(upstream.cluster.breakers, upstream.counters);
+  }
+
+  #backOff(): void {
+    if (this.#host !== undefined) this.#triedHosts.push(this.#host);
+    const { turn, random } = this.#upstreams;
+    this.#state = 'backingOff';
+    this.#perTryTimeoutAtMs = NEVER;
+    this.#backOffUntilMs = turn.nowMs + this.#retry.backOffMs(random);
+    this.#stream.prepareRetry();
+    this.#armDeadline();
+  }
+
+  #giveUp(reply: LocalReply, detail: string): void {
+    // Somebody may have acted on an earlier attempt: then nobody may say that the request reached no one.
+    const honest = reply.isNotProcessed && this.#hasBeenSent ? { ...reply, isNotProcessed: false } : reply;
+    this.#settle();
+    this.#stream.sendLocalReply(honest, detail);
+  }
+
+  #onResponseTimeout(): void {
+    this.#upstream?.counters.rqTimeout.increment();
+    const isResponding = this.#state === 'responding';
+    this.#dropAttempt(504);
+    this.#settle();
+    if (isResponding) this.#stream.abortResponse('UT', 'response_timeout');
+    else this.#stream.sendLocalReply(LOCAL_REPLIES.responseTimeout, '');
+  }
+
+  #onPerTryTimeout(): void {
+    this.#perTryTimeoutAtMs = NEVER;
+    this.#upstream?.counters.rqPerTryTimeout.increment();
+    this.#dropAttempt(504);
+    this.#failAttempt('perTryTimeout', '');
+  }
+
+  #armPerTryTimeout(): void {
+    const perTryMs = this.#retry.policy?.perTryTimeoutMs ?? 0;
+    if (perTryMs > 0) this.#perTryTimeoutAtMs = this.#upstreams.turn.nowMs + perTryMs;
+  }
+
+  #armDeadline(): void {
+    const atMs = Math.min(this.#responseTimeoutAtMs, this.#perTryTimeoutAtMs, this.#backOffUntilMs);
+    this.#upstreams.turn.deadlines.schedule(this.#deadline, atMs);
+  }
+
+  #dropAttempt(status: number): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.abort();
+    this.#pool?.cancel(this);
+    this.#pool = undefined;
+    this.#endAttempt(status);
+  }
+
+  /** Once per attempt that picked a host. Status −1: nothing was learned about the host. */
+  #endAttempt(status: number): void {
+    const host = this.#host;
+    if (host === undefined || this.#attemptStartedAtMs === 0) return;
+    host.requestEnded();
+    const latencyMs = this.#upstreams.turn.nowMs - this.#attemptStartedAtMs;
+    this.#attemptStartedAtMs = 0;
+    if (status >= 0) this.#upstreams.onHostOutcome(host, status, latencyMs);
+    if (status > 0) {
+      this.#upstream?.counters.completed(status);
+      this.#upstream?.counters.rqTime.record(latencyMs);
+    }
+  }
+
+  /** The request is over as far as the upstream side goes. */
+  #settle(): void {
+    const upstream = this.#upstream;
+    this.#upstream = undefined;
+    this.#state = 'idle';
+    this.#host = undefined;
+    this.#body = '';
+    this.#isHolding = false;
+    this.#responseTimeoutAtMs = NEVER;
+    this.#perTryTimeoutAtMs = NEVER;
+    this.#backOffUntilMs = NEVER;
+    if (this.#triedHosts.length > 0) this.#triedHosts = [];
+    this.#upstreams.turn.deadlines.schedule(this.#deadline, NEVER);
+    if (upstream === undefined) return;
+    this.#retry.releasePlace(upstream.cluster.breakers);
+    upstream.cluster.breakers.release('requests');
+    upstream.counters.rqActive.add(-1);
+  }
+
+  #hold(): void {
+    if (this.#isHolding) return;
+    this.#isHolding = true;
+    this.#stream.holdRequestBody();
+  }
+
+  #release(): void {
+    if (!this.#isHolding) return;
+    this.#isHolding = false;
+    this.#stream.releaseRequestBody();
+  }
+}

@@ -1,0 +1,34 @@
+import type { RequestHead, ResponseHead } from '../../../http/head.ts';
+import type { HeaderEdits } from '../../../http/header-edits.ts';
+import type { HeaderFields } from '../../../http/header-fields.ts';
+import type { StreamRecord } from '../../../telemetry/stream-record.ts';
+import type { CompiledRoute } from '../../route/route.ts';
+import type { LocalReply } from '../filter.ts';
+
+/** The stream as the router sees it: a request that comes in, and the places where the answer goes. */
+export interface RoutedStream {
+  readonly head: RequestHead;
+  /** Changes to the request's head on its way out. */
+  readonly requestEdits: HeaderEdits;
+  readonly record: StreamRecord;
+  readonly route: CompiledRoute | undefined;
+  /** Everything of the request has arrived. */
+  readonly isRequestComplete: boolean;
+  readonly downstreamAddress: string;
+  /** Before another try: whatever is particular to one attempt (trace context) is renewed. */
+  prepareRetry(): void;
+  sendInformational(head: ResponseHead): void;
+  sendResponseHead(head: ResponseHead): void;
+  sendResponseBody(buffer: Buffer, start: number, end: number): void;
+  sendResponseTrailers(fields: HeaderFields): void;
+  sendResponseEnd(): void;
+  /** Only before sendResponseHead. */
+  sendLocalReply(reply: LocalReply, detail: string): void;
+  /** After sendResponseHead: the answer cannot be completed, and the downstream must see that. */
+  abortResponse(flags: string, details: string): void;
+  /** Back-pressure: no more request body until releaseRequestBody. */
+  holdRequestBody(): void;
+  releaseRequestBody(): void;
+  /** In a tunnel: the upstream will send no more. */
+  finishTunnel(): void;
+}

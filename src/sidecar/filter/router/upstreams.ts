@@ -1,0 +1,130 @@
+import type { Random } from '../../../base/random.ts';
+import type { Cluster } from '../../../resource/cluster.ts';
+import type { MetricsRegistry } from '../../../telemetry/metrics/metrics.ts';
+import type { EventTurn } from '../../../transport-socket/transport-socket.ts';
+import type { ClusterSet, Host, RuntimeCluster } from '../../cluster/cluster.ts';
+import { HostPool, PoolCounters, type PoolOptions } from '../../pool/pool.ts';
+import { ClusterCounters } from './cluster-counters.ts';
+
+/** How an attempt ended, for whoever judges hosts. `status` 0: no answer came. */
+export type HostOutcomeListener = (host: Host, status: number, latencyMs: number) => void;
+
+export interface UpstreamsOptions {
+  readonly turn: EventTurn;
+  readonly clusters: ClusterSet;
+  readonly metrics: MetricsRegistry;
+  readonly random: Random;
+  /** For hash policies; the same function the balancers use. */
+  readonly hash64: (text: string) => bigint;
+  readonly onHostOutcome?: HostOutcomeListener;
+}
+
+const MAX_WATERMARK_BYTES = 65_536;
+
+/** A cluster with what one worker keeps for it: pools by host, and counters. */
+export class UpstreamCluster {
+  readonly cluster: RuntimeCluster;
+  readonly counters: ClusterCounters;
+  readonly #turn: EventTurn;
+  readonly #poolCounters: PoolCounters;
+  readonly #pools = new Map<Host, HostPool>();
+  #optionsOf: Cluster | undefined;
+  #options: PoolOptions | undefined;
+
+  constructor(turn: EventTurn, cluster: RuntimeCluster, metrics: MetricsRegistry) {
+    this.#turn = turn;
+    this.cluster = cluster;
+    this.counters = new ClusterCounters(metrics, cluster.name);
+    this.#poolCounters = new PoolCounters(metrics, cluster.name);
+  }
+
+  get poolCounters(): PoolCounters {
+    return this.#poolCounters;
+  }
+
+  poolOf(host: Host): HostPool {
+    const options = this.#poolOptions();
+    const known = this.#pools.get(host);
+    if (known !== undefined) {
+      known.options = options;
+      return known;
+    }
+    const pool = new HostPool(this.#turn, host.address, options, this.#poolCounters, this.cluster.breakers);
+    this.#pools.set(host, pool);
+    return pool;
+  }
+
+  hostRemoved(host: Host): void {
+    this.#pools.get(host)?.drain();
+    this.#pools.delete(host);
+  }
+
+  destroy(): void {
+    for (const pool of this.#pools.values()) pool.destroy();
+    this.#pools.clear();
+  }
+
+  get connectionCount(): number {
+    let count = 0;
+    for (const pool of this.#pools.values()) count += pool.connectionCount;
+    return count;
+  }
+
+  #poolOptions(): PoolOptions {
+    const { config } = this.cluster;
+    if (this.#options !== undefined && this.#optionsOf === config) return this.#options;
+    this.#optionsOf = config;
+    this.#options = {
+      connectTimeoutMs: config.connectTimeoutMs,
+      idleTimeoutMs: config.idleTimeoutMs,
+      maxRequestsPerConnection: config.maxRequestsPerConnection,
+      maxConnectionDurationMs: config.maxConnectionDurationMs,
+      maxConnectionsPerHost: config.circuitBreakers.maxConnectionsPerHost,
+      highWaterMarkBytes: Math.min(config.perConnectionBufferLimitBytes, MAX_WATERMARK_BYTES),
+    };
+    return this.#options;
+  }
+}
+
+/** All clusters of one worker as the router uses them. */
+export class Upstreams {
+  readonly turn: EventTurn;
+  readonly random: Random;
+  readonly hash64: (text: string) => bigint;
+  readonly onHostOutcome: HostOutcomeListener;
+  readonly #clusters: ClusterSet;
+  readonly #metrics: MetricsRegistry;
+  readonly #known = new Map<string, UpstreamCluster>();
+
+  constructor(options: UpstreamsOptions) {
+    this.turn = options.turn;
+    this.random = options.random;
+    this.hash64 = options.hash64;
+    this.onHostOutcome = options.onHostOutcome ?? (() => undefined);
+    this.#clusters = options.clusters;
+    this.#metrics = options.metrics;
+    this.#clusters.onHostRemoved((host) => this.#known.get(host.clusterName)?.hostRemoved(host));
+  }
+
+  get(name: string): UpstreamCluster | undefined {
+    const cluster = this.#clusters.get(name);
+    if (cluster === undefined) return undefined;
+    const known = this.#known.get(name);
+    if (known !== undefined && known.cluster === cluster) return known;
+    const upstream = new UpstreamCluster(this.turn, cluster, this.#metrics);
+    this.#known.set(name, upstream);
+    return upstream;
+  }
+
+  /** Closes every pooled connection now. */
+  destroy(): void {
+    for (const upstream of this.#known.values()) upstream.destroy();
+    this.#known.clear();
+  }
+
+  get connectionCount(): number {
+    let count = 0;
+    for (const upstream of this.#known.values()) count += upstream.connectionCount;
+    return count;
+  }
+}

@@ -1,0 +1,146 @@
+import { addressText } from '../../resource/address.ts';
+import type { ManagerContext } from '../connection-manager/connection-manager.ts';
+import { BoundListener, type BoundListenerOptions, type ListenerState } from './bound-listener.ts';
+import type { RuntimeConfig, RuntimeListener } from './runtime-listener.ts';
+
+/** One listener's trouble with an update. The others are applied. */
+export interface ListenerFault {
+  readonly listenerName: string;
+  readonly message: string;
+}
+
+/** What admin pages show of a listener. */
+export interface ListenerView {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly state: ListenerState;
+  readonly failure: string;
+  readonly connections: number;
+}
+
+export interface ListenerSetOptions {
+  readonly context: ManagerContext;
+  readonly drainTimeoutMs: number;
+  /** Per listener and worker. */
+  readonly maxConnectionsPerListener?: number;
+  /** Told when a listener cannot be bound, once until it is. */
+  readonly onBindFailure?: (listenerName: string, message: string) => void;
+}
+
+const DEFAULT_MAX_CONNECTIONS = 20_000;
+
+/** All listeners of one worker, kept in step with the newest runtime config. */
+export class ListenerSet {
+  readonly #options: BoundListenerOptions;
+  /** By address: a listener that only changes its configuration keeps its socket. */
+  readonly #active = new Map<string, BoundListener>();
+  readonly #draining = new Set<BoundListener>();
+  #whenEmpty: (() => void)[] = [];
+
+  constructor(options: ListenerSetOptions) {
+    const ignore = (): void => undefined;
+    this.#options = {
+      context: options.context,
+      drainTimeoutMs: options.drainTimeoutMs,
+      maxConnections: options.maxConnectionsPerListener ?? DEFAULT_MAX_CONNECTIONS,
+      onBindFailure: options.onBindFailure ?? ignore,
+      onClosed: (listener) => this.#onClosed(listener),
+    };
+  }
+
+  /**
+   * Binds what is new, swaps the configuration of what stays, drains what is gone. Resolves when every new listener is
+   * bound or has failed once, with all faults; whatever could be applied is.
+   */
+  async apply(config: RuntimeConfig): Promise<readonly ListenerFault[]> {
+    const faults: ListenerFault[] = [];
+    const binding: BoundListener[] = [];
+    const wanted = new Map<string, RuntimeListener>();
+    for (const runtime of config.listeners.values()) {
+      const key = addressKey(runtime);
+      const taken = wanted.get(key);
+      if (taken === undefined) wanted.set(key, runtime);
+      else faults.push(addressTaken(runtime, taken));
+    }
+    for (const [key, bound] of this.#active) if (!wanted.has(key)) this.#retire(key, bound);
+    for (const [key, runtime] of wanted) {
+      try {
+        const bound = this.#active.get(key);
+        if (bound === undefined) binding.push(this.#add(key, runtime));
+        else bound.update(runtime);
+      } catch (error) {
+        faults.push({ listenerName: runtime.listener.name, message: messageOf(error) });
+      }
+    }
+    await Promise.all(binding.map((bound) => bound.bind()));
+    for (const { name, failure } of binding) if (failure !== '') faults.push({ listenerName: name, message: failure });
+    return faults;
+  }
+
+  get(name: string): BoundListener | undefined {
+    for (const bound of this.#active.values()) if (bound.name === name) return bound;
+    return undefined;
+  }
+
+  views(): readonly ListenerView[] {
+    return [...this.#active.values(), ...this.#draining].map((bound) => ({
+      name: bound.name,
+      address: addressText(bound.listener.address),
+      port: bound.port,
+      state: bound.state,
+      failure: bound.failure,
+      connections: bound.connectionCount,
+    }));
+  }
+
+  /** Drains listeners of one direction, or all; resolves when the last of them is closed (or its deadline has passed). */
+  drain(direction: 'inbound' | 'all'): Promise<void> {
+    const chosen = [...this.#active].filter(
+      ([, bound]) => direction === 'all' || bound.listener.trafficDirection === 'inbound',
+    );
+    for (const [key, bound] of chosen) this.#retire(key, bound);
+    if (this.#draining.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  /** Ends every listener and connection now. */
+  destroy(): void {
+    for (const bound of [...this.#active.values(), ...this.#draining]) bound.destroy();
+    this.#active.clear();
+  }
+
+  #add(key: string, runtime: RuntimeListener): BoundListener {
+    const bound = new BoundListener(this.#options, runtime);
+    this.#active.set(key, bound);
+    return bound;
+  }
+
+  #retire(key: string, bound: BoundListener): void {
+    this.#active.delete(key);
+    this.#draining.add(bound);
+    bound.drain();
+  }
+
+  #onClosed(bound: BoundListener): void {
+    this.#draining.delete(bound);
+    if (this.#draining.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
+  }
+}
+
+/** Port 0 is a new port each time, so only the name tells two such listeners apart. */
+function addressKey({ listener }: RuntimeListener): string {
+  const { address } = listener;
+  const text = addressText(address);
+  return address.kind === 'ip' && address.port === 0 ? `${text} ${listener.name}` : text;
+}
+
+function addressTaken(runtime: RuntimeListener, taken: RuntimeListener): ListenerFault {
+  const { name, address } = runtime.listener;
+  const message = `listener ${name}: ${addressText(address)} is already taken by listener ${taken.listener.name}; give one of them another address`;
+  return { listenerName: name, message };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,34 @@
+import { DEFAULT_HTTP1_LIMITS, type Http1Limits } from '../../http/http1/http1.ts';
+
+/** How a pool treats the connections to one host. Milliseconds; 0 or undefined means without limit where it says so. */
+export interface PoolOptions {
+  readonly connectTimeoutMs: number;
+  /** How long an idle connection is kept; 0 keeps it. */
+  readonly idleTimeoutMs: number;
+  /** 0: no limit. */
+  readonly maxRequestsPerConnection: number;
+  /** undefined: no limit. */
+  readonly maxConnectionDurationMs: number | undefined;
+  /** undefined: no limit but the cluster's. */
+  readonly maxConnectionsPerHost: number | undefined;
+  readonly highWaterMarkBytes: number;
+}
+
+/**
+ * Idle connections are dropped before the upstream does it, since a request that meets the upstream's FIN half-way is lost
+ * where it may not be repeated. Node servers close after 5 s and many proxies sit in front of them.
+ */
+export const LONGEST_SAFE_IDLE_MS = 4_000;
+/** Taken off a `Keep-Alive: timeout=` that the upstream announced. */
+export const KEEP_ALIVE_MARGIN_MS = 1_000;
+/** How long a request may wait for a connection when all are in use and no more may be opened. */
+export const PENDING_TIMEOUT_MS = 15_000;
+
+/** Bounds on an upstream's response head. `HTTP/1.0` answers are taken; tunnels by CONNECT are not asked for. */
+export const UPSTREAM_HTTP1_LIMITS: Http1Limits = { ...DEFAULT_HTTP1_LIMITS, headersWithUnderscores: 'allow' };
+
+/** The cluster's shares in the limits that hold over all its hosts and workers. */
+export interface ClusterLimits {
+  tryAcquire(kind: 'connections' | 'pendingRequests'): boolean;
+  release(kind: 'connections' | 'pendingRequests'): void;
+}

@@ -1,0 +1,97 @@
+import type { Clock } from '../base/clock.ts';
+import { Deadlines } from './deadlines.ts';
+
+/** Something with output gathered during a turn. */
+export interface Flushable {
+  flush(): void;
+}
+
+/**
+ * One worker's view of "now": every entry from the event loop (bytes, connect, close, deadline) is bracketed by enter() and
+ * leave(). The clock is read once at the entrance, and whatever sockets were written to are flushed once at the exit.
+ */
+export class EventTurn {
+  /** Monotonic milliseconds as of this entry. */
+  nowMs: number;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  /** Lent to every socket's reads; what must outlive the callback is copied. */
+  readonly readBuffer: Buffer;
+  /** Exceptions that reached the rim: always bugs. Each closes its connection and nothing else. */
+  unexpectedErrors = 0;
+  readonly #onUnexpectedError: (error: unknown) => void;
+  readonly #dirty: Flushable[] = [];
+  #depth = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #stopped = false;
+
+  constructor(clock: Clock, onUnexpectedError: (error: unknown) => void, readBufferBytes = 65_536) {
+    this.clock = clock;
+    this.nowMs = clock.nowMs();
+    this.#onUnexpectedError = onUnexpectedError;
+    this.deadlines = new Deadlines(this.nowMs);
+    this.deadlines.onEarlier = () => this.#arm();
+    this.readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
+  }
+
+  enter(): void {
+    if (this.#depth++ === 0) this.nowMs = this.clock.nowMs();
+  }
+
+  leave(): void {
+    if (--this.#depth !== 0) return;
+    const dirty = this.#dirty;
+    for (let index = 0; index < dirty.length; index++) dirty[index]?.flush();
+    dirty.length = 0;
+  }
+
+  markDirty(flushable: Flushable): void {
+    this.#dirty.push(flushable);
+  }
+
+  reportUnexpected(error: unknown): void {
+    this.unexpectedErrors++;
+    this.#onUnexpectedError(error);
+  }
+
+  /** Lets the process end: no deadline fires after this. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Fires what is due. The driver calls it; a test with its own clock may too. */
+  advance(): void {
+    this.enter();
+    try {
+      this.deadlines.advance(this.nowMs);
+    } catch (error) {
+      this.reportUnexpected(error);
+    }
+    this.leave();
+  }
+
+  #arm(): void {
+    const wakeMs = this.deadlines.nextWakeMs();
+    if (this.#stopped || wakeMs === undefined || wakeMs >= this.#timerAtMs) return;
+    clearTimeout(this.#timer);
+    this.#timerAtMs = wakeMs;
+    const delayMs = Math.max(1, Math.ceil(wakeMs - this.clock.nowMs()));
+    this.#timer = setTimeout(() => this.#onTimer(), delayMs);
+  }
+
+  /**
+   * After a stall of the loop, bytes that arrived in time are waiting behind this timer: the deadlines are looked at only
+   * after the poll phase has delivered them, so that a stall does not turn into false timeouts.
+   */
+  #onTimer(): void {
+    setImmediate(() => {
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      if (this.#stopped) return;
+      this.advance();
+      this.#arm();
+    });
+  }
+}
