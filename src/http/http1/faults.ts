@@ -65,6 +65,8 @@ export const FAULTS = {
   closedBeforeResponse: fault(502, 'closed-before-response'),
   unexpectedBytes: fault(0, 'unexpected-bytes'),
   tooManyInformational: fault(502, 'too-many-informational-responses'),
+  informationalIn10: fault(502, 'informational-response-in-http10'),
+  closingInformational: fault(502, 'informational-response-with-close'),
   unaskedSwitch: fault(502, 'unasked-protocol-switch'),
 } as const satisfies Record<string, Http1Fault>;
 

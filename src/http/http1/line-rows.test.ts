@@ -31,7 +31,7 @@ row(26, 'a request line that is not `method SP target SP version` is refused', (
 });
 
 row(27, 'a method that is not an upper-case token of 32 bytes is refused; `get` is not GET', () => {
-  for (const method of ['get', 'Get', 'GEt', 'G!T', "G'T"]) {
+  for (const method of ['get', 'Get', 'GEt', 'G!T', "G'T", '-GET', '0', '_GET']) {
     expectNothingForwarded(line(`${method} / HTTP/1.1`), '501 method-not-canonical');
   }
   for (const method of ['G(T', 'G@T', '\x80GET', 'G"T', 'GET:', 'G\x00T']) {

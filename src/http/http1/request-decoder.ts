@@ -15,7 +15,8 @@ type State = 'between' | 'head' | 'body' | 'stopped';
 /**
  * Requests of one connection, in order:
  *
- *     between ─byte─► head ─empty line─► body ─last byte─► between        any ─fault or stop()─► stopped
+ *     between ─byte─► head ─empty line─► body ─last byte─► between, or stopped where the client asked to close
+ *     any ─fault or stop()─► stopped
  *
  * Bytes in any cut give the same calls, but for where body slices begin and end.
  */
@@ -152,7 +153,8 @@ export class Http1RequestDecoder {
     const trailers = this.#body.trailers;
     if (trailers !== undefined) this.#sink.onRequestTrailers(trailers);
     if (this.#isStopped()) return;
-    this.#state = 'between';
+    // After a request that closes, whatever follows is not HTTP of ours to read (RFC 9112 §9.6).
+    this.#state = this.#head.keepAlive ? 'between' : 'stopped';
     this.#sink.onRequestEnd();
   }
 

@@ -57,6 +57,7 @@ export class RequestLineScanner {
       return this.#refuse(isToken ? FAULTS.methodUnknown : faultOfByte(byte, FAULTS.method), position);
     }
     this.methodEnd = position - base;
+    if (!isLetter(bytes[base] as number)) return this.#refuse(FAULTS.methodUnknown, position);
     if (this.methodEnd === 3 && bytes[base] === 0x50 && bytes[base + 1] === 0x52 && bytes[base + 2] === 0x49) {
       return this.#refuse(FAULTS.http2Preface, position);
     }
@@ -129,6 +130,10 @@ export class RequestLineScanner {
     this.fault = fault;
     return position;
   }
+}
+
+function isLetter(byte: number): boolean {
+  return byte >= 0x41 && byte <= 0x5a;
 }
 
 function isDigit(byte: number): boolean {

@@ -37,6 +37,7 @@ export class Http1ResponseHead implements ResponseHead {
     this.version = line.version;
     this.status = line.status;
     this.isTunnel = expected.method === 'CONNECT' && this.status >= 200 && this.status < 300;
+    if (this.status < 200 && this.version === 10) return FAULTS.informationalIn10;
     return this.#readConnection(scanner) ?? this.#readFraming(scanner, expected) ?? this.#readSwitch(expected);
   }
 
@@ -50,8 +51,11 @@ export class Http1ResponseHead implements ResponseHead {
     if ((scanner.seen & KNOWN.connection) !== 0) {
       const options = readConnectionOptions(this.fields);
       if (typeof options !== 'number') return options;
-      if ((options & OPTION_CLOSE) !== 0) this.keepAlive = false;
-      else if ((options & OPTION_KEEP_ALIVE) !== 0) this.keepAlive = true;
+      if ((options & OPTION_CLOSE) !== 0) {
+        // A final response must follow, which other parsers then take for surplus bytes.
+        if (this.isInformational) return FAULTS.closingInformational;
+        this.keepAlive = false;
+      } else if ((options & OPTION_KEEP_ALIVE) !== 0) this.keepAlive = true;
     }
     if ((scanner.seen & KNOWN.keepAlive) !== 0) {
       const seconds = KEEP_ALIVE_TIMEOUT.exec(this.fields.get('keep-alive') ?? '')?.[1];

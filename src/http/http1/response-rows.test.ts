@@ -126,6 +126,17 @@ row(53, 'informational responses are passed on, at most 16 of them', () => {
   expectRefusedResponse(hints.repeat(17) + ok(['Content-Length: 0']), '502 too-many-informational-responses');
 });
 
+row(53, 'HTTP/1.0 knows no 1xx: one in its name is a bad gateway', () => {
+  for (const line of ['HTTP/1.0 100 Continue', 'HTTP/1.0 103 x']) {
+    expectRefusedResponse(head(line) + ok(['Content-Length: 0']), '502 informational-response-in-http10');
+  }
+});
+
+row(53, 'an informational response that asks to close is a bad gateway', () => {
+  const bytes = head('HTTP/1.1 100 Continue', 'Connection: close') + ok(['Content-Length: 0']);
+  expectRefusedResponse(bytes, '502 informational-response-with-close');
+});
+
 row(53, 'a 101 nobody asked for, or to another protocol, is a bad gateway', () => {
   const switched = head('HTTP/1.1 101 Switching Protocols', 'Connection: upgrade', 'Upgrade: websocket');
   expectRefusedResponse(switched, '502 unasked-protocol-switch');
