@@ -88,6 +88,11 @@ export class Consul {
     await this.#http.close();
   }
 
+  /** Rejects when Consul does not answer, or has no leader. */
+  locateLeader(): Promise<string> {
+    return this.#oneShots.leader();
+  }
+
   /** Rejects with a ConsulError where Consul could not be asked: that is no "unknown". */
   locateProxy(id: string, signal?: AbortSignal): Promise<ProxyLocation> {
     return locateProxy(this.#budget, id, () => this.#oneShots.agentNode(), signal);

@@ -18,7 +18,7 @@ export * from './catalog.ts';
 export { type ConfigEntries, NO_CONFIG_ENTRIES } from './config-entries.ts';
 export { loadAssignment } from './endpoints.ts';
 export { DEFAULT_TRUST_DOMAIN } from './names.ts';
-export type { Problem } from './problem.ts';
+export { errorAt, type Problem, warningAt } from './problem.ts';
 export type { EndpointGroup, TranslatedProxy, TranslatedUnit } from './translated-proxy.ts';
 
 export interface TranslationInput {
@@ -44,12 +44,17 @@ export function translateProxy(input: TranslationInput): TranslatedProxy {
   const { options, problems: optionProblems } = proxyOptions(input.registration, input.entries);
   problems.push(...optionProblems);
   attempt('inbound', () => inboundUnit(input.registration, options, input.entries));
-  const seen = new Set<string>();
+  const taken = new Map<string, string>();
   for (const upstream of input.registration.upstreams) {
     const key = `upstream ${upstreamName(upstream.destinationName, upstream.datacenter)}`;
-    if (seen.has(key)) problems.push(duplicate(input.registration, upstream));
-    else attempt(key, () => upstreamUnit(upstream, options, input, problems));
-    seen.add(key);
+    const rival = taken.get(key) ?? taken.get(bindKey(upstream));
+    if (rival !== undefined) {
+      problems.push(conflict(input.registration, upstream, rival));
+      continue;
+    }
+    taken.set(key, upstream.destinationName);
+    taken.set(bindKey(upstream), upstream.destinationName);
+    attempt(key, () => upstreamUnit(upstream, options, input, problems));
   }
   return { units, faultyUnits, problems };
 }
@@ -65,9 +70,14 @@ function upstreamUnit(
   return outboundUnit(upstream, options, { registration, entries, trustDomain, traceSamplingPercent });
 }
 
-function duplicate(registration: ProxyRegistration, upstream: Upstream): Problem {
+/** Where an upstream listens: two of them cannot listen in one place. */
+function bindKey({ localBindAddress, localBindPort, localBindSocketPath }: Upstream): string {
+  return localBindSocketPath === '' ? `bind ${localBindAddress} ${localBindPort}` : `bind ${localBindSocketPath}`;
+}
+
+function conflict(registration: ProxyRegistration, upstream: Upstream, rival: string): Problem {
   return errorAt(
     `registration ${registration.id}: upstream ${upstream.destinationName}`,
-    'is listed twice; the first entry counts. Give one destination one local_bind_port',
+    `has the destination or the local bind address of upstream ${rival} before it, which counts; give each its own`,
   );
 }

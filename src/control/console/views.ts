@@ -1,0 +1,113 @@
+/** What the console shows, as it wants it: JSON-able, read at the moment somebody asks, and made by others. */
+export interface ConsoleViews {
+  overview(): Promise<Overview>;
+  /** Everything known of one proxy; undefined where nobody knows it. */
+  proxy(nodeId: string): ProxyDetail | undefined;
+  counters(): readonly CounterReading[];
+}
+
+export interface Overview {
+  readonly consul: ConsulView;
+  readonly services: ServicesView;
+  readonly sidecars: readonly SidecarView[];
+  readonly problems: readonly ProblemView[];
+  readonly xds: XdsTotals;
+  /** Newest first; whatever the program was given to show. */
+  readonly recentTraces: readonly unknown[];
+}
+
+export interface ConsulView {
+  readonly address: string;
+  readonly state: 'unknown' | 'up' | 'down';
+  readonly leader: string | undefined;
+  readonly error: string | undefined;
+  readonly watches: readonly WatchView[];
+}
+
+export interface WatchView {
+  readonly key: string;
+  readonly state: 'unknown' | 'failing' | 'current' | 'stale';
+  /** Since the last good answer; undefined where there never was one. */
+  readonly ageSeconds: number | undefined;
+  readonly subscribers: number;
+  readonly error: string | undefined;
+}
+
+export type ServicesView =
+  | { readonly state: 'known'; readonly services: readonly ServiceView[] }
+  | { readonly state: 'unavailable'; readonly error: string };
+
+export interface ServiceView {
+  readonly name: string;
+  readonly health: { readonly passing: number; readonly warning: number; readonly critical: number };
+  readonly instances: readonly {
+    readonly id: string;
+    readonly node: string;
+    readonly address: string;
+    readonly port: number;
+    readonly kind: string;
+    readonly health: 'passing' | 'warning' | 'critical';
+  }[];
+}
+
+export interface SidecarView {
+  readonly id: string;
+  readonly service: string | undefined;
+  readonly registration: 'locating' | 'unregistered' | 'following' | 'lost';
+  readonly peer: string;
+  readonly userAgent: string;
+  readonly variant: 'sotw' | 'delta';
+  readonly connectedAt: string;
+  readonly snapshotVersion: string | undefined;
+  readonly types: readonly TypeView[];
+}
+
+export interface TypeView {
+  /** `CDS`, `EDS`, `LDS`, `RDS`. */
+  readonly type: string;
+  readonly sync: 'SYNCED' | 'STALE' | 'NACKED';
+  readonly sentVersion: string | undefined;
+  readonly acknowledgedVersion: string | undefined;
+  /** What the proxy said when it refused. */
+  readonly detail: string | undefined;
+}
+
+export interface ProblemView {
+  readonly severity: 'error' | 'warning';
+  readonly where: string;
+  readonly message: string;
+}
+
+export interface XdsTotals {
+  readonly streams: number;
+  readonly acknowledged: number;
+  readonly rejected: number;
+  readonly responses: number;
+  readonly snapshots: number;
+}
+
+export interface ProxyDetail {
+  readonly id: string;
+  readonly registration: unknown;
+  readonly state: string;
+  readonly streams: readonly SidecarView[];
+  readonly problems: readonly ProblemView[];
+  readonly snapshot:
+    | {
+        readonly version: string;
+        readonly resources: readonly {
+          readonly type: string;
+          readonly name: string;
+          readonly version: string;
+          readonly bytes: number;
+        }[];
+      }
+    | undefined;
+}
+
+export interface CounterReading {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: 'counter' | 'gauge';
+  readonly value: number;
+}

@@ -1,0 +1,137 @@
+/**
+ * The control server, put together: watch Consul, translate for each connected proxy, keep snapshots, serve them. This
+ * file wires and decides nothing; it keeps no state beyond what its parts hold, and any number of it may run side by side.
+ */
+import { type Clock, systemClock } from '../base/clock.ts';
+import { type Random, systemRandom } from '../base/random.ts';
+import type { Logger } from '../telemetry/log/log.ts';
+import { startXdsServer } from '../xds/server/server.ts';
+import { startConsole } from './console/console.ts';
+import { consoleViews } from './console-views.ts';
+import { Consul, type LinkState } from './consul/consul.ts';
+import { EndpointFeed } from './endpoint-feed.ts';
+import { ProxyFeeds } from './proxy-feeds.ts';
+import { SnapshotStore } from './snapshot/snapshot.ts';
+import { TrustDomainFeed } from './trust-domain-feed.ts';
+
+export interface ControlOptions {
+  readonly consul: {
+    /** Base URLs, most wanted first: `http://127.0.0.1:8500`. */
+    readonly addresses: readonly string[];
+    readonly token?: string | undefined;
+  };
+  readonly host?: string | undefined;
+  /** 0 picks a free port. */
+  readonly xdsPort?: number | undefined;
+  readonly consoleHost?: string | undefined;
+  readonly consolePort?: number | undefined;
+  /** Host names beside IP addresses and localhost under which the console may be asked for. */
+  readonly consoleHostNames?: readonly string[] | undefined;
+  /** Reject instead of serving when Consul cannot be reached at the start. */
+  readonly requireConsul?: boolean | undefined;
+  readonly log: Logger;
+  /** Recent traces for the console, newest first; JSON-able. */
+  readonly recentTraces?: (() => readonly unknown[]) | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+}
+
+export interface RunningControl {
+  readonly xdsPort: number;
+  readonly consolePort: number;
+  /** Sends proxies elsewhere, then stops. */
+  stop(): Promise<void>;
+}
+
+const DEFAULT_HOST = '127.0.0.1';
+const DEFAULT_XDS_PORT = 18_000;
+const DEFAULT_CONSOLE_PORT = 18_080;
+
+export async function startControl(options: ControlOptions): Promise<RunningControl> {
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? systemRandom;
+  const { log } = options;
+  const nowMs = (): number => clock.nowMs();
+
+  // Watch.
+  const consul = new Consul({ ...options.consul, clock, random, onLink: (state) => tellLink(log, options, state) });
+  const trustDomain = new TrustDomainFeed(consul, () => feeds.refreshAll());
+  consul.entries.subscribe(() => feeds.refreshAll());
+
+  // Translate, and keep snapshots: what a proxy is made of is watched only while it is connected.
+  const store = new SnapshotStore({
+    nowMs,
+    onWanted: (nodeId) => feeds.want(nodeId),
+    onUnwanted: (nodeId) => feeds.unwant(nodeId),
+  });
+  const endpoints = new EndpointFeed(
+    consul,
+    store,
+    () => feeds.datacenter,
+    (name) => feeds.assignmentArrived(name),
+  );
+  const feeds = new ProxyFeeds({ consul, store, endpoints, trustDomain, nowMs });
+  const stopWatching = async (): Promise<void> => {
+    feeds.stop();
+    endpoints.stop();
+    trustDomain.stop();
+    store.stop();
+    await consul.stop();
+  };
+
+  try {
+    if (options.requireConsul === true) await consul.locateLeader();
+    consul.start();
+    trustDomain.start();
+
+    // Serve.
+    const xds = await startXdsServer({
+      source: store,
+      host: options.host ?? DEFAULT_HOST,
+      port: options.xdsPort ?? DEFAULT_XDS_PORT,
+      clock,
+      onStreamOpened: (stream) => log.info(`proxy ${stream.node?.id ?? '(unnamed)'} connected from ${stream.peer}`),
+      onStreamClosed: (stream) => log.info(`proxy ${stream.node?.id ?? '(unnamed)'} disconnected`),
+      onRejected: (stream, typeUrl, version, detail) =>
+        log.warn(`proxy ${stream.node?.id ?? '(unnamed)'} refused ${typeUrl} version ${version}: ${detail}`),
+    });
+    const views = consoleViews({
+      consul,
+      feeds,
+      endpoints,
+      store,
+      xds: xds.state,
+      clock,
+      recentTraces: options.recentTraces,
+    });
+    const web = await startConsole({
+      host: options.consoleHost ?? DEFAULT_HOST,
+      port: options.consolePort ?? DEFAULT_CONSOLE_PORT,
+      hostNames: options.consoleHostNames ?? [],
+      views,
+    }).catch(async (error: unknown) => {
+      await xds.stop();
+      throw error;
+    });
+    return {
+      xdsPort: xds.port,
+      consolePort: web.port,
+      stop: async () => {
+        await xds.stop();
+        await web.stop();
+        await stopWatching();
+      },
+    };
+  } catch (error) {
+    await stopWatching();
+    throw error;
+  }
+}
+
+/** One line per change, saying what it means for the mesh. */
+function tellLink(log: Logger, options: ControlOptions, state: LinkState): void {
+  const where = options.consul.addresses.join(', ');
+  if (state.kind === 'up') log.info(`Consul answers at ${where} (leader ${state.leader})`);
+  if (state.kind !== 'down') return;
+  log.warn(`Consul cannot be reached at ${where}: ${state.error}. Proxies keep what they have; trying again every 2 s`);
+}

@@ -1,0 +1,112 @@
+import type { Consul } from './consul/consul.ts';
+import type { EndpointFeed } from './endpoint-feed.ts';
+import { type MeshState, ProxyFeed } from './proxy-feed.ts';
+import type { SnapshotStore } from './snapshot/snapshot.ts';
+import type { TrustDomainFeed } from './trust-domain-feed.ts';
+
+/** A proxy that left is followed this long: most come back, and find their snapshot warm. */
+const LINGER_MS = 30_000;
+/** Proxies one control server follows; more are a second server's. */
+const MAX_PROXIES = 20_000;
+
+export interface ProxyFeedsOptions {
+  readonly consul: Consul;
+  readonly store: SnapshotStore;
+  readonly endpoints: EndpointFeed;
+  readonly trustDomain: TrustDomainFeed;
+  readonly nowMs: () => number;
+}
+
+interface FollowedProxy {
+  readonly feed: ProxyFeed;
+  linger: NodeJS.Timeout | undefined;
+}
+
+/** A feed for every proxy that somebody asks for, by node id. */
+export class ProxyFeeds {
+  readonly #options: ProxyFeedsOptions;
+  readonly #followed = new Map<string, FollowedProxy>();
+  #datacenter = '';
+
+  constructor(options: ProxyFeedsOptions) {
+    this.#options = options;
+  }
+
+  /** The datacenter of the agents asked, as the first registration told. */
+  get datacenter(): string {
+    return this.#datacenter;
+  }
+
+  all(): readonly (readonly [string, ProxyFeed])[] {
+    return [...this.#followed].map(([nodeId, { feed }]) => [nodeId, feed] as const);
+  }
+
+  of(nodeId: string): ProxyFeed | undefined {
+    return this.#followed.get(nodeId)?.feed;
+  }
+
+  want(nodeId: string): void {
+    const followed = this.#followed.get(nodeId);
+    if (followed !== undefined) {
+      clearTimeout(followed.linger);
+      followed.linger = undefined;
+      return;
+    }
+    if (this.#followed.size >= MAX_PROXIES) {
+      const message = `${MAX_PROXIES} proxies are served here already; run another control server beside this one`;
+      this.#options.store.refuse(nodeId, { kind: 'unavailable', message });
+      return;
+    }
+    const { consul, store, endpoints, nowMs } = this.#options;
+    const feed = new ProxyFeed({
+      nodeId,
+      consul,
+      store,
+      endpoints,
+      nowMs,
+      mesh: () => this.#mesh(),
+      onRegistration: (registration) => {
+        this.#datacenter ||= registration.datacenter;
+      },
+    });
+    this.#followed.set(nodeId, { feed, linger: undefined });
+    feed.start();
+  }
+
+  unwant(nodeId: string): void {
+    const followed = this.#followed.get(nodeId);
+    if (followed === undefined) {
+      this.#options.store.forget(nodeId);
+      return;
+    }
+    clearTimeout(followed.linger);
+    followed.linger = setTimeout(() => {
+      followed.feed.stop();
+      this.#followed.delete(nodeId);
+      this.#options.store.forget(nodeId);
+    }, LINGER_MS);
+    followed.linger.unref();
+  }
+
+  refreshAll(): void {
+    for (const { feed } of this.#followed.values()) feed.refresh();
+  }
+
+  assignmentArrived(name: string): void {
+    for (const { feed } of this.#followed.values()) feed.assignmentArrived(name);
+  }
+
+  stop(): void {
+    for (const { feed, linger } of this.#followed.values()) {
+      clearTimeout(linger);
+      feed.stop();
+    }
+    this.#followed.clear();
+  }
+
+  #mesh(): MeshState | undefined {
+    const { entries } = this.#options.consul.entries.state;
+    const { trustDomain } = this.#options.trustDomain;
+    return entries === undefined || trustDomain === undefined ? undefined : { entries, trustDomain };
+  }
+}

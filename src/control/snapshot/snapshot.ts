@@ -1,0 +1,184 @@
+/**
+ * What every proxy should hold, of now: immutable, consistent before it is visible, versioned by content, encoded once.
+ * This room takes ProtoJSON and gives bytes to whoever serves them. It knows no Consul, no stream and no acknowledgement;
+ * it does not decide what a proxy gets, only that it gets it whole.
+ */
+import { CLUSTER_LOAD_ASSIGNMENT_TYPE } from '../../resource/type-url.ts';
+import {
+  buildSnapshot,
+  type EncodedResource,
+  type NodeIdentity,
+  type NodeRefusal,
+  type Snapshot,
+  type SnapshotListener,
+  type SnapshotSource,
+  type SnapshotSubscription,
+} from '../../xds/server/server.ts';
+import { BurstMerger } from './burst-merger.ts';
+import { inconsistencies } from './consistency.ts';
+import { ResourceEncoder } from './resource-encoder.ts';
+import type { ResourceLiteral } from './resource-literal.ts';
+
+export { BurstMerger } from './burst-merger.ts';
+export type { Json, ResourceLiteral } from './resource-literal.ts';
+
+/** All of one proxy but its endpoints, which are shared by name. */
+export interface ProxyParts {
+  readonly resources: readonly ResourceLiteral[];
+  /** Assignments that were published with {@link SnapshotStore.publishAssignment}. */
+  readonly assignments: readonly string[];
+}
+
+export interface SnapshotStoreOptions {
+  readonly nowMs: () => number;
+  /** The first stream of a node opened: somebody should make its parts. */
+  readonly onWanted: (nodeId: string, node: NodeIdentity) => void;
+  /** The last stream of a node ended. */
+  readonly onUnwanted: (nodeId: string) => void;
+}
+
+interface ProxyEntry {
+  readonly listeners: Set<SnapshotListener>;
+  state:
+    | { readonly kind: 'empty' }
+    | { readonly kind: 'refused'; readonly refusal: NodeRefusal }
+    | {
+        readonly kind: 'served';
+        readonly resources: readonly EncodedResource[];
+        readonly assignments: readonly string[];
+        readonly snapshot: Snapshot;
+      };
+}
+
+export class SnapshotStore implements SnapshotSource {
+  readonly #options: SnapshotStoreOptions;
+  readonly #encoder = new ResourceEncoder();
+  readonly #proxies = new Map<string, ProxyEntry>();
+  readonly #assignments = new Map<string, EncodedResource>();
+  readonly #changedAssignments = new Set<string>();
+  readonly #merger: BurstMerger;
+  readonly counters = { snapshots: 0, unchanged: 0, refusedInconsistent: 0, assignmentChanges: 0 };
+
+  constructor(options: SnapshotStoreOptions) {
+    this.#options = options;
+    this.#merger = new BurstMerger(() => this.#spreadAssignments(), options.nowMs);
+  }
+
+  get encoding(): ResourceEncoder['counters'] {
+    return this.#encoder.counters;
+  }
+
+  open(node: NodeIdentity, listener: SnapshotListener): SnapshotSubscription {
+    const proxy = this.#entry(node.id);
+    const first = proxy.listeners.size === 0;
+    proxy.listeners.add(listener);
+    if (proxy.state.kind === 'served') listener.onSnapshot(proxy.state.snapshot);
+    else if (proxy.state.kind === 'refused') listener.onRefused(proxy.state.refusal);
+    if (first) this.#options.onWanted(node.id, node);
+    return {
+      close: () => {
+        if (proxy.listeners.delete(listener) && proxy.listeners.size === 0) this.#options.onUnwanted(node.id);
+      },
+    };
+  }
+
+  snapshotOf(nodeId: string): Snapshot | undefined {
+    const state = this.#proxies.get(nodeId)?.state;
+    return state?.kind === 'served' ? state.snapshot : undefined;
+  }
+
+  hasAssignment(name: string): boolean {
+    return this.#assignments.has(name);
+  }
+
+  /** Makes a proxy's parts visible, whole; returns what stands against it, and then nothing has changed. */
+  publish(nodeId: string, parts: ProxyParts): readonly string[] {
+    const missing = parts.assignments.filter((name) => !this.#assignments.has(name));
+    const faults = [
+      ...missing.map((name) => `assignment "${name}" has not been published`),
+      ...inconsistencies(parts.resources, new Set(parts.assignments)),
+    ];
+    const resources: EncodedResource[] = [];
+    for (const literal of parts.resources) {
+      const encoded = this.#encoder.encode(literal);
+      if (encoded.ok) resources.push(encoded.resource);
+      else faults.push(encoded.message);
+    }
+    if (faults.length > 0) {
+      this.counters.refusedInconsistent += 1;
+      return faults;
+    }
+    this.#serve(this.#entry(nodeId), resources, parts.assignments);
+    return [];
+  }
+
+  /** The endpoints of one cluster have changed, for every proxy that holds it. Returns what is wrong with them. */
+  publishAssignment(literal: ResourceLiteral): readonly string[] {
+    const encoded = this.#encoder.encode(literal);
+    if (!encoded.ok) return [encoded.message];
+    if (this.#assignments.get(literal.name) === encoded.resource) return [];
+    this.#assignments.set(literal.name, encoded.resource);
+    this.counters.assignmentChanges += 1;
+    this.#changedAssignments.add(literal.name);
+    this.#merger.request();
+    return [];
+  }
+
+  /** Nobody wants it any more. */
+  removeAssignment(name: string): void {
+    this.#assignments.delete(name);
+  }
+
+  /** A node that gets nothing. One that is being served keeps what it has. */
+  refuse(nodeId: string, refusal: NodeRefusal): void {
+    const proxy = this.#entry(nodeId);
+    if (proxy.state.kind === 'served') return;
+    proxy.state = { kind: 'refused', refusal };
+    for (const listener of [...proxy.listeners]) listener.onRefused(refusal);
+  }
+
+  /** Forgets a node that nobody asks for. */
+  forget(nodeId: string): void {
+    if (this.#proxies.get(nodeId)?.listeners.size === 0) this.#proxies.delete(nodeId);
+  }
+
+  stop(): void {
+    this.#merger.stop();
+  }
+
+  #entry(nodeId: string): ProxyEntry {
+    const known = this.#proxies.get(nodeId);
+    if (known !== undefined) return known;
+    const entry: ProxyEntry = { listeners: new Set(), state: { kind: 'empty' } };
+    this.#proxies.set(nodeId, entry);
+    return entry;
+  }
+
+  /** Only the proxies that hold a changed assignment are touched, and of them only that type. */
+  #spreadAssignments(): void {
+    const changed = new Set(this.#changedAssignments);
+    this.#changedAssignments.clear();
+    for (const proxy of this.#proxies.values()) {
+      const { state } = proxy;
+      if (state.kind !== 'served' || !state.assignments.some((name) => changed.has(name))) continue;
+      this.#serve(proxy, state.resources, state.assignments);
+    }
+  }
+
+  #serve(proxy: ProxyEntry, resources: readonly EncodedResource[], names: readonly string[]): void {
+    const before = proxy.state.kind === 'served' ? proxy.state.snapshot : undefined;
+    const endpoints = before?.types.get(CLUSTER_LOAD_ASSIGNMENT_TYPE)?.resources;
+    // A name whose assignment went away a moment ago keeps the one this proxy holds: never a reference to nothing.
+    const assignments = names
+      .map((name) => this.#assignments.get(name) ?? endpoints?.get(name))
+      .filter((a) => a !== undefined);
+    const snapshot = buildSnapshot([...resources, ...assignments], before);
+    proxy.state = { kind: 'served', resources, assignments: names, snapshot };
+    if (snapshot === before) {
+      this.counters.unchanged += 1;
+      return;
+    }
+    this.counters.snapshots += 1;
+    for (const listener of [...proxy.listeners]) listener.onSnapshot(snapshot);
+  }
+}
