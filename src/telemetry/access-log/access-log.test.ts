@@ -1,0 +1,203 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { MetricsRegistry } from '../metrics/metrics.ts';
+import { StreamRecord } from '../stream-record.ts';
+import { AccessLog, type AccessLogFormat, compileAccessLogFormat } from './access-log.ts';
+import { LineWriter } from './line-writer.ts';
+
+const ORIGIN_MS = Date.UTC(2026, 10, 22, 21, 16, 10);
+let directory = '';
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'weft-access-log-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function record(changes: Partial<StreamRecord> = {}): StreamRecord {
+  return Object.assign(new StreamRecord(), {
+    receivedAtMs: 250,
+    requestEndAtMs: 251,
+    connectionReadyAtMs: 252,
+    firstUpstreamByteAtMs: 260.4,
+    endedAtMs: 262.6,
+    method: 'GET',
+    path: '/a?b=c',
+    authority: 'web',
+    userAgent: 'curl/8.5',
+    requestId: 'r-1',
+    status: 200,
+    requestBodyBytes: 3,
+    responseBodyBytes: 5,
+    hostAddress: '::1',
+    hostPort: 80,
+    responseCodeDetails: 'via_upstream',
+    ...changes,
+  });
+}
+
+function line(format: AccessLogFormat, changes: Partial<StreamRecord> = {}): string {
+  const compiled = compileAccessLogFormat(format);
+  if (!compiled.ok) throw new Error(compiled.faults.join());
+  return compiled.formatter(record(changes), ORIGIN_MS);
+}
+
+describe('lines', () => {
+  it("have Envoy's default text form", () => {
+    expect(line({ kind: 'text' })).toBe(
+      '[2026-11-22T21:16:10.250Z] "GET /a?b=c HTTP/1.1" 200 - 3 5 13 8 "-" "curl/8.5" "r-1" "web" "[::1]:80"\n',
+    );
+  });
+
+  it('have every field as JSON, numbers as numbers and absence as null', () => {
+    const parsed: unknown = JSON.parse(line({ kind: 'json' }, { responseFlags: '' }));
+    expect(parsed).toMatchObject({
+      start_time: '2026-11-22T21:16:10.250Z',
+      response_code: 200,
+      duration: 13,
+      response_flags: null,
+      route_name: null,
+      upstream_host: '[::1]:80',
+    });
+  });
+
+  it('follow a format of their own, with the first header of two and a longest length', () => {
+    expect(line({ kind: 'text', format: '%REQ(NOPE?:PATH):2%|%REQ(NOPE)%|100%%|%TRACE_ID%' })).toBe('/a|-|100%|-\n');
+    expect(JSON.parse(line({ kind: 'json', fields: { both: '%REQ(:METHOD)% %RESPONSE_CODE%' } }))).toEqual({
+      both: 'GET 200',
+    });
+  });
+
+  it('name every fault of a format', () => {
+    expect(compileAccessLogFormat({ kind: 'json', fields: { a: '%NOPE%', b: '100%', c: '%START_TIME(%s)%' } })).toEqual(
+      {
+        ok: false,
+        faults: [
+          'a: %NOPE% is not supported',
+          'b: stray % in "100%"; write %% for a percent sign',
+          'c: %START_TIME% is not supported',
+        ],
+      },
+    );
+    expect(compileAccessLogFormat({ kind: 'json', fields: {} })).toMatchObject({ ok: false });
+  });
+
+  it('stay one line each, whatever a request holds', () => {
+    const hostile = { path: '/x"\n[forged] "\\\u0000\u001b[2J\u00e9', userAgent: '\r\n', routeName: 'größe日本' };
+    const text = line({ kind: 'text' }, hostile);
+    expect(text).toContain('"GET /x\\x22\\x0a[forged] \\x22\\x5c\\x00\\x1b[2J\\xe9 HTTP/1.1"');
+    expect(text.slice(0, -1)).toMatch(/^[\x20-\x7e]*$/);
+    const json = line({ kind: 'json' }, hostile);
+    expect(json.slice(0, -1)).not.toMatch(/[\r\n]/);
+    expect(JSON.parse(json)).toMatchObject({ user_agent: '\r\n', route_name: 'größe日本' });
+    expect(line({ kind: 'text', format: 'a\nb' })).toBe('a b\n');
+  });
+
+  it('spell wire bytes as the UTF-8 they are in JSON', () => {
+    const path = Buffer.from('/größe', 'utf8').toString('latin1');
+    expect(JSON.parse(line({ kind: 'json' }, { path }))).toMatchObject({ path: '/größe' });
+  });
+});
+
+describe('an access log', () => {
+  function counters() {
+    const registry = new MetricsRegistry({ announce: () => {} });
+    const of = (name: string) => registry.counter({ kind: 'accessLog' }, name);
+    return { registry, written: of('lines_written'), dropped: of('lines_dropped'), failed: of('lines_failed') };
+  }
+
+  it('appends one line per stream, in order, and counts them', async () => {
+    const path = join(directory, 'access.log');
+    const { registry, written } = counters();
+    const opened = AccessLog.open({
+      target: { kind: 'file', path },
+      format: { kind: 'text', format: '%REQ(:PATH)%' },
+      registry,
+      failed: (error) => expect.fail(error.message),
+      timeOriginMs: ORIGIN_MS,
+    });
+    if (!opened.ok) throw new Error(opened.faults.join());
+    for (let index = 0; index < 30_000; index += 1) opened.log.streamEnded(record({ path: `/${index}` }));
+    await opened.log.close();
+    expect(readFileSync(path, 'utf8').split('\n')).toEqual([...Array.from({ length: 30_000 }, (_, i) => `/${i}`), '']);
+    expect(written.value).toBe(30_000);
+  });
+
+  it('drops and counts what is beyond its bound, and keeps what it took', async () => {
+    const path = join(directory, 'access.log');
+    const { registry: _, ...counted } = counters();
+    const writer = new LineWriter({
+      target: { kind: 'file', path },
+      counters: counted,
+      failed: () => {},
+      maxWaitingBytes: 10,
+    });
+    for (const text of ['1234\n', '6789\n', 'beyond\n']) writer.write(text);
+    await writer.close();
+    expect(readFileSync(path, 'utf8')).toBe('1234\n6789\n');
+    expect([counted.written.value, counted.dropped.value]).toEqual([2, 1]);
+  });
+
+  it('says once that a file cannot be opened, and counts what it loses', async () => {
+    const { registry: _, ...counted } = counters();
+    const reasons: string[] = [];
+    const target = { kind: 'file', path: join(directory, 'no', 'such', 'directory') } as const;
+    const writer = new LineWriter({ target, counters: counted, failed: (error) => reasons.push(error.message) });
+    writer.write('a\n');
+    await writer.flush();
+    writer.write('b\n');
+    await writer.close();
+    expect(reasons).toHaveLength(1);
+    expect([counted.failed.value, counted.dropped.value]).toEqual([1, 1]);
+  });
+
+  it('gives up on a pipe that nobody reads when it is closed, and counts what it loses', async () => {
+    const path = join(directory, 'pipe');
+    execFileSync('mkfifo', [path]);
+    const { O_RDWR, O_NONBLOCK } = (await import('node:fs')).constants;
+    const { closeSync } = await import('node:fs');
+    const fd = openSync(path, O_RDWR | O_NONBLOCK);
+    const { registry: _, ...counted } = counters();
+    const writer = new LineWriter({ target: { kind: 'file', path }, counters: counted, failed: () => {} });
+    for (let index = 0; index < 512; index += 1) writer.write(`${'x'.repeat(1_023)}\n`);
+    await writer.close(50);
+    writer.write('late\n');
+    expect(counted.dropped.value).toBe(1);
+    // Without a reader the write that still waits fails, and with it what was taken is accounted for.
+    closeSync(fd);
+    await vi.waitFor(() => expect(counted.failed.value).toBe(512));
+  });
+
+  it('waits for a slow reader of a pipe without blocking the thread or losing a line', async () => {
+    const path = join(directory, 'pipe');
+    execFileSync('mkfifo', [path]);
+    // Opened for both so that neither end waits for the other; nonblocking as a container's stdout may be.
+    const { O_RDWR, O_NONBLOCK } = (await import('node:fs')).constants;
+    const fd = openSync(path, O_RDWR | O_NONBLOCK);
+    const { registry: _, ...counted } = counters();
+    const writer = new LineWriter({ target: { kind: 'file', path }, counters: counted, failed: () => {} });
+    const text = `${'x'.repeat(1_023)}\n`;
+    for (let index = 0; index < 512; index += 1) writer.write(text);
+    const done = writer.flush();
+    let received = 0;
+    const { read } = await import('node:fs');
+    const buffer = Buffer.alloc(65_536);
+    await new Promise<void>((resolve, reject) => {
+      const next = (): void =>
+        read(fd, buffer, 0, buffer.length, null, (error, count) => {
+          if (error !== null && error.code !== 'EAGAIN') return reject(error);
+          received += error === null ? count : 0;
+          if (received >= 512 * 1_024) resolve();
+          else setImmediate(next);
+        });
+      next();
+    });
+    await done;
+    writer.write('late\n');
+    await writer.close();
+    expect(received).toBe(512 * 1_024);
+    expect(counted.written.value).toBe(513);
+  });
+});
