@@ -1,6 +1,7 @@
 import type { MessageReader } from './message-reader.ts';
-import { messageTypeOfUrl } from './protos.ts';
+import { nameOfTypeUrl } from './protos.ts';
 import type { FilterMetadata, TypedExtension } from './route-configuration.ts';
+import { ROUTE_FILTER_DECODERS } from './route-filter-config-decode.ts';
 
 const FILTER_CONFIG = 'envoy.config.route.v3.FilterConfig';
 
@@ -11,7 +12,7 @@ export function decodeTypedExtension(reader: MessageReader | undefined): TypedEx
 }
 
 /**
- * `typed_per_filter_config`: extensions by filter name. A type that `proto/` lacks is a fault, unless it comes wrapped in a
+ * `typed_per_filter_config`: extensions by filter name. A type without a decoder is a fault, unless it comes wrapped in a
  * FilterConfig that says it is optional. A FilterConfig that adds nothing is unwrapped; one that disables its filter stays.
  */
 export function decodeTypedPerFilterConfig(reader: MessageReader): ReadonlyMap<string, TypedExtension> {
@@ -32,16 +33,33 @@ export function decodeFilterMetadata(reader: MessageReader | undefined): FilterM
 
 function decodePerFilterConfig(owner: MessageReader, field: string, any: MessageReader): TypedExtension | undefined {
   const extension = decodeTypedExtension(any);
-  const type = messageTypeOfUrl(extension?.typeUrl ?? '');
-  if (type === undefined) {
-    owner.fault(field, `type ${extension?.typeUrl} is not supported`);
+  if (extension === undefined) return undefined;
+  if (nameOfTypeUrl(extension.typeUrl) !== FILTER_CONFIG) return known(owner, field, any, extension);
+  const wrapper = any.openedAny();
+  if (wrapper === undefined || wrapper.boolean('disabled')) return extension;
+  const inner = wrapper.message('config');
+  const config = decodeTypedExtension(inner);
+  if (inner === undefined || config === undefined) {
+    wrapper.fault('config', 'must be set');
     return undefined;
   }
-  if (type.fullName !== `.${FILTER_CONFIG}`) return extension;
-  const wrapped = any.openedAny();
-  if (wrapped === undefined || wrapped.boolean('disabled')) return extension;
-  const inner = decodeTypedExtension(wrapped.message('config'));
-  if (inner !== undefined && messageTypeOfUrl(inner.typeUrl) !== undefined) return inner;
-  if (!wrapped.boolean('is_optional')) wrapped.fault('config', `type ${inner?.typeUrl ?? '(none)'} is not supported`);
-  return undefined;
+  if (wrapper.boolean('is_optional') && !ROUTE_FILTER_DECODERS.has(nameOfTypeUrl(config.typeUrl))) return undefined;
+  return known(owner, `${field}.config`, inner, config);
+}
+
+/** The extension where its type has a decoder; faults of its content are faults of the resource. */
+function known(
+  owner: MessageReader,
+  field: string,
+  any: MessageReader,
+  extension: TypedExtension,
+): TypedExtension | undefined {
+  const decode = ROUTE_FILTER_DECODERS.get(nameOfTypeUrl(extension.typeUrl));
+  if (decode === undefined) {
+    owner.fault(field, `type ${extension.typeUrl} is not supported`);
+    return undefined;
+  }
+  const opened = any.openedAny();
+  if (opened !== undefined) decode(opened);
+  return extension;
 }

@@ -21,15 +21,19 @@ export function decodeHeaderMutations(reader: MessageReader): HeaderMutations {
   };
 }
 
-/** A list of envoy.config.core.v3.HeaderValueOption. One that would add an empty value unasked is left out, as in Envoy. */
+/** A list of envoy.config.core.v3.HeaderValueOption. */
 export function decodeHeaderValueOptions(reader: MessageReader, name: string): readonly HeaderValueOption[] {
-  return reader.messages(name).flatMap((option) => {
-    const header = option.requiredMessage('header');
-    if (header === undefined) return [];
-    const value = decodeHeaderValue(header);
-    if (value === '' && !option.boolean('keep_empty_value')) return [];
-    return [{ name: decodeHeaderName(header, 'key', header.string('key')), value, appendAction: appendAction(option) }];
-  });
+  return reader.messages(name).flatMap(decodeHeaderValueOption);
+}
+
+/** One HeaderValueOption, or none: one that would add an empty value unasked is left out, as in Envoy. */
+export function decodeHeaderValueOption(option: MessageReader): readonly HeaderValueOption[] {
+  const header = option.requiredMessage('header');
+  if (header === undefined) return [];
+  const name = decodeHeaderName(header, 'key', header.string('key'));
+  const value = decodeHeaderValue(header);
+  if (value === '' && !option.boolean('keep_empty_value')) return [];
+  return [{ name, value, appendAction: appendAction(option) }];
 }
 
 /** A header name in lower case that a configuration may change: a token, no pseudo-header and not `host`. */

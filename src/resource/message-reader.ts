@@ -9,6 +9,9 @@ import { wireInteger } from './wire-integer.ts';
 
 type Parts = Readonly<Record<string, unknown>>;
 
+/** Each Any is decoded on its own, so the bound on nesting inside one does not bound a chain of them. */
+const MAX_ANY_DEPTH = 16;
+
 /**
  * Reads one decoded message, field by field, into plain values; what is wrong goes to the fault list under the field's
  * path, and reading goes on with a stand-in. Asking for a field that `proto/` lacks is a mistake in the program and throws.
@@ -19,19 +22,28 @@ export class MessageReader {
   readonly faults: FaultCollector;
   readonly #type: MessageType;
   readonly #parts: Parts;
+  /** How many Anys were opened on the way here. */
+  readonly #anyDepth: number;
 
-  constructor(type: MessageType, parts: Parts, path: string, faults: FaultCollector) {
+  constructor(type: MessageType, parts: Parts, path: string, faults: FaultCollector, anyDepth = 0) {
     this.#type = type;
     this.#parts = parts;
     this.path = path;
     this.faults = faults;
+    this.#anyDepth = anyDepth;
   }
 
   /** A reader over bytes; bytes that are no such message are a fault. */
-  static over(type: MessageType, bytes: Uint8Array, path: string, faults: FaultCollector): MessageReader | undefined {
+  static over(
+    type: MessageType,
+    bytes: Uint8Array,
+    path: string,
+    faults: FaultCollector,
+    anyDepth = 0,
+  ): MessageReader | undefined {
     try {
       const message: unknown = type.decode(bytes);
-      return new MessageReader(type, isPlainObject(message) ? message : {}, path, faults);
+      return new MessageReader(type, isPlainObject(message) ? message : {}, path, faults, anyDepth);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       faults.add(path, `the bytes are not a ${fullNameOf(type)}: ${why}`);
@@ -124,10 +136,16 @@ export class MessageReader {
     return fallback;
   }
 
+  /** An enum whose numbers mean something by themselves. */
+  enumNumber(name: string): number {
+    const value = this.#value(name);
+    return typeof value === 'number' ? value : 0;
+  }
+
   message(name: string): MessageReader | undefined {
     const value = this.#value(name);
     if (!isPlainObject(value)) return undefined;
-    return new MessageReader(this.#messageType(name), value, this.at(name), this.faults);
+    return new MessageReader(this.#messageType(name), value, this.at(name), this.faults, this.#anyDepth);
   }
 
   /** A message that must be there. */
@@ -142,7 +160,7 @@ export class MessageReader {
     const at = this.at(name);
     return this.#list(name)
       .filter(isPlainObject)
-      .map((item, index) => new MessageReader(type, item, `${at}[${index}]`, this.faults));
+      .map((item, index) => new MessageReader(type, item, `${at}[${index}]`, this.faults, this.#anyDepth));
   }
 
   /** A map of messages, keys sorted. */
@@ -152,7 +170,8 @@ export class MessageReader {
     const entries = isPlainObject(value) ? Object.keys(value).sort() : [];
     const read = (key: string): MessageReader => {
       const item = isPlainObject(value) ? value[key] : undefined;
-      return new MessageReader(type, isPlainObject(item) ? item : {}, `${this.at(name)}[${key}]`, this.faults);
+      const parts = isPlainObject(item) ? item : {};
+      return new MessageReader(type, parts, `${this.at(name)}[${key}]`, this.faults, this.#anyDepth);
     };
     return new Map(entries.map((key) => [key, read(key)]));
   }
@@ -202,7 +221,13 @@ export class MessageReader {
   openedAny(): MessageReader | undefined {
     const typeUrl = this.string('type_url');
     const type = messageTypeOfUrl(typeUrl);
-    if (type !== undefined) return MessageReader.over(type, this.bytes('value'), this.path, this.faults);
+    if (this.#anyDepth >= MAX_ANY_DEPTH) {
+      this.fault('', `more than ${MAX_ANY_DEPTH} extensions are nested in each other`);
+      return undefined;
+    }
+    if (type !== undefined) {
+      return MessageReader.over(type, this.bytes('value'), this.path, this.faults, this.#anyDepth + 1);
+    }
     this.fault('', `type ${typeUrl === '' ? '(none)' : typeUrl} is not supported`);
     return undefined;
   }

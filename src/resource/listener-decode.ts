@@ -1,0 +1,124 @@
+import type { Address } from './address.ts';
+import { decodeAddress } from './address-decode.ts';
+import { decodeFilterMetadata } from './extension-decode.ts';
+import type { ExtensionSupport } from './extension-support.ts';
+import { decodeFilterChain } from './filter-chain-decode.ts';
+import type { FilterChain, FilterChainMatch, Listener, ListenerFilter } from './listener.ts';
+import type { MessageReader } from './message-reader.ts';
+
+export const LISTENER_MESSAGE = 'envoy.config.listener.v3.Listener';
+
+/** Envoy's defaults. */
+const DEFAULT_LISTENER_FILTERS_TIMEOUT_MS = 15_000;
+const DEFAULT_BUFFER_LIMIT_BYTES = 1024 * 1024;
+
+/** As Linux takes it where nothing is said. */
+const DEFAULT_TCP_BACKLOG_SIZE = 4096;
+
+const TRAFFIC_DIRECTIONS = { UNSPECIFIED: 'unspecified', INBOUND: 'inbound', OUTBOUND: 'outbound' } as const;
+
+/** envoy.config.listener.v3.Listener. Socket options and access logs of the listener itself are read past. */
+export function decodeListener(reader: MessageReader, support: ExtensionSupport): Listener {
+  refuseOtherKinds(reader);
+  const filterChains = reader.messages('filter_chains').map((chain) => decodeFilterChain(chain, support));
+  const defaultChain = reader.message('default_filter_chain');
+  if (defaultChain?.has('filter_chain_match')) defaultChain.fault('filter_chain_match', 'must not be set here');
+  if (filterChains.length === 0 && defaultChain === undefined) reader.fault('filter_chains', 'must not be empty');
+  refuseEqualMatches(reader, filterChains);
+  return {
+    name: reader.string('name'),
+    address: decodeListenAddress(reader),
+    trafficDirection: reader.choice('traffic_direction', TRAFFIC_DIRECTIONS, 'unspecified'),
+    listenerFilters: decodeListenerFilters(reader),
+    listenerFiltersTimeoutMs: reader.durationMs('listener_filters_timeout') ?? DEFAULT_LISTENER_FILTERS_TIMEOUT_MS,
+    continueOnListenerFiltersTimeout: reader.boolean('continue_on_listener_filters_timeout'),
+    filterChains,
+    defaultFilterChain: defaultChain === undefined ? undefined : decodeFilterChain(defaultChain, support),
+    perConnectionBufferLimitBytes: decodeBufferLimit(reader),
+    tcpBacklogSize: reader.wrappedNumber('tcp_backlog_size') ?? DEFAULT_TCP_BACKLOG_SIZE,
+    metadata: decodeFilterMetadata(reader.message('metadata')),
+  };
+}
+
+/** Listeners that are no bound TCP socket, and settings that change which connections reach one. */
+function refuseOtherKinds(reader: MessageReader): void {
+  reader.refuse('api_listener', 'internal_listener', 'udp_listener_config', 'filter_chain_matcher');
+  reader.refuse('additional_addresses');
+  if (reader.wrappedBoolean('transparent') === true) reader.refuse('transparent');
+  if (reader.wrappedBoolean('bind_to_port') === false) {
+    reader.fault('bind_to_port', 'false is not supported; every listener is bound');
+  }
+}
+
+function decodeListenAddress(reader: MessageReader): Address {
+  return decodeAddress(reader.requiredMessage('address'));
+}
+
+function decodeBufferLimit(reader: MessageReader): number {
+  const bytes = reader.wrappedNumber('per_connection_buffer_limit_bytes') ?? DEFAULT_BUFFER_LIMIT_BYTES;
+  if (bytes === 0) reader.fault('per_connection_buffer_limit_bytes', 'must be above 0');
+  return bytes;
+}
+
+const LISTENER_FILTERS: Readonly<Record<string, (config: MessageReader) => ListenerFilter>> = {
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': () => ({ kind: 'tlsInspector' }),
+  'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector': () => ({ kind: 'httpInspector' }),
+  'envoy.extensions.filters.listener.original_dst.v3.OriginalDst': () => ({ kind: 'originalDst' }),
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol': (config) => {
+    config.refuse('disallowed_versions');
+    const allowRequestsWithoutProxyProtocol = config.boolean('allow_requests_without_proxy_protocol');
+    return { kind: 'proxyProtocol', allowRequestsWithoutProxyProtocol };
+  },
+};
+
+function decodeListenerFilters(reader: MessageReader): readonly ListenerFilter[] {
+  const filters = reader.messages('listener_filters').flatMap((filter) => {
+    filter.refuse('filter_disabled', 'config_discovery');
+    if (filter.has('config_discovery')) return [];
+    const config = filter.opened('typed_config');
+    if (config === undefined) return [];
+    const decode = LISTENER_FILTERS[config.typeName];
+    if (decode !== undefined) return [decode(config)];
+    filter.fault('typed_config', `listener filter ${config.typeName} is not supported`);
+    return [];
+  });
+  const wantsOriginalDst = reader.wrappedBoolean('use_original_dst') === true;
+  const hasOriginalDst = filters.some((filter) => filter.kind === 'originalDst');
+  return wantsOriginalDst && !hasOriginalDst ? [...filters, { kind: 'originalDst' }] : filters;
+}
+
+/** Two chains with the same criteria would make the choice between them a matter of luck. */
+function refuseEqualMatches(reader: MessageReader, chains: readonly FilterChain[]): void {
+  const firstByMatch = new Map<string, number>();
+  chains.forEach((chain, index) => {
+    for (const key of matchKeys(chain.match)) {
+      const first = firstByMatch.get(key);
+      if (first === undefined) firstByMatch.set(key, index);
+      else if (first !== index) {
+        reader.fault(
+          `filter_chains[${index}].filter_chain_match`,
+          `matches the same as filter_chains[${first}]: ${key}`,
+        );
+        return;
+      }
+    }
+  });
+}
+
+/** How many combinations of criteria one chain may spell out before they are compared as whole lists. */
+const MAX_MATCH_COMBINATIONS = 10_000;
+
+/** One key for each combination of criteria, as overlap in one combination is enough for a clash. */
+function matchKeys(match: FilterChainMatch): readonly string[] {
+  const orAny = (values: readonly string[]): readonly string[] => (values.length === 0 ? ['*'] : values);
+  const ranges = orAny(match.prefixRanges.map((range) => `${range.addressPrefix}/${range.prefixLength}`));
+  const names = orAny(match.serverNames);
+  const protocols = orAny(match.applicationProtocols);
+  const head = `port ${match.destinationPort ?? '*'}, transport ${match.transportProtocol || '*'}`;
+  if (ranges.length * names.length * protocols.length > MAX_MATCH_COMBINATIONS) {
+    return [`${head}, ${JSON.stringify({ ranges, names, protocols })}`];
+  }
+  return ranges.flatMap((range) =>
+    names.flatMap((name) => protocols.map((alpn) => `${head}, range ${range}, server name ${name}, protocol ${alpn}`)),
+  );
+}

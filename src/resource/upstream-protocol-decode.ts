@@ -1,0 +1,103 @@
+import type { Cluster, Http2Options, UpstreamProtocol } from './cluster.ts';
+import type { MessageReader } from './message-reader.ts';
+
+const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+/** What a cluster says about its connections: protocol, reuse and age. */
+export type UpstreamConnections = Pick<
+  Cluster,
+  'upstreamProtocol' | 'maxRequestsPerConnection' | 'idleTimeoutMs' | 'maxConnectionDurationMs'
+>;
+
+/** Envoy's upstream idle timeout. */
+const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000;
+
+/** Envoy's defaults since 1.36; the older, boundless ones let one peer fill memory. */
+const DEFAULT_MAX_CONCURRENT_STREAMS = 1024;
+const DEFAULT_STREAM_WINDOW_BYTES = 16 * 1024 * 1024;
+const DEFAULT_CONNECTION_WINDOW_BYTES = 24 * 1024 * 1024;
+
+/** RFC 9113 §6.9.2 and §6.9.1. */
+const SMALLEST_WINDOW_BYTES = 65_535;
+const LARGEST_31_BIT = 2 ** 31 - 1;
+
+/** HttpProtocolOptions under its own name, or the cluster's older fields. */
+export function decodeUpstreamConnections(cluster: MessageReader): UpstreamConnections {
+  const options = openHttpProtocolOptions(cluster);
+  const common = (options ?? cluster).message('common_http_protocol_options');
+  options?.refuse('http_filters', 'header_validation_config');
+  refuseAutomaticTls((options ?? cluster).message('upstream_http_protocol_options'));
+  return {
+    upstreamProtocol: options === undefined ? olderProtocol(cluster) : decodeProtocol(options),
+    maxRequestsPerConnection:
+      common?.wrappedNumber('max_requests_per_connection') ?? cluster.wrappedNumber('max_requests_per_connection') ?? 0,
+    idleTimeoutMs: common?.durationMs('idle_timeout') ?? DEFAULT_IDLE_TIMEOUT_MS,
+    maxConnectionDurationMs: common?.positiveDurationMs('max_connection_duration'),
+  };
+}
+
+function openHttpProtocolOptions(cluster: MessageReader): MessageReader | undefined {
+  let options: MessageReader | undefined;
+  for (const [key, any] of cluster.messageMap('typed_extension_protocol_options')) {
+    const opened = any.openedAny();
+    if (opened?.typeName === HTTP_PROTOCOL_OPTIONS) options = opened;
+    else if (opened !== undefined) cluster.fault(`typed_extension_protocol_options[${key}]`, 'is not supported');
+  }
+  return options;
+}
+
+/** Names and identities taken from each request: not obeyed, and a check that is not made must not seem to be. */
+function refuseAutomaticTls(options: MessageReader | undefined): void {
+  options?.refuse('auto_sni', 'auto_san_validation', 'override_auto_sni_header');
+}
+
+function olderProtocol(cluster: MessageReader): UpstreamProtocol {
+  const http2 = cluster.message('http2_protocol_options');
+  return http2 === undefined ? { kind: 'explicitHttp1' } : { kind: 'explicitHttp2', http2: decodeHttp2Options(http2) };
+}
+
+function decodeProtocol(options: MessageReader): UpstreamProtocol {
+  const specifier = options.oneof('upstream_protocol_options');
+  const specified = specifier === undefined ? undefined : options.message(specifier);
+  if (specifier === undefined || specified === undefined) {
+    options.fault('', 'must have one of explicit_http_config, use_downstream_protocol_config, auto_config');
+    return { kind: 'explicitHttp1' };
+  }
+  specified.refuse('http3_protocol_options');
+  const http2 = specified.message('http2_protocol_options');
+  if (specifier === 'use_downstream_protocol_config') {
+    return { kind: 'useDownstreamProtocol', http2: decodeHttp2Options(http2) };
+  }
+  if (specifier === 'auto_config') return { kind: 'auto', http2: decodeHttp2Options(http2) };
+  return http2 === undefined ? { kind: 'explicitHttp1' } : { kind: 'explicitHttp2', http2: decodeHttp2Options(http2) };
+}
+
+/** envoy.config.core.v3.Http2ProtocolOptions; an absent one has the defaults. */
+export function decodeHttp2Options(reader: MessageReader | undefined): Http2Options {
+  const keepalive = reader?.message('connection_keepalive');
+  return {
+    maxConcurrentStreams: bounded(reader, 'max_concurrent_streams', 1, DEFAULT_MAX_CONCURRENT_STREAMS),
+    initialStreamWindowSizeBytes: bounded(
+      reader,
+      'initial_stream_window_size',
+      SMALLEST_WINDOW_BYTES,
+      DEFAULT_STREAM_WINDOW_BYTES,
+    ),
+    initialConnectionWindowSizeBytes: bounded(
+      reader,
+      'initial_connection_window_size',
+      SMALLEST_WINDOW_BYTES,
+      DEFAULT_CONNECTION_WINDOW_BYTES,
+    ),
+    connectionKeepaliveIntervalMs: keepalive?.positiveDurationMs('interval'),
+    connectionKeepaliveTimeoutMs: keepalive?.positiveDurationMs('timeout'),
+  };
+}
+
+function bounded(reader: MessageReader | undefined, field: string, smallest: number, absent: number): number {
+  const value = reader?.wrappedNumber(field) ?? absent;
+  if (value < smallest || value > LARGEST_31_BIT) {
+    reader?.fault(field, `must be from ${smallest} to ${LARGEST_31_BIT}, not ${value}`);
+  }
+  return value;
+}
