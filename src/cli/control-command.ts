@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { consulSettings, type Environment } from './environment.ts';
 import { addLogOptions, type LogOptions, logsFrom } from './log-options.ts';
-import { parseDurationMs, parsePort } from './option-parsers.ts';
+import { parsePort } from './option-parsers.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 
 interface ControlOptions extends LogOptions {
@@ -10,7 +10,7 @@ interface ControlOptions extends LogOptions {
   readonly port: number;
   readonly consoleHost: string;
   readonly consolePort: number;
-  readonly waitForConsul: number;
+  readonly startWithoutConsul: boolean;
 }
 
 /** `weft control`: Consul in, xDS out. */
@@ -23,22 +23,21 @@ export function controlCommand(environment: Environment): Command {
     .option('--console-host <address>', 'address of the console and its API', '127.0.0.1')
     .option('--console-port <port>', 'port of the console and its API', parsePort, 18_080)
     .option(
-      '--wait-for-consul <duration>',
-      'how long Consul may stay unreachable at start before giving up',
-      parseDurationMs,
-      10_000,
+      '--start-without-consul',
+      'go on trying where Consul cannot be reached at the start, instead of ending',
+      false,
     );
   return addLogOptions(command).action(async (options: ControlOptions) => {
     const { startControl } = await import('../control/control.ts');
     const consul = consulSettings(options.consul, environment);
     const control = await startControl({
       consul,
-      xdsHost: options.host,
+      host: options.host,
       xdsPort: options.port,
       consoleHost: options.consoleHost,
       consolePort: options.consolePort,
-      waitForConsulMs: options.waitForConsul,
-      logs: logsFrom(options),
+      requireConsul: !options.startWithoutConsul,
+      log: logsFrom(options).logger('control'),
     });
     process.stderr.write(
       `weft control: xDS on ${options.host}:${control.xdsPort}, console on http://${options.consoleHost}:${control.consolePort}\n`,

@@ -12,7 +12,7 @@ describe('environment', () => {
 
   it('reads CONSUL_HTTP_SSL, the token and several addresses', () => {
     const settings = consulSettings('a:1,b:2', { CONSUL_HTTP_SSL: 'true', CONSUL_HTTP_TOKEN: 't' });
-    expect(settings).toEqual({ addresses: ['https://a:1', 'https://b:2'], token: 't', datacenter: undefined });
+    expect(settings).toEqual({ addresses: ['https://a:1', 'https://b:2'], token: 't' });
   });
 
   it('names what is wrong with an address', () => {

@@ -6,7 +6,6 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface ConsulSettings {
   readonly addresses: readonly string[];
   readonly token: string | undefined;
-  readonly datacenter: string | undefined;
 }
 
 /** Option first, then `CONSUL_HTTP_ADDR` (with `CONSUL_HTTP_SSL`), then http://127.0.0.1:8500. */
@@ -24,7 +23,6 @@ export function consulSettings(option: string | undefined, environment: Environm
   return {
     addresses,
     token: nonEmpty(environment['CONSUL_HTTP_TOKEN']),
-    datacenter: nonEmpty(environment['CONSUL_DATACENTER']),
   };
 }
 

@@ -5,5 +5,6 @@
 export { type BreakerKind, CircuitBreakers } from './circuit-breakers.ts';
 export { ClusterSet, type SlottedAssignment, type SlottedCluster } from './cluster-set.ts';
 export { Host } from './host.ts';
+export { type Ejection, OutlierDetector } from './outlier-detector.ts';
 export { type PickContext, PLAIN_PICK, RuntimeCluster } from './runtime-cluster.ts';
 export { createSharedCounterMemory, SharedCounters, settleLedger } from './shared-counters.ts';

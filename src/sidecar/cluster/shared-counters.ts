@@ -20,6 +20,7 @@ export const HOST_FIELD = {
   health: 1,
   connections: 2,
   consecutive5xx: 3,
+  consecutiveGatewayFailures: 4,
 } as const;
 
 export const HEALTH_FLAG = { failedActiveCheck: 1, ejected: 2 } as const;

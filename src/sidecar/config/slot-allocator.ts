@@ -18,6 +18,11 @@ export class SlotAllocator {
     return this.#slots.size;
   }
 
+  /** The slot of a key that has one. */
+  known(key: string): number | undefined {
+    return this.#slots.get(key);
+  }
+
   /** undefined where the table is full; the caller reports it and leaves the thing out. */
   slotFor(key: string, nowMs: number): number | undefined {
     const known = this.#slots.get(key);

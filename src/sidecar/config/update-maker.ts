@@ -38,11 +38,11 @@ export class UpdateMaker {
   }
 
   clusterSlot(name: string): number | undefined {
-    return this.#clusterSlots.slotFor(name, 0);
+    return this.#clusterSlots.known(name);
   }
 
   hostSlot(clusterName: string, address: string): number | undefined {
-    return this.#hostSlots.slotFor(hostKey(clusterName, address), 0);
+    return this.#hostSlots.known(hostKey(clusterName, address));
   }
 
   #compare(previous: Activation, next: Activation, nowMs: number, version: number): WorkerUpdate {

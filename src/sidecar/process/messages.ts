@@ -1,4 +1,5 @@
 import type { MetricsAnnouncement } from '../../telemetry/metrics/metrics.ts';
+import type { Ejection } from '../cluster/cluster.ts';
 import type { WorkerUpdate } from '../config/worker-update.ts';
 
 /** What a worker thread is born with. */
@@ -8,17 +9,14 @@ export interface WorkerStart {
   readonly sharedCounters: SharedArrayBuffer;
   readonly ledger: SharedArrayBuffer;
   readonly spanRing: SharedArrayBuffer;
-  /** Service and proxy, as the trace context and `x-forwarded-*` rules need them. */
-  readonly nodeId: string;
-  readonly nodeCluster: string;
+  /** Streams of a drained listener that still run after this are cut. */
+  readonly drainTimeoutMs: number;
 }
 
 export type ToWorker =
   | { readonly kind: 'update'; readonly update: WorkerUpdate }
   /** Stop accepting on these listeners, finish what runs, abort the rest at the deadline. */
-  | { readonly kind: 'drain'; readonly inboundOnly: boolean; readonly timeoutMs: number }
-  /** Connections close after their current response; listeners keep accepting (`/healthcheck/fail`). */
-  | { readonly kind: 'failHealth'; readonly failing: boolean };
+  | { readonly kind: 'drain'; readonly inboundOnly: boolean };
 
 export type FromWorker =
   | { readonly kind: 'started' }
@@ -29,7 +27,8 @@ export type FromWorker =
       readonly failures: readonly ListenerFailure[];
     }
   | { readonly kind: 'metrics'; readonly announcements: readonly MetricsAnnouncement[] }
-  | { readonly kind: 'drained'; readonly aborted: number }
+  | { readonly kind: 'drained' }
+  | { readonly kind: 'ejected'; readonly ejection: Ejection }
   | { readonly kind: 'problem'; readonly message: string };
 
 /** A listener with the address it really has (port 0 resolved). */

@@ -1,0 +1,244 @@
+import { promises as dns } from 'node:dns';
+import { systemClock } from '../../base/clock.ts';
+import { systemRandom } from '../../base/random.ts';
+import type { Logger } from '../../telemetry/log/log.ts';
+import { MergedMetrics } from '../../telemetry/metrics/metrics.ts';
+import { spanRingBuffer } from '../../telemetry/trace/trace.ts';
+import {
+  CLUSTER_FIELD,
+  createSharedCounterMemory,
+  HEALTH_FLAG,
+  HOST_FIELD,
+  SharedCounters,
+} from '../cluster/shared-counters.ts';
+import { type ResourceChange, UpdateMaker, type WorkerUpdate } from '../config/config.ts';
+import { ConfigDriver, INITIAL_FETCH_TIMEOUT_MS } from './config-driver.ts';
+import { DnsClusters } from './dns-clusters.ts';
+import { Ejections } from './ejections.ts';
+import { HealthChecker } from './health-check/health-checker.ts';
+import { probe } from './health-check/probe.ts';
+import type { BoundListener, FromWorker, ListenerFailure } from './messages.ts';
+import { WorkerSupervisor } from './worker-supervisor.ts';
+
+const LOOKUP_TIMEOUT_MS = 10_000;
+
+export interface DataPlaneOptions {
+  readonly concurrency: number;
+  readonly drainTimeoutMs: number;
+  readonly log: Logger;
+  onReferences(routeConfigurations: ReadonlySet<string>, assignments: ReadonlySet<string>): void;
+  /** A worker begins or ends to write spans. */
+  onSpanRing(workerId: number, ring: SharedArrayBuffer | undefined): void;
+  /** Every worker that runs has applied this version. */
+  onApplied(version: number): void;
+}
+
+/** What one worker said it has applied. */
+interface WorkerView {
+  readonly version: number;
+  readonly listeners: readonly BoundListener[];
+  readonly failures: readonly ListenerFailure[];
+}
+
+/**
+ * The main thread's side of the workers: accepted resources go in, updates go out to all workers, and what they report
+ * comes back merged. Owns the shared counters, DNS, active health checks and the end of ejections.
+ */
+export class DataPlane {
+  readonly metrics = new MergedMetrics();
+  readonly counters: SharedCounters;
+  readonly updates: UpdateMaker;
+  readonly driver: ConfigDriver;
+  readonly healthChecker: HealthChecker;
+  readonly ejections: Ejections;
+  readonly #options: DataPlaneOptions;
+  readonly #supervisor: WorkerSupervisor;
+  readonly #dns: DnsClusters;
+  readonly #views = new Map<number, WorkerView>();
+  #drained: (() => void)[] = [];
+  #drainsAwaited = 0;
+
+  constructor(options: DataPlaneOptions) {
+    this.#options = options;
+    const { log } = options;
+    const shared = createSharedCounterMemory();
+    this.counters = new SharedCounters(shared, createSharedCounterMemory());
+    this.ejections = new Ejections(this.counters);
+    this.updates = new UpdateMaker((kind, slot) => this.#onSlotFreed(kind, slot));
+    this.#dns = new DnsClusters({
+      lookup: lookupAll,
+      log,
+      onResolved: (assignment) => this.apply([{ kind: 'resolvedAssignments', changed: [assignment], removed: [] }]),
+    });
+    this.healthChecker = new HealthChecker({
+      probe,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      onHealth: (cluster, address, failed) => this.#onHealth(cluster, address, failed),
+    });
+    this.driver = new ConfigDriver({
+      clock: systemClock,
+      updates: this.updates,
+      initialFetchTimeoutMs: INITIAL_FETCH_TIMEOUT_MS,
+      publish: (update) => this.#publish(update),
+      onReferences: (routes, assignments) => options.onReferences(routes, assignments),
+    });
+    this.#supervisor = new WorkerSupervisor({
+      count: options.concurrency,
+      sharedCounters: shared,
+      clock: systemClock,
+      log,
+      startOf: (workerId) => {
+        const spanRing = spanRingBuffer();
+        options.onSpanRing(workerId, spanRing);
+        return { spanRing, drainTimeoutMs: options.drainTimeoutMs };
+      },
+      onStarted: (workerId) => this.#onStarted(workerId),
+      onMessage: (workerId, message) => this.#onMessage(workerId, message),
+      onEnded: (workerId) => this.#onEnded(workerId),
+    });
+  }
+
+  get workerRestarts(): number {
+    return this.#supervisor.restarts;
+  }
+
+  /** Takes accepted changes; names resolve and hosts are probed as they come to be needed. */
+  apply(changes: readonly ResourceChange[]): void {
+    this.driver.apply(changes);
+    if (changes.some((change) => change.kind === 'clusters'))
+      this.#dns.setClusters(this.driver.store.clusters.values());
+  }
+
+  /** The version that every running worker has applied; 0 before the first. */
+  appliedVersion(): number {
+    const running = this.#supervisor.runningWorkers;
+    if (running.length === 0) return 0;
+    return Math.min(...running.map((workerId) => this.#views.get(workerId)?.version ?? 0));
+  }
+
+  /** As one worker bound them; all bind the same. */
+  boundListeners(): readonly BoundListener[] {
+    for (const view of this.#views.values()) return view.listeners;
+    return [];
+  }
+
+  /** What could not be applied, once for each listener. */
+  listenerFailures(): readonly ListenerFailure[] {
+    const failures = new Map<string, ListenerFailure>();
+    for (const view of this.#views.values()) for (const failure of view.failures) failures.set(failure.name, failure);
+    return [...failures.values()];
+  }
+
+  /** Workers stop accepting and finish what they have; resolves when all are done, each within its drain timeout. */
+  async drain(inboundOnly: boolean): Promise<void> {
+    const running = this.#supervisor.runningWorkers;
+    if (running.length === 0) return;
+    const done = new Promise<void>((resolve) => this.#drained.push(resolve));
+    this.#drainsAwaited += running.length;
+    this.#supervisor.broadcast({ kind: 'drain', inboundOnly });
+    await done;
+  }
+
+  async stop(): Promise<void> {
+    this.driver.stop();
+    this.#dns.stop();
+    this.healthChecker.stop();
+    this.ejections.stop();
+    await this.#supervisor.stop();
+  }
+
+  #publish(update: WorkerUpdate): void {
+    this.#supervisor.broadcast({ kind: 'update', update });
+    // Checks begin after the update has given new hosts their slots.
+    const { clusters, assignments } = this.driver.activation;
+    queueMicrotask(() => this.healthChecker.setClusters(clusters, assignments));
+  }
+
+  #onStarted(workerId: number): void {
+    this.#supervisor.post(workerId, {
+      kind: 'update',
+      update: this.updates.whole(this.driver.activation, systemClock.nowMs()),
+    });
+  }
+
+  #onMessage(workerId: number, message: FromWorker): void {
+    switch (message.kind) {
+      case 'started':
+        return;
+      case 'applied':
+        this.#onApplied(workerId, message);
+        return;
+      case 'metrics':
+        this.metrics.apply(workerId + 1, message.announcements);
+        return;
+      case 'drained':
+        this.#onDrained();
+        return;
+      case 'ejected':
+        this.#options.log.warn(
+          {
+            cluster: message.ejection.clusterName,
+            host: message.ejection.address,
+            forMs: this.ejections.begin(message.ejection),
+          },
+          'host ejected: too many failures in a row',
+        );
+        return;
+      case 'problem':
+        this.#options.log.error({ workerId }, message.message);
+        return;
+    }
+  }
+
+  #onApplied(workerId: number, view: WorkerView): void {
+    this.#views.set(workerId, view);
+    for (const failure of view.failures) this.#options.log.error({ workerId, listener: failure.name }, failure.message);
+    this.#options.onApplied(this.appliedVersion());
+  }
+
+  #onDrained(): void {
+    this.#drainsAwaited = Math.max(0, this.#drainsAwaited - 1);
+    if (this.#drainsAwaited === 0) for (const resolve of this.#drained.splice(0)) resolve();
+  }
+
+  #onEnded(workerId: number): void {
+    this.#views.delete(workerId);
+    this.metrics.threadEnded(workerId + 1);
+    this.#options.onSpanRing(workerId, undefined);
+    if (this.#drainsAwaited > 0) this.#onDrained();
+  }
+
+  #onHealth(clusterName: string, address: string, failed: boolean): void {
+    const slot = this.updates.hostSlot(clusterName, address);
+    const clusterSlot = this.updates.clusterSlot(clusterName);
+    if (slot === undefined || clusterSlot === undefined) return;
+    const cell = this.counters.hostCell(slot, HOST_FIELD.health);
+    if (failed) this.counters.setBits(cell, HEALTH_FLAG.failedActiveCheck);
+    else this.counters.clearBits(cell, HEALTH_FLAG.failedActiveCheck);
+    this.counters.advance(this.counters.clusterCell(clusterSlot, CLUSTER_FIELD.healthGeneration));
+  }
+
+  #onSlotFreed(kind: 'cluster' | 'host', slot: number): void {
+    if (kind !== 'host') return;
+    this.ejections.forget(slot);
+    this.counters.set(this.counters.hostCell(slot, HOST_FIELD.health), 0);
+    this.counters.set(this.counters.hostCell(slot, HOST_FIELD.consecutive5xx), 0);
+    this.counters.set(this.counters.hostCell(slot, HOST_FIELD.consecutiveGatewayFailures), 0);
+  }
+}
+
+/** getaddrinfo has no time limit of its own that a caller could set. */
+async function lookupAll(hostname: string): Promise<readonly string[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${LOOKUP_TIMEOUT_MS} ms`)), LOOKUP_TIMEOUT_MS);
+  });
+  try {
+    const found = await Promise.race([dns.lookup(hostname, { all: true, verbatim: true }), late]);
+    return found.map(({ address }) => address);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,61 @@
+import type { ControlServer } from '../../resource/bootstrap.ts';
+import type { XdsClientState } from '../../xds/client/client.ts';
+import type { ListenerFailure } from './messages.ts';
+
+/**
+ * Whether a sidecar that starts has come to carry traffic: its first configuration is applied by every worker. Fails with
+ * one line that says what stands in the way where that takes too long, or a listener cannot be bound.
+ */
+export class FirstConfig {
+  readonly ready: Promise<void>;
+  readonly #timer: NodeJS.Timeout;
+  #settle: { resolve(): void; reject(error: Error): void };
+  #isSettled = false;
+  #reason = '';
+
+  constructor(timeoutMs: number, servers: readonly ControlServer[]) {
+    let settle: { resolve(): void; reject(error: Error): void } | undefined;
+    this.ready = new Promise<void>((resolve, reject) => {
+      settle = { resolve, reject };
+    });
+    // Whoever waits gets the error; until then it must not count as unhandled.
+    this.ready.catch(() => {});
+    this.#settle = settle ?? { resolve() {}, reject() {} };
+    this.#timer = setTimeout(
+      () => this.#fail(`no configuration came within ${timeoutMs} ms: ${this.#trouble(servers)}`),
+      timeoutMs,
+    );
+  }
+
+  /** Every running worker has applied this version. */
+  applied(version: number, failures: readonly ListenerFailure[]): void {
+    if (this.#isSettled || version === 0) return;
+    const [failure] = failures;
+    if (failure !== undefined) this.#fail(failure.message);
+    else this.#succeed();
+  }
+
+  clientState(state: XdsClientState, lastError: string): void {
+    if (state.kind === 'waiting' || state.kind === 'connecting') this.#reason = lastError;
+  }
+
+  #trouble(servers: readonly ControlServer[]): string {
+    if (servers.length === 0) return 'the bootstrap has no static listener or cluster that can run';
+    const asked = servers.map(({ host, port }) => `${host}:${port}`).join(', ');
+    const why = this.#reason === '' ? 'no answer' : this.#reason;
+    return `control server ${asked}: ${why}; start weft control there, or give --control its address`;
+  }
+
+  #succeed(): void {
+    this.#isSettled = true;
+    clearTimeout(this.#timer);
+    this.#settle.resolve();
+  }
+
+  #fail(message: string): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    clearTimeout(this.#timer);
+    this.#settle.reject(new Error(message));
+  }
+}

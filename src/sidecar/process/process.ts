@@ -1,0 +1,8 @@
+/**
+ * One sidecar as a process: a main thread that takes resources, and workers that carry traffic. Starts workers, hands
+ * updates over, merges what they count, drains and replaces them. Does not know where resources come from, nor what a
+ * request is.
+ */
+export { DataPlane, type DataPlaneOptions } from './data-plane.ts';
+export type { BoundListener, ListenerFailure } from './messages.ts';
+export { resourceChange } from './resource-changes.ts';

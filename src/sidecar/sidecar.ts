@@ -1,0 +1,210 @@
+/**
+ * One data plane, put together: resources come from a control server (or the bootstrap, or the last good config on disk),
+ * become what runs in `config/`, and are carried out by workers in `process/`. Telemetry and the admin port look on.
+ * Wiring only: what each part does is said in its room.
+ */
+import { join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import type { Bootstrap } from '../resource/bootstrap.ts';
+import { type AnyResource, decodeResource, decodeStaticResource } from '../resource/decode.ts';
+import { faultsText } from '../resource/fault.ts';
+import {
+  CLUSTER_LOAD_ASSIGNMENT_TYPE,
+  CLUSTER_TYPE,
+  LISTENER_TYPE,
+  ROUTE_CONFIGURATION_TYPE,
+} from '../resource/type-url.ts';
+import type { Logs } from '../telemetry/log/log.ts';
+import { readTraceExportSettings } from '../telemetry/trace/export-settings.ts';
+import { SpanExporter } from '../telemetry/trace/span-exporter.ts';
+import { LastGoodConfigWriter, loadLastGoodConfig, XdsClient } from '../xds/client/client.ts';
+import { startSidecarAdmin } from './process/admin-views.ts';
+import { FirstConfig } from './process/first-config.ts';
+import { DataPlane, resourceChange } from './process/process.ts';
+
+export const WEFT_VERSION = '0.1.0';
+const EXPORT_FLUSH_MS = 3000;
+
+export interface SidecarOptions {
+  readonly bootstrap: Bootstrap;
+  /** `service.name` of its spans. */
+  readonly telemetryService: string;
+  /** The `OTEL_*` variables. */
+  readonly otel: Readonly<Record<string, string>>;
+  /** How long to wait for a first configuration before giving up. */
+  readonly waitForConfigMs: number;
+  readonly logs: Logs;
+}
+
+export interface RunningSidecar {
+  /** host:port of the admin interface as bound. */
+  readonly adminAddress: string;
+  /** Resolves when the admin interface asked the process to end. */
+  readonly ended: Promise<void>;
+  /** Drains inbound listeners, then outbound ones, sends what spans are left, and ends. */
+  stop(): Promise<void>;
+}
+
+/** Starts a sidecar and resolves once it carries traffic. Rejects, with nothing left running, where it cannot. */
+export async function startSidecar(options: SidecarOptions): Promise<RunningSidecar> {
+  const { bootstrap, logs } = options;
+  const log = logs.logger('sidecar');
+  const spans = await startSpanExporter(options);
+  const firstConfig = new FirstConfig(options.waitForConfigMs, bootstrap.controlServers);
+  const dataPlane = new DataPlane({
+    concurrency: bootstrap.concurrency,
+    drainTimeoutMs: bootstrap.drainTimeoutMs,
+    log: logs.logger('workers'),
+    onReferences(routeConfigurations, assignments) {
+      client?.setSubscription(ROUTE_CONFIGURATION_TYPE, routeConfigurations);
+      client?.setSubscription(CLUSTER_LOAD_ASSIGNMENT_TYPE, assignments);
+    },
+    onSpanRing(workerId, ring) {
+      if (ring === undefined) spans?.detach(workerId);
+      else spans?.attach(workerId, ring);
+    },
+    onApplied: (version) => firstConfig.applied(version, dataPlane.listenerFailures()),
+  });
+  const client =
+    bootstrap.controlServers.length === 0
+      ? undefined
+      : xdsClient(options, dataPlane, firstConfig, () => lastGood?.schedule());
+  const lastGood = client === undefined ? undefined : lastGoodWriter(options, client);
+
+  const stop = async (): Promise<void> => {
+    client?.stop();
+    lastGood?.flush();
+    // Inbound first: the app may still need its upstreams while it finishes what came in.
+    await dataPlane.drain(true);
+    await dataPlane.drain(false);
+    await dataPlane.stop();
+    await spans?.shutdown(EXPORT_FLUSH_MS);
+  };
+  try {
+    const admin = await startSidecarAdmin({ bootstrap, dataPlane, client, spans, logs, version: WEFT_VERSION });
+    try {
+      applyStaticResources(bootstrap, dataPlane);
+      if (client !== undefined) {
+        restoreLastGood(options, client);
+        client.setSubscription(CLUSTER_TYPE, 'everything');
+        client.setSubscription(LISTENER_TYPE, 'everything');
+        client.start();
+      }
+      await firstConfig.ready;
+    } catch (error) {
+      await admin.stop();
+      throw error;
+    }
+    admin.becomeReady();
+    log.info({ node: bootstrap.node.id, listeners: dataPlane.boundListeners() }, 'sidecar carries traffic');
+    return {
+      adminAddress: admin.address,
+      ended: admin.quit,
+      async stop() {
+        admin.becomeDraining();
+        await stop();
+        await admin.stop();
+      },
+    };
+  } catch (error) {
+    client?.stop();
+    await dataPlane.stop();
+    await spans?.shutdown(0);
+    throw error;
+  }
+}
+
+async function startSpanExporter({
+  otel,
+  logs,
+  telemetryService,
+  bootstrap,
+}: SidecarOptions): Promise<SpanExporter | undefined> {
+  const log = logs.logger('tracing');
+  const { settings, faults } = readTraceExportSettings(otel);
+  for (const fault of faults) log.warn(fault);
+  if (settings === undefined) return undefined;
+  return SpanExporter.start({
+    settings,
+    serviceName: telemetryService,
+    serviceInstanceId: bootstrap.node.id,
+    log,
+    clock: systemClock,
+  });
+}
+
+function xdsClient(
+  { bootstrap, logs }: SidecarOptions,
+  dataPlane: DataPlane,
+  firstConfig: FirstConfig,
+  onChanged: () => void,
+): XdsClient<AnyResource> {
+  const log = logs.logger('xds');
+  return new XdsClient<AnyResource>({
+    servers: bootstrap.controlServers,
+    node: bootstrap.node,
+    isDelta: bootstrap.deltaXds,
+    userAgentVersion: WEFT_VERSION,
+    decode: decodeResource,
+    onUpdate({ typeUrl, changed, removed }) {
+      const change = resourceChange(
+        typeUrl,
+        changed.map((resource) => resource.value),
+        removed,
+      );
+      if (change !== undefined) dataPlane.apply([change]);
+      onChanged();
+    },
+    onDoesNotExist: (typeUrl, name) =>
+      log.warn({ typeUrl, name }, 'the control server says this resource does not exist; what runs stays'),
+    onRejected: (typeUrl, version, faults) =>
+      log.warn({ typeUrl, version, faults }, 'refused resources; their last good versions stay'),
+    onState(state, lastError) {
+      firstConfig.clientState(state, lastError);
+      if (state.kind === 'streaming')
+        log.info({ server: state.server }, 'configuration comes from this control server');
+      if (state.kind === 'waiting')
+        log.warn({ lastError }, 'no control server answers; traffic goes on with what is held');
+    },
+  });
+}
+
+function applyStaticResources(bootstrap: Bootstrap, dataPlane: DataPlane): void {
+  const decodeAll = (typeUrl: string, resources: readonly unknown[], path: string): AnyResource[] =>
+    resources.map((json, index) => {
+      const decoded = decodeStaticResource(typeUrl, json);
+      if (decoded.ok) return decoded.value;
+      throw new Error(`bootstrap: ${faultsText(`static_resources.${path}[${index}]`, decoded.faults)}`);
+    });
+  const clusters = resourceChange(CLUSTER_TYPE, decodeAll(CLUSTER_TYPE, bootstrap.staticClusters, 'clusters'), []);
+  const listeners = resourceChange(LISTENER_TYPE, decodeAll(LISTENER_TYPE, bootstrap.staticListeners, 'listeners'), []);
+  dataPlane.apply([clusters, listeners].filter((change) => change !== undefined));
+}
+
+function lastGoodFile({ bootstrap }: SidecarOptions): string | undefined {
+  if (bootstrap.stateDirectory === undefined) return undefined;
+  return join(bootstrap.stateDirectory, `${encodeURIComponent(bootstrap.node.id)}.last-good`);
+}
+
+function lastGoodWriter(options: SidecarOptions, client: XdsClient<AnyResource>): LastGoodConfigWriter | undefined {
+  const file = lastGoodFile(options);
+  if (file === undefined) return undefined;
+  return new LastGoodConfigWriter({
+    file,
+    read: () => client.lastGood(),
+    wallMs: () => systemClock.wallMs(),
+    onError: (message) => options.logs.logger('sidecar').error(message),
+  });
+}
+
+function restoreLastGood(options: SidecarOptions, client: XdsClient<AnyResource>): void {
+  const file = lastGoodFile(options);
+  if (file === undefined) return;
+  const log = options.logs.logger('sidecar');
+  const loaded = loadLastGoodConfig(file, options.bootstrap.node.id);
+  if (loaded.kind === 'refused') log.warn(loaded.reason);
+  if (loaded.kind !== 'loaded') return;
+  const ageMs = systemClock.wallMs() - loaded.savedAtWallMs;
+  log.info({ file, ageMs }, 'starting with the last good configuration until a control server answers');
+  for (const fault of client.restore(loaded.config)) log.warn(fault);
+}
