@@ -12,7 +12,7 @@ export class HeaderEdits {
 
   reset(): void {
     this.added.length = 0;
-    if (this.#highestRemoved >= 0) this.#removed.fill(0, 0, this.#highestRemoved + 1);
+    for (let index = 0; index <= this.#highestRemoved; index += 1) this.#removed[index] = 0;
     this.#highestRemoved = -1;
   }
 

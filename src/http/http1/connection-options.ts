@@ -12,16 +12,16 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /**
  * Reads every Connection field (RFC 9110 §7.6.1) and marks the fields it names as hop-by-hop. Answers the options as bits,
- * or the fault: not a token, or a name that we or a policy rely on.
+ * or the fault: not a token, or a name that we or a policy rely on. `first` is the index of the first Connection field.
  */
-export function readConnectionOptions(fields: Http1Fields): number | Http1Fault {
+export function readConnectionOptions(fields: Http1Fields, first: number): number | Http1Fault {
   let options = 0;
-  for (let index = fields.indexOf('connection'); index >= 0; index = fields.indexOf('connection', index + 1)) {
-    const value = fields.valueAt(index).toLowerCase();
+  for (let index = first; index >= 0; index = fields.indexOf('connection', index + 1)) {
+    const value = fields.valueAt(index);
     if (value === 'keep-alive') options |= OPTION_KEEP_ALIVE;
     else if (value === 'close') options |= OPTION_CLOSE;
     else {
-      const found = readList(fields, value);
+      const found = readList(fields, value.toLowerCase());
       if (typeof found !== 'number') return found;
       options |= found;
     }

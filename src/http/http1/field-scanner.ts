@@ -28,6 +28,8 @@ export class FieldScanner {
   hostIndex = 0;
   contentLengthIndex = 0;
   transferEncodingIndex = 0;
+  /** The first of possibly several. */
+  connectionIndex = 0;
   readonly fields: Http1Fields;
   readonly #maxFields: number;
   readonly #underscores: Http1Limits['headersWithUnderscores'];
@@ -60,6 +62,8 @@ export class FieldScanner {
     while (position < to) {
       switch (this.#phase) {
         case LINE_START:
+          position = this.#scanPlainLines(bytes, base, position, to);
+          if (position === to) return position;
           if (bytes[position] === CR) {
             this.#phase = LAST_LINE_FEED;
             position += 1;
@@ -96,6 +100,33 @@ export class FieldScanner {
       if (this.fault !== undefined) return position;
     }
     return position;
+  }
+
+  /**
+   * The short way for whole lines of the form we write, `name: value`, which nearly all are. It stops before the first line
+   * that is anything else, which the states then read from its start: they alone refuse.
+   */
+  #scanPlainLines(bytes: Uint8Array, base: number, from: number, to: number): number {
+    let lineStart = from;
+    while (this.#linesRead < this.#maxFields) {
+      let position = lineStart;
+      while (position < to && TOKEN[bytes[position] as number] === 1) position += 1;
+      const nameEnd = position;
+      if (nameEnd === lineStart || nameEnd + 2 >= to || bytes[nameEnd] !== COLON || bytes[nameEnd + 1] !== SP) break;
+      const valueStart = nameEnd + 2;
+      position = valueStart;
+      while (position < to) {
+        const byte = bytes[position] as number;
+        if (byte < SP || byte === DEL) break;
+        position += 1;
+      }
+      if (position + 1 >= to || bytes[position] !== CR || bytes[position + 1] !== LF) break;
+      if (bytes[valueStart] === SP || (bytes[position - 1] === SP && position > valueStart)) break;
+      this.#linesRead += 1;
+      this.#addField(bytes, base, lineStart, nameEnd, valueStart, position, 0);
+      lineStart = position + 2;
+    }
+    return lineStart;
   }
 
   #beginLine(byte: number, offset: number): boolean {
@@ -155,23 +186,37 @@ export class FieldScanner {
     const nameStart = base + this.#nameStart;
     const nameEnd = base + this.#nameEnd;
     if ((this.#nameClass & UNDERSCORE_BIT) !== 0 && !this.#acceptsUnderscore(bytes, nameStart, nameEnd)) return;
-    const key = keyOfBytes(bytes, nameStart, nameEnd);
-    const known = knownField(bytes, nameStart, key);
-    let flags = 0;
-    if (known !== KNOWN.none) {
-      this.#noteKnown(known);
-      if ((known & NEVER_COPIED) !== 0) flags = HOP_BY_HOP;
-    }
     // The one form we write is `name: value`; `name:value` reads the same everywhere too. All else is written anew.
     const gap = valueStart - this.#nameEnd;
-    if (valueEnd !== lineEnd || gap > 2 || (gap === 2 && bytes[nameEnd + 1] !== SP)) flags |= REWRITE;
-    this.fields.push(this.#nameStart, this.#nameEnd, valueStart, valueEnd - base, key, flags);
+    const isPlain = valueEnd === lineEnd && gap <= 2 && (gap !== 2 || bytes[nameEnd + 1] === SP);
+    this.#addField(bytes, base, nameStart, nameEnd, base + valueStart, valueEnd, isPlain ? 0 : REWRITE);
+  }
+
+  /** All positions are of `bytes`; the table holds offsets from `base`. */
+  #addField(
+    bytes: Uint8Array,
+    base: number,
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+    lineFlags: number,
+  ): void {
+    const key = keyOfBytes(bytes, nameStart, nameEnd);
+    const known = knownField(bytes, nameStart, key);
+    let flags = lineFlags;
+    if (known !== KNOWN.none) {
+      this.#noteKnown(known);
+      if ((known & NEVER_COPIED) !== 0) flags |= HOP_BY_HOP;
+    }
+    this.fields.push(nameStart - base, nameEnd - base, valueStart - base, valueEnd - base, key, flags);
   }
 
   #noteKnown(known: number): void {
-    if ((this.seen & known) !== 0) this.repeated |= known;
-    this.seen |= known;
     const index = this.fields.count;
+    if ((this.seen & known) !== 0) this.repeated |= known;
+    else if (known === KNOWN.connection) this.connectionIndex = index;
+    this.seen |= known;
     if (known === KNOWN.host) this.hostIndex = index;
     else if (known === KNOWN.contentLength) this.contentLengthIndex = index;
     else if (known === KNOWN.transferEncoding) this.transferEncodingIndex = index;

@@ -72,10 +72,12 @@ export class Http1RequestHead implements RequestHead {
       return undefined;
     }
     if ((scanner.repeated & KNOWN.host) !== 0) return FAULTS.hostRepeated;
-    const host = this.fields.valueAt(scanner.hostIndex);
-    if (!isAuthority(host)) return FAULTS.host;
+    const { fields } = this;
+    const hostStart = fields.valueStart(scanner.hostIndex);
+    const hostEnd = fields.valueEnd(scanner.hostIndex);
+    if (!isAuthority(fields.raw, hostStart, hostEnd)) return FAULTS.host;
     if (TARGET_PARTS.authority === '') {
-      this.authority = host;
+      this.authority = fields.raw.slice(hostStart, hostEnd);
       this.copyableHostIndex = scanner.hostIndex;
     } else this.authority = TARGET_PARTS.authority;
     return undefined;
@@ -108,7 +110,7 @@ export class Http1RequestHead implements RequestHead {
     this.upgrade = '';
     this.keepAlive = this.version === 11;
     if ((scanner.seen & KNOWN.connection) === 0) return undefined;
-    const options = readConnectionOptions(this.fields);
+    const options = readConnectionOptions(this.fields, scanner.connectionIndex);
     if (typeof options !== 'number') return options;
     if ((options & OPTION_CLOSE) !== 0) this.keepAlive = false;
     else if ((options & OPTION_KEEP_ALIVE) !== 0) this.keepAlive = true;
@@ -132,7 +134,14 @@ export class Http1RequestHead implements RequestHead {
 /** The interned constant where there is one, so that comparing methods is comparing pointers. */
 function methodOf(raw: string, end: number): string {
   for (const method of COMMON_METHODS) {
-    if (method.length === end && raw.startsWith(method)) return method;
+    if (method.length === end && beginsWith(raw, method)) return method;
   }
   return raw.slice(0, end);
+}
+
+function beginsWith(raw: string, text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    if (raw.charCodeAt(index) !== text.charCodeAt(index)) return false;
+  }
+  return true;
 }

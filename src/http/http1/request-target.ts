@@ -37,7 +37,7 @@ function readAbsolute(method: string, target: string, parts: TargetParts): Http1
   const match = ABSOLUTE.exec(target);
   if (match === null) return FAULTS.targetForm;
   const [, authority = '', rest = ''] = match;
-  if (!isAuthority(authority)) return FAULTS.host;
+  if (!isAuthority(authority, 0, authority.length)) return FAULTS.host;
   parts.authority = authority;
   if (rest === '') parts.path = method === 'OPTIONS' ? '*' : '/';
   else parts.path = rest.startsWith('?') ? `/${rest}` : rest;

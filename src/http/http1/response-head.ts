@@ -49,7 +49,7 @@ export class Http1ResponseHead implements ResponseHead {
     this.keepAlive = this.version === 11;
     this.keepAliveTimeoutMs = 0;
     if ((scanner.seen & KNOWN.connection) !== 0) {
-      const options = readConnectionOptions(this.fields);
+      const options = readConnectionOptions(this.fields, scanner.connectionIndex);
       if (typeof options !== 'number') return options;
       if ((options & OPTION_CLOSE) !== 0) {
         // A final response must follow, which other parsers then take for surplus bytes.

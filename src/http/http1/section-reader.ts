@@ -1,5 +1,6 @@
 import type { Http1Fault } from './contract.ts';
 import type { FieldScanner } from './field-scanner.ts';
+import { latin1 } from './latin1.ts';
 
 /** A resumable scanner of the line a head begins with. */
 export interface StartLine {
@@ -52,7 +53,7 @@ export class SectionReader {
   read(buffer: Buffer, start: number, end: number): number {
     if (this.#carriedBytes > 0) return this.#readCarried(buffer, start, end);
     const stopped = this.#scan(buffer, start, start, end);
-    if (this.isDone) this.#fields.fields.raw = buffer.toString('latin1', start, stopped);
+    if (this.isDone) this.#fields.fields.raw = latin1(buffer, start, stopped);
     else if (this.fault === undefined) this.#keep(buffer, start, end);
     return stopped;
   }
@@ -62,7 +63,7 @@ export class SectionReader {
     const taken = Math.min(end - start, this.#maxBytes - before);
     this.#keep(buffer, start, start + taken);
     const stopped = this.#scan(this.#carry, 0, before, before + taken);
-    if (this.isDone) this.#fields.fields.raw = this.#carry.toString('latin1', 0, stopped);
+    if (this.isDone) this.#fields.fields.raw = latin1(this.#carry, 0, stopped);
     return start + stopped - before;
   }
 

@@ -1,0 +1,131 @@
+import {
+  CANCEL,
+  COMPRESSION_ERROR,
+  ENHANCE_YOUR_CALM,
+  FLOW_CONTROL_ERROR,
+  FRAME_SIZE_ERROR,
+  INTERNAL_ERROR,
+  NO_ERROR,
+  PROTOCOL_ERROR,
+  REFUSED_STREAM,
+  SETTINGS_TIMEOUT,
+  STREAM_CLOSED,
+} from './error-code.ts';
+
+/**
+ * Why a stream or the connection was ended by this side. `code` is what the peer is told; `reason` is a stable kebab-case
+ * name, counted and put in the access log as `http2.<reason>`.
+ */
+export interface Http2Fault {
+  readonly scope: 'connection' | 'stream';
+  readonly code: number;
+  readonly reason: string;
+}
+
+function connection(code: number, reason: string): Http2Fault {
+  return Object.freeze({ scope: 'connection', code, reason });
+}
+
+function stream(code: number, reason: string): Http2Fault {
+  return Object.freeze({ scope: 'stream', code, reason });
+}
+
+/** Faults that end the connection with GOAWAY. */
+export const CONNECTION_FAULTS = {
+  // Framing
+  preface: connection(PROTOCOL_ERROR, 'bad-preface'),
+  firstFrame: connection(PROTOCOL_ERROR, 'first-frame-not-settings'),
+  frameTooLarge: connection(FRAME_SIZE_ERROR, 'frame-too-large'),
+  frameSize: connection(FRAME_SIZE_ERROR, 'wrong-frame-size'),
+  padding: connection(PROTOCOL_ERROR, 'padding-exceeds-frame'),
+  streamZero: connection(PROTOCOL_ERROR, 'frame-on-stream-zero'),
+  notStreamZero: connection(PROTOCOL_ERROR, 'connection-frame-on-a-stream'),
+  idleStream: connection(PROTOCOL_ERROR, 'frame-on-idle-stream'),
+  streamId: connection(PROTOCOL_ERROR, 'invalid-stream-id'),
+  closedStream: connection(STREAM_CLOSED, 'headers-on-closed-stream'),
+  push: connection(PROTOCOL_ERROR, 'push-promise'),
+  unexpectedContinuation: connection(PROTOCOL_ERROR, 'unexpected-continuation'),
+  expectedContinuation: connection(PROTOCOL_ERROR, 'expected-continuation'),
+  idlePriority: connection(PROTOCOL_ERROR, 'idle-stream-depends-on-itself'),
+  // Settings
+  settingValue: connection(PROTOCOL_ERROR, 'invalid-setting'),
+  settingWindow: connection(FLOW_CONTROL_ERROR, 'initial-window-too-large'),
+  tooManySettings: connection(ENHANCE_YOUR_CALM, 'too-many-settings'),
+  unaskedSettingsAck: connection(PROTOCOL_ERROR, 'unasked-settings-ack'),
+  settingsTimeout: connection(SETTINGS_TIMEOUT, 'settings-not-acknowledged'),
+  prefaceTimeout: connection(ENHANCE_YOUR_CALM, 'preface-timeout'),
+  // Flow control
+  connectionWindow: connection(FLOW_CONTROL_ERROR, 'connection-window-exceeded'),
+  windowOverflow: connection(FLOW_CONTROL_ERROR, 'connection-window-overflow'),
+  zeroIncrement: connection(PROTOCOL_ERROR, 'zero-connection-window-increment'),
+  // Header blocks
+  compression: connection(COMPRESSION_ERROR, 'bad-hpack'),
+  blockTooLarge: connection(ENHANCE_YOUR_CALM, 'header-block-too-large'),
+  continuationFlood: connection(ENHANCE_YOUR_CALM, 'continuation-flood'),
+  headTimeout: connection(ENHANCE_YOUR_CALM, 'header-block-timeout'),
+  // Floods
+  glitches: connection(ENHANCE_YOUR_CALM, 'too-many-resets'),
+  controlFlood: connection(ENHANCE_YOUR_CALM, 'control-frame-flood'),
+  emptyFrames: connection(ENHANCE_YOUR_CALM, 'empty-frame-flood'),
+  tinyData: connection(ENHANCE_YOUR_CALM, 'tiny-data-flood'),
+  priorityFlood: connection(ENHANCE_YOUR_CALM, 'priority-flood'),
+  windowUpdateFlood: connection(ENHANCE_YOUR_CALM, 'window-update-flood'),
+} as const satisfies Record<string, Http2Fault>;
+
+/** Faults that end one stream with RST_STREAM. */
+export const STREAM_FAULTS = {
+  // Frames
+  refused: stream(REFUSED_STREAM, 'too-many-streams'),
+  dataAfterEnd: stream(STREAM_CLOSED, 'data-after-end'),
+  headersAfterEnd: stream(STREAM_CLOSED, 'headers-after-end'),
+  frameAfterReset: stream(STREAM_CLOSED, 'frame-after-reset'),
+  dataBeforeHead: stream(PROTOCOL_ERROR, 'data-before-head'),
+  selfDependency: stream(PROTOCOL_ERROR, 'depends-on-itself'),
+  prioritySize: stream(FRAME_SIZE_ERROR, 'wrong-priority-size'),
+  zeroIncrement: stream(PROTOCOL_ERROR, 'zero-window-increment'),
+  windowOverflow: stream(FLOW_CONTROL_ERROR, 'window-overflow'),
+  streamWindow: stream(FLOW_CONTROL_ERROR, 'stream-window-exceeded'),
+  // Size of a head
+  headTooLarge: stream(ENHANCE_YOUR_CALM, 'head-too-large'),
+  tooManyFields: stream(ENHANCE_YOUR_CALM, 'too-many-fields'),
+  targetTooLong: stream(ENHANCE_YOUR_CALM, 'target-too-long'),
+  trailerTooLarge: stream(ENHANCE_YOUR_CALM, 'trailer-too-large'),
+  // Fields
+  fieldName: stream(PROTOCOL_ERROR, 'invalid-field-name'),
+  fieldValue: stream(PROTOCOL_ERROR, 'invalid-field-value'),
+  underscore: stream(PROTOCOL_ERROR, 'underscore-in-field-name'),
+  connectionField: stream(PROTOCOL_ERROR, 'connection-specific-field'),
+  te: stream(PROTOCOL_ERROR, 'te-other-than-trailers'),
+  pseudoLate: stream(PROTOCOL_ERROR, 'pseudo-field-after-regular'),
+  pseudoRepeated: stream(PROTOCOL_ERROR, 'repeated-pseudo-field'),
+  pseudoUnknown: stream(PROTOCOL_ERROR, 'unknown-pseudo-field'),
+  pseudoMissing: stream(PROTOCOL_ERROR, 'missing-pseudo-field'),
+  pseudoInTrailers: stream(PROTOCOL_ERROR, 'pseudo-field-in-trailers'),
+  trailersWithoutEnd: stream(PROTOCOL_ERROR, 'trailers-without-end'),
+  // Meaning of a head
+  method: stream(PROTOCOL_ERROR, 'invalid-method'),
+  scheme: stream(PROTOCOL_ERROR, 'invalid-scheme'),
+  path: stream(PROTOCOL_ERROR, 'invalid-path'),
+  authority: stream(PROTOCOL_ERROR, 'invalid-authority'),
+  authorityMissing: stream(PROTOCOL_ERROR, 'missing-authority'),
+  hostRepeated: stream(PROTOCOL_ERROR, 'repeated-host'),
+  hostMismatch: stream(PROTOCOL_ERROR, 'host-differs-from-authority'),
+  connect: stream(PROTOCOL_ERROR, 'connect-not-allowed'),
+  connectForm: stream(PROTOCOL_ERROR, 'malformed-connect'),
+  protocol: stream(PROTOCOL_ERROR, 'invalid-protocol'),
+  expectation: stream(PROTOCOL_ERROR, 'unknown-expectation'),
+  status: stream(PROTOCOL_ERROR, 'invalid-status'),
+  informationalEnd: stream(PROTOCOL_ERROR, 'informational-response-ends-stream'),
+  tooManyInformational: stream(ENHANCE_YOUR_CALM, 'too-many-informational-responses'),
+  contentLength: stream(PROTOCOL_ERROR, 'invalid-content-length'),
+  contentLengthRepeated: stream(PROTOCOL_ERROR, 'repeated-content-length'),
+  bodyTooLong: stream(PROTOCOL_ERROR, 'body-longer-than-declared'),
+  bodyTooShort: stream(PROTOCOL_ERROR, 'body-shorter-than-declared'),
+  // Sending
+  sendStalled: stream(CANCEL, 'send-stalled'),
+  sendBuffer: stream(INTERNAL_ERROR, 'send-buffer-overflow'),
+  // No frame is sent for these: the connection is gone, or the peer said it never looked.
+  connectionLost: stream(NO_ERROR, 'connection-lost'),
+  notProcessed: stream(REFUSED_STREAM, 'above-goaway-last-stream'),
+  peerReset: stream(NO_ERROR, 'reset-by-peer'),
+} as const satisfies Record<string, Http2Fault>;

@@ -1,0 +1,171 @@
+import {
+  CONTINUATION,
+  FLAG_ACK,
+  FLAG_END_HEADERS,
+  FLAG_END_STREAM,
+  FRAME_HEADER_BYTES,
+  GOAWAY,
+  GOAWAY_BYTES,
+  HEADERS,
+  MAX_FRAME_BYTES,
+  PING,
+  PING_BYTES,
+  RST_STREAM,
+  RST_STREAM_BYTES,
+  SETTING_BYTES,
+  SETTINGS,
+  WINDOW_UPDATE,
+  WINDOW_UPDATE_BYTES,
+} from './frame.ts';
+
+const FIRST_CAPACITY_BYTES = 1024;
+/** A buffer that one large turn has blown up is given back beyond this. */
+const KEPT_CAPACITY_BYTES = 32 * 1024;
+const FLAGS_OFFSET = 4;
+
+/**
+ * All frames of one turn, gathered for one write. Whoever owns the socket is told when the first byte comes, takes
+ * `bytes` from 0 to `length` when the turn ends, and clears.
+ */
+export class Http2Output {
+  bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY_BYTES);
+  length = 0;
+  /** Counts the clearings: a frame can be amended only in the epoch that wrote it. */
+  epoch = 0;
+  /** Control frames since the kernel last took everything. */
+  controlFrames = 0;
+  readonly #onFirstByte: () => void;
+
+  constructor(onFirstByte: () => void) {
+    this.#onFirstByte = onFirstByte;
+  }
+
+  /** The bytes have been written or copied. */
+  clear(): void {
+    this.length = 0;
+    this.epoch += 1;
+    if (this.bytes.length > KEPT_CAPACITY_BYTES) this.bytes = Buffer.allocUnsafeSlow(FIRST_CAPACITY_BYTES);
+  }
+
+  /** Makes room for `count` more bytes at `length`. */
+  reserve(count: number): void {
+    if (this.length === 0) this.#onFirstByte();
+    const needed = this.length + count;
+    if (needed <= this.bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
+    this.bytes.copy(larger, 0, 0, this.length);
+    this.bytes = larger;
+  }
+
+  /** Begins a frame and answers where; its payload follows from `length` on. The caller has reserved room. */
+  frameHeader(payloadBytes: number, type: number, flags: number, streamId: number): number {
+    const at = this.length;
+    writeFrameHeader(this.bytes, at, payloadBytes, type, flags, streamId);
+    this.length = at + FRAME_HEADER_BYTES;
+    return at;
+  }
+
+  /** Sets END_STREAM on a frame of this epoch. */
+  setEndStream(frameAt: number): void {
+    const at = frameAt + FLAGS_OFFSET;
+    this.bytes[at] = (this.bytes[at] as number) | FLAG_END_STREAM;
+  }
+
+  /** Sets the length of a frame to what has been written since. */
+  patchLength(frameAt: number): void {
+    const payloadBytes = this.length - frameAt - FRAME_HEADER_BYTES;
+    const { bytes } = this;
+    bytes[frameAt] = payloadBytes >>> 16;
+    bytes[frameAt + 1] = payloadBytes >>> 8;
+    bytes[frameAt + 2] = payloadBytes;
+  }
+
+  /** Ends a header block written since `frameAt`: what one frame cannot hold moves to CONTINUATION frames. */
+  endHeaderBlock(frameAt: number, streamId: number): void {
+    const blockBytes = this.length - frameAt - FRAME_HEADER_BYTES;
+    if (blockBytes <= MAX_FRAME_BYTES) this.patchLength(frameAt);
+    else this.#splitHeaderBlock(frameAt, streamId, blockBytes);
+  }
+
+  raw(source: Uint8Array): void {
+    this.reserve(source.length);
+    this.bytes.set(source, this.length);
+    this.length += source.length;
+  }
+
+  /** `pairs`: identifier, value, identifier, value … */
+  settings(pairs: readonly number[]): void {
+    const payloadBytes = (pairs.length / 2) * SETTING_BYTES;
+    this.#beginControl(payloadBytes, SETTINGS, 0, 0);
+    for (let pair = 0; pair < pairs.length; pair += 2) {
+      this.length = this.bytes.writeUInt16BE(pairs[pair] as number, this.length);
+      this.length = this.bytes.writeUInt32BE(pairs[pair + 1] as number, this.length);
+    }
+  }
+
+  settingsAck(): void {
+    this.#beginControl(0, SETTINGS, FLAG_ACK, 0);
+  }
+
+  /** `payload` is eight bytes at `at`. */
+  ping(flags: number, payload: Uint8Array, at: number): void {
+    this.#beginControl(PING_BYTES, PING, flags, 0);
+    for (let index = 0; index < PING_BYTES; index += 1) this.bytes[this.length++] = payload[at + index] as number;
+  }
+
+  resetStream(streamId: number, code: number): void {
+    this.#beginControl(RST_STREAM_BYTES, RST_STREAM, 0, streamId);
+    this.length = this.bytes.writeUInt32BE(code, this.length);
+  }
+
+  windowUpdate(streamId: number, increment: number): void {
+    this.#beginControl(WINDOW_UPDATE_BYTES, WINDOW_UPDATE, 0, streamId);
+    this.length = this.bytes.writeUInt32BE(increment, this.length);
+  }
+
+  goAway(lastStreamId: number, code: number, debug: string): void {
+    this.#beginControl(GOAWAY_BYTES + debug.length, GOAWAY, 0, 0);
+    this.length = this.bytes.writeUInt32BE(lastStreamId, this.length);
+    this.length = this.bytes.writeUInt32BE(code, this.length);
+    this.length += this.bytes.latin1Write(debug, this.length);
+  }
+
+  #beginControl(payloadBytes: number, type: number, flags: number, streamId: number): void {
+    this.controlFrames += 1;
+    this.reserve(FRAME_HEADER_BYTES + payloadBytes);
+    this.frameHeader(payloadBytes, type, flags, streamId);
+  }
+
+  #splitHeaderBlock(frameAt: number, streamId: number, blockBytes: number): void {
+    const block = Buffer.from(this.bytes.subarray(frameAt + FRAME_HEADER_BYTES, this.length));
+    const endStream = (this.bytes[frameAt + FLAGS_OFFSET] as number) & FLAG_END_STREAM;
+    this.length = frameAt;
+    this.reserve(blockBytes + FRAME_HEADER_BYTES * Math.ceil(blockBytes / MAX_FRAME_BYTES));
+    for (let start = 0; start < blockBytes; start += MAX_FRAME_BYTES) {
+      const end = Math.min(blockBytes, start + MAX_FRAME_BYTES);
+      const flags = (start === 0 ? endStream : 0) | (end === blockBytes ? FLAG_END_HEADERS : 0);
+      this.frameHeader(end - start, start === 0 ? HEADERS : CONTINUATION, flags, streamId);
+      block.copy(this.bytes, this.length, start, end);
+      this.length += end - start;
+    }
+  }
+}
+
+function writeFrameHeader(
+  bytes: Uint8Array,
+  at: number,
+  payloadBytes: number,
+  type: number,
+  flags: number,
+  streamId: number,
+): void {
+  bytes[at] = payloadBytes >>> 16;
+  bytes[at + 1] = payloadBytes >>> 8;
+  bytes[at + 2] = payloadBytes;
+  bytes[at + 3] = type;
+  bytes[at + FLAGS_OFFSET] = flags;
+  bytes[at + 5] = streamId >>> 24;
+  bytes[at + 6] = streamId >>> 16;
+  bytes[at + 7] = streamId >>> 8;
+  bytes[at + 8] = streamId;
+}
