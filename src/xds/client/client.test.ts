@@ -246,6 +246,21 @@ test('a name that never comes is told as not existing, once', async () => {
   await expect.poll(() => absent).toEqual(['nowhere']);
 });
 
+test('SotW: a name whose return the server missed, because its requests crossed a response, is asked for anew', async () => {
+  const server = await scripted();
+  const { client, updates } = run([server], { doesNotExistTimeoutMs: 30 });
+  client.setSubscription(RDS, new Set(['a', 'b']));
+  client.start();
+  await server.nextSotw();
+  expect(await server.nextSotw()).toMatchObject({ resourceNames: ['a', 'b'] });
+  server.sendSotw({ typeUrl: RDS, nonce: 'n1', resources: [namedResource(RDS, 'b', '1')] });
+  await server.nextSotw();
+  expect(await server.nextSotw()).toMatchObject({ resourceNames: ['b'], responseNonce: 'n1' });
+  expect(await server.nextSotw()).toMatchObject({ resourceNames: ['a', 'b'], responseNonce: 'n1' });
+  server.sendSotw({ typeUrl: RDS, nonce: 'n2', resources: [namedResource(RDS, 'a', '1')] });
+  await expect.poll(() => updates).toEqual(['RouteConfiguration +b', 'RouteConfiguration +a']);
+});
+
 test('delta: a name that the server says is not there is told at once', async () => {
   const source = new MemorySource();
   source.set([]);

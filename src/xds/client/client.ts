@@ -97,7 +97,10 @@ export class XdsClient<Value> {
     this.#ledgers = new Map(typeUrls.map((typeUrl) => [typeUrl, new TypeLedger(typeUrl, options.decode)]));
     this.#absence = new AbsenceTimers(
       options.doesNotExistTimeoutMs ?? DEFAULT_DOES_NOT_EXIST_TIMEOUT_MS,
-      (typeUrl, name) => this.#tellAbsent(typeUrl, name),
+      (typeUrl, name) => {
+        this.#active?.askAgain(typeUrl, name);
+        this.#tellAbsent(typeUrl, name);
+      },
     );
   }
 

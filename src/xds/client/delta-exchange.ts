@@ -50,6 +50,9 @@ export class DeltaExchange implements Exchange {
     if (subscribe.length > 0 || unsubscribe.length > 0) this.#request({ typeUrl, subscribe, unsubscribe });
   }
 
+  /** A server counts every request in delta, and says itself what does not exist: asking again has nothing to add. */
+  askAgain(): void {}
+
   decode(bytes: Buffer): DiscoveryResponse {
     return decodeDeltaResponse(bytes);
   }

@@ -9,6 +9,8 @@ export interface Exchange {
   start(): void;
   /** A type's wanted names changed. */
   onWantedChanged(typeUrl: string): void;
+  /** Asks once more for a name that never came. */
+  askAgain(typeUrl: string, name: string): void;
   decode(bytes: Buffer): DiscoveryResponse;
   /** Whether what a response of this type lacks is thereby deleted. */
   scopeOf(typeUrl: string): 'complete' | 'partial';

@@ -45,6 +45,19 @@ export class SotwExchange implements Exchange {
     if (ledger !== undefined) this.#request(ledger, undefined);
   }
 
+  /**
+   * A request that crosses a response carries a stale nonce and is ignored, so a name that was dropped and wanted again in that moment
+   * looks to the server as if it had been there all along. Leaving it out once makes it new.
+   */
+  askAgain(typeUrl: string, name: string): void {
+    const ledger = this.#ledgers.get(typeUrl);
+    if (ledger === undefined || typeof ledger.wanted === 'string' || !ledger.wanted.has(name)) return;
+    const others = new Set(ledger.wanted);
+    others.delete(name);
+    this.#send(this.#encode(ledger, [...others], undefined));
+    this.#request(ledger, undefined);
+  }
+
   decode(bytes: Buffer): DiscoveryResponse {
     return decodeSotwResponse(bytes);
   }
@@ -67,19 +80,18 @@ export class SotwExchange implements Exchange {
     const isFirst = !this.#progress.has(typeUrl);
     // An empty first request could be read as a wildcard.
     if (isFirst && (typeof wanted === 'string' ? wanted === 'nothing' : wanted.size === 0)) return;
+    const { hasNamed } = this.#progressOf(ledger);
+    this.#send(this.#encode(ledger, namesToSend(wanted, hasNamed), errorDetail));
+  }
+
+  #encode(ledger: TypeLedger<unknown>, resourceNames: readonly string[], errorDetail: string | undefined): Buffer {
     const progress = this.#progressOf(ledger);
-    const resourceNames = namesToSend(wanted, progress.hasNamed);
     if (resourceNames.length > 0) progress.hasNamed = true;
-    const request = {
-      typeUrl,
-      versionInfo: progress.acceptedVersion,
-      resourceNames,
-      responseNonce: progress.nonce,
-      errorDetail,
-    };
+    const { acceptedVersion: versionInfo, nonce: responseNonce } = progress;
     const identity = this.#identity;
     this.#identity = undefined;
-    this.#send(encodeSotwRequest(request, identity));
+    const { typeUrl } = ledger;
+    return encodeSotwRequest({ typeUrl, versionInfo, resourceNames, responseNonce, errorDetail }, identity);
   }
 
   /**

@@ -59,6 +59,10 @@ export class StreamAttempt {
     this.#exchange.onWantedChanged(typeUrl);
   }
 
+  askAgain(typeUrl: string, name: string): void {
+    this.#exchange.askAgain(typeUrl, name);
+  }
+
   scopeOf(typeUrl: string): 'complete' | 'partial' {
     return this.#exchange.scopeOf(typeUrl);
   }

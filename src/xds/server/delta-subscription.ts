@@ -96,6 +96,7 @@ export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
       return undefined;
     }
     this.#owesAnswer = false;
+    this.#settled = undefined;
     for (const resource of resources) this.#held.set(resource.name, resource.version);
     for (const name of removedNames) {
       // A wildcard client forgets the name; one that asked by name has been told, and is told once.

@@ -88,6 +88,7 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
       return undefined;
     }
     this.#owesAnswer = false;
+    this.#settled = undefined;
     if (scope === 'additions') resources.push(...gone);
     this.#sent.clear();
     for (const resource of resources) this.#sent.set(resource.name, resource);
@@ -113,6 +114,7 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
       return undefined;
     }
     this.#owesAnswer = false;
+    this.#settled = undefined;
     for (const resource of resources) this.#sent.set(resource.name, resource);
     return { resources, changed: resources, removedNames: [] };
   }

@@ -1,0 +1,126 @@
+import { beforeEach, expect, test } from 'vitest';
+import { CLUSTER_TYPE as CDS, LISTENER_TYPE as LDS } from '../../resource/type-url.ts';
+import { type DiscoveryResponse, decodeDeltaResponse } from '../discovery-codec.ts';
+import type { DeltaRequest } from '../discovery-requests.ts';
+import { MemorySource, namedResource } from '../fakes/memory-source.ts';
+import { nodeIdentity } from '../fakes/raw-ads-client.ts';
+import { newServerCounters, type XdsServerCounters } from './server-state.ts';
+import { DEFAULT_STREAM_LIMITS } from './stream-limits.ts';
+import { StreamSession } from './stream-session.ts';
+import { MAX_PARTIAL_RESPONSE_BYTES } from './type-subscription.ts';
+import { DELTA } from './variant.ts';
+
+let source: MemorySource;
+let counters: XdsServerCounters;
+let session: StreamSession<DeltaRequest>;
+let sent: DiscoveryResponse[];
+let isWritable: boolean;
+let nowMs: number;
+
+beforeEach(() => {
+  source = new MemorySource();
+  counters = newServerCounters();
+  sent = [];
+  isWritable = true;
+  nowMs = 0;
+  const context = {
+    source,
+    counters,
+    clock: { nowMs: () => nowMs, wallMs: () => 0 },
+    limits: DEFAULT_STREAM_LIMITS,
+    controlPlane: 'test',
+    onRejected: () => {},
+  };
+  session = new StreamSession(DELTA, { streamId: 1, peer: 'test', onlyType: undefined }, context, {
+    send: (bytes) => {
+      sent.push(decodeDeltaResponse(bytes));
+      return isWritable;
+    },
+    end: ({ message }) => {
+      throw new Error(message);
+    },
+  });
+});
+
+function request(typeUrl: string, part: Partial<DeltaRequest> = {}): void {
+  const { node, userAgentName, userAgentVersion } = nodeIdentity('n');
+  session.onRequest({
+    typeUrl,
+    node: { ...node, userAgentName, userAgentVersion, clientFeatures: [] },
+    subscribe: [],
+    unsubscribe: [],
+    initialResourceVersions: new Map(),
+    responseNonce: '',
+    errorDetail: undefined,
+    ...part,
+  });
+}
+
+const ackLast = (): void => {
+  const last = sent.at(-1);
+  if (last !== undefined) request(last.typeUrl, { responseNonce: last.nonce });
+};
+
+test('a reader that is too slow is sent nothing more until it has read, and then the latest state once', () => {
+  source.set([namedResource(CDS, 'web', '1')]);
+  isWritable = false;
+  request(CDS);
+  ackLast();
+  for (let version = 2; version < 100; version += 1) source.set([namedResource(CDS, 'web', String(version))]);
+  expect(sent).toHaveLength(1);
+  isWritable = true;
+  session.onWritable();
+  expect(sent.map((response) => response.resources[0]?.version)).toEqual(['1', '99']);
+});
+
+test('a client that never answers one type is given the others after the time limit, and is counted', () => {
+  source.set([namedResource(CDS, 'web', '1'), namedResource(LDS, 'in', '1')]);
+  request(CDS);
+  request(LDS);
+  nowMs = DEFAULT_STREAM_LIMITS.acknowledgeTimeoutMs - 1;
+  session.onTick(nowMs);
+  expect(sent.map(({ typeUrl }) => typeUrl)).toEqual([CDS]);
+  nowMs += 1;
+  session.onTick(nowMs);
+  expect(sent.map(({ typeUrl }) => typeUrl)).toEqual([CDS, LDS]);
+  expect(counters.unanswered).toBe(1);
+  expect(session.view().types[0]).toMatchObject({ delivery: 'unanswered', sync: 'stale' });
+});
+
+test('a late answer still counts', () => {
+  source.set([namedResource(CDS, 'web', '1')]);
+  request(CDS);
+  session.onTick(DEFAULT_STREAM_LIMITS.acknowledgeTimeoutMs);
+  ackLast();
+  expect(session.view().types[0]).toMatchObject({ sync: 'synced' });
+});
+
+test('a type that returns to an earlier state, even to none, is sent that state', () => {
+  source.set([]);
+  request(CDS);
+  ackLast();
+  source.set([namedResource(CDS, 'web', '1')]);
+  source.set([]);
+  ackLast();
+  expect(sent.at(-1)?.removedNames).toEqual(['web']);
+});
+
+test('a large first state comes in parts, each after the answer to the one before', () => {
+  const part = 'x'.repeat(MAX_PARTIAL_RESPONSE_BYTES / 2);
+  source.set(['a', 'b', 'c', 'd', 'e'].map((name) => namedResource(CDS, name, part + name)));
+  request(CDS);
+  for (let round = 0; round < 10; round += 1) ackLast();
+  const counts = sent.filter(({ resources }) => resources.length > 0).map(({ resources }) => resources.length);
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(5);
+  expect(Math.max(...counts)).toBeLessThan(3);
+  expect(session.view().types[0]).toMatchObject({ sync: 'synced' });
+});
+
+test('a closed session lets go of its source and takes no more', () => {
+  source.set([namedResource(CDS, 'web', '1')]);
+  request(CDS);
+  session.close();
+  source.set([namedResource(CDS, 'web', '2')]);
+  ackLast();
+  expect([source.openCount, sent.length]).toEqual([0, 1]);
+});
