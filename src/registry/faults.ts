@@ -30,6 +30,12 @@ interface ActiveFault {
 
 export class FaultSwitches {
   readonly #active: ActiveFault[] = [];
+  #met = 0;
+
+  /** Requests that met a fault so far. */
+  get met(): number {
+    return this.#met;
+  }
 
   add(fault: RequestFault, scope: FaultScope): void {
     this.#active.push({
@@ -47,6 +53,7 @@ export class FaultSwitches {
     const found = this.#active.find((entry) => entry.remaining > 0 && path.startsWith(entry.pathPrefix));
     if (found === undefined) return undefined;
     found.remaining -= 1;
+    this.#met += 1;
     return found.fault;
   }
 }

@@ -65,6 +65,8 @@ export interface RegistryFaults {
   /** The index falls to `index` (default 1) and everybody who waits is answered, as after a restored snapshot. */
   resetIndex(index?: number): void;
   onRequest(fault: RequestFault, scope?: FaultScope): void;
+  /** Requests that met a fault so far. */
+  met(): number;
   /** Ends all request faults; connections that hang are closed. */
   clear(): void;
 }
@@ -113,6 +115,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
         waiting.releaseAll();
       },
       onRequest: (fault, scope = {}) => faults.add(fault, scope),
+      met: () => faults.met,
       clear: () => {
         faults.clear();
         server.closeAllConnections();

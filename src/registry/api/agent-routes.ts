@@ -7,40 +7,13 @@ import { readCheckDefinition } from '../input/check-definition.ts';
 import { readServiceDefinition } from '../input/service-definition.ts';
 import { CHECK_SHAPE } from '../input/service-shape.ts';
 import { canonical, isJsonObject, type ShapeFaults } from '../input/shape.ts';
-import { aggregateStatus, isCheckStatus, type ServiceRow } from '../state/catalog-rows.ts';
+import { aggregateStatus, isCheckStatus, type ProxyRow, type ServiceRow } from '../state/catalog-rows.ts';
 import type { RegistryState } from '../state/registry-state.ts';
 import { type Answer, type ApiRequest, jsonBody, parameter, type Route } from './exchange.ts';
+import { CHECK_SELECTORS, SERVICE_SELECTORS } from './selectors.ts';
 
 /** The level of Consul's API that this agent answers. */
 const API_VERSION = '1.21.0';
-
-const SERVICE_ROOTS = [
-  'Kind',
-  'ID',
-  'Service',
-  'Tags',
-  'Meta',
-  'Address',
-  'Port',
-  'Weights',
-  'EnableTagOverride',
-  'Proxy',
-  'Connect',
-  'TaggedAddresses',
-  'Datacenter',
-];
-const CHECK_ROOTS = [
-  'Node',
-  'CheckID',
-  'Name',
-  'Status',
-  'Notes',
-  'Output',
-  'ServiceID',
-  'ServiceName',
-  'ServiceTags',
-  'Type',
-];
 
 export function agentRoutes(state: RegistryState): Route[] {
   return [
@@ -94,7 +67,7 @@ function deregisterService(state: RegistryState, request: ApiRequest): Answer {
 
 function listServices(state: RegistryState, request: ApiRequest): Answer {
   const filter = request.query.get('filter');
-  const accepts = filter === null || filter === '' ? () => true : compileFilter(filter, SERVICE_ROOTS);
+  const accepts = filter === null || filter === '' ? () => true : compileFilter(filter, SERVICE_SELECTORS);
   const views = state.agent
     .services()
     .map((service) => agentServiceView(service, state.datacenter))
@@ -144,7 +117,7 @@ function enableOf(request: ApiRequest): boolean {
 
 function listChecks(state: RegistryState, request: ApiRequest): Answer {
   const filter = request.query.get('filter');
-  const accepts = filter === null || filter === '' ? () => true : compileFilter(filter, CHECK_ROOTS);
+  const accepts = filter === null || filter === '' ? () => true : compileFilter(filter, CHECK_SELECTORS);
   const views = state.agent.checks().filter(accepts);
   return { json: Object.fromEntries(views.map((check) => [check.CheckID, check])) };
 }
@@ -233,9 +206,15 @@ function agentServiceView(service: ServiceRow, datacenter: string): Record<strin
   return {
     ...rest,
     Datacenter: datacenter,
-    ...(service.Kind === undefined ? {} : { Proxy: proxy }),
+    ...(service.Kind === undefined ? {} : { Proxy: withoutEmptyMode(proxy) }),
     ...(connect.Native === true ? { Connect: connect } : {}),
   };
+}
+
+function withoutEmptyMode(proxy: ProxyRow): ProxyRow {
+  if (proxy['Mode'] !== '') return proxy;
+  const { Mode: _mode, ...rest } = proxy;
+  return rest;
 }
 
 function selfOf(state: RegistryState): unknown {

@@ -1,6 +1,6 @@
 /** `/v1/catalog/…`: nodes and services as registered, health left aside. */
 import { ApiError } from '../api-error.ts';
-import { compileFilter, type Predicate } from '../filter/filter.ts';
+import { compileFilter, type Predicate, type SelectorTree } from '../filter/filter.ts';
 import { numberField, stringMap, textField } from '../input/fields.ts';
 import { serviceFrom, validateService } from '../input/service-definition.ts';
 import { SERVICE_SHAPE } from '../input/service-shape.ts';
@@ -8,27 +8,7 @@ import { canonical, isJsonObject, type JsonObject, type ShapeFaults } from '../i
 import { isCheckStatus, type NodeRow, type ServiceInstance } from '../state/catalog-rows.ts';
 import type { RegistryState } from '../state/registry-state.ts';
 import { type Answer, type ApiRequest, type IndexedQuery, jsonBody, parameter, type Route } from './exchange.ts';
-
-const NODE_ROOTS = ['ID', 'Node', 'Address', 'Datacenter', 'TaggedAddresses', 'Meta'];
-const SERVICE_NODE_ROOTS = [
-  ...['ID', 'Node', 'Address', 'Datacenter', 'TaggedAddresses', 'NodeMeta', 'ServiceKind', 'ServiceID', 'ServiceName'],
-  ...['ServiceTags', 'ServiceAddress', 'ServiceTaggedAddresses', 'ServiceWeights', 'ServiceMeta', 'ServicePort'],
-  ...['ServiceEnableTagOverride', 'ServiceProxy', 'ServiceConnect'],
-];
-const NODE_SERVICE_ROOTS = [
-  'Kind',
-  'ID',
-  'Service',
-  'Tags',
-  'Address',
-  'Meta',
-  'Port',
-  'Weights',
-  'Proxy',
-  'Connect',
-  'TaggedAddresses',
-  'EnableTagOverride',
-];
+import { NODE_SELECTORS, SERVICE_NODE_SELECTORS, SERVICE_SELECTORS } from './selectors.ts';
 
 export function catalogRoutes(state: RegistryState): Route[] {
   const get = ['GET'];
@@ -46,9 +26,9 @@ export function catalogRoutes(state: RegistryState): Route[] {
 }
 
 /** `?filter=`, or everything. */
-export function filterOf(request: ApiRequest, roots: readonly string[]): Predicate {
+export function filterOf(request: ApiRequest, selectors: SelectorTree): Predicate {
   const text = request.query.get('filter');
-  return text === null || text === '' ? () => true : compileFilter(text, roots);
+  return text === null || text === '' ? () => true : compileFilter(text, selectors);
 }
 
 /** `?node-meta=key:value`, repeated: all must hold. */
@@ -69,7 +49,7 @@ export function tagFilter(request: ApiRequest): (instance: ServiceInstance) => b
 }
 
 function nodes(state: RegistryState, request: ApiRequest): IndexedQuery {
-  const accepts = filterOf(request, NODE_ROOTS);
+  const accepts = filterOf(request, NODE_SELECTORS);
   const hasMeta = nodeMetaFilter(request);
   return {
     kind: 'indexed',
@@ -79,7 +59,7 @@ function nodes(state: RegistryState, request: ApiRequest): IndexedQuery {
 }
 
 function services(state: RegistryState, request: ApiRequest): IndexedQuery {
-  const accepts = filterOf(request, SERVICE_NODE_ROOTS);
+  const accepts = filterOf(request, SERVICE_NODE_SELECTORS);
   const hasMeta = nodeMetaFilter(request);
   const isFiltered = request.query.has('filter') || request.query.has('node-meta');
   return {
@@ -104,7 +84,7 @@ function services(state: RegistryState, request: ApiRequest): IndexedQuery {
 function service(state: RegistryState, request: ApiRequest, connect: boolean): IndexedQuery {
   const name = parameter(request, 0);
   if (name === '') throw new ApiError(400, 'Missing service name');
-  const accepts = filterOf(request, SERVICE_NODE_ROOTS);
+  const accepts = filterOf(request, SERVICE_NODE_SELECTORS);
   const hasTags = tagFilter(request);
   const hasMeta = nodeMetaFilter(request);
   return {
@@ -123,7 +103,7 @@ function service(state: RegistryState, request: ApiRequest, connect: boolean): I
 /** An unknown node is `null`, not an error. */
 function node(state: RegistryState, request: ApiRequest): IndexedQuery {
   const name = parameter(request, 0);
-  const accepts = filterOf(request, NODE_SERVICE_ROOTS);
+  const accepts = filterOf(request, SERVICE_SELECTORS);
   return {
     kind: 'indexed',
     topics: [`node:${state.catalog.nodeNamed(name)?.Node ?? name}`],
@@ -138,7 +118,7 @@ function node(state: RegistryState, request: ApiRequest): IndexedQuery {
 
 function nodeServices(state: RegistryState, request: ApiRequest): IndexedQuery {
   const name = parameter(request, 0);
-  const accepts = filterOf(request, NODE_SERVICE_ROOTS);
+  const accepts = filterOf(request, SERVICE_SELECTORS);
   return {
     kind: 'indexed',
     topics: [`node:${state.catalog.nodeNamed(name)?.Node ?? name}`],
@@ -169,7 +149,7 @@ function serviceNodeView(state: RegistryState, instance: ServiceInstance): Recor
     ServiceWeights: own.Weights,
     ServiceMeta: own.Meta,
     ServicePort: own.Port,
-    ...(own.SocketPath === undefined ? {} : { ServiceSocketPath: own.SocketPath }),
+    ServiceSocketPath: own.SocketPath ?? '',
     ServiceEnableTagOverride: own.EnableTagOverride,
     ServiceProxy: own.Proxy,
     ServiceConnect: own.Connect,
@@ -184,8 +164,9 @@ function register(state: RegistryState, request: ApiRequest): Answer {
   if (!isJsonObject(body)) throw new ApiError(400, 'Request decode failed: the document must be a JSON object');
   const name = textField(body, 'Node');
   const address = textField(body, 'Address');
-  if (name === '' || (address === '' && body['SkipNodeUpdate'] !== true)) {
-    throw new ApiError(400, 'Must provide node and address');
+  if (name === '') throw new ApiError(500, 'Must provide node');
+  if (address === '' && body['SkipNodeUpdate'] !== true) {
+    throw new ApiError(500, 'Must provide address if SkipNodeUpdate is not set');
   }
   const dc = textField(body, 'Datacenter');
   if (dc !== '' && dc !== state.datacenter) throw new ApiError(500, 'No path to datacenter');
@@ -256,7 +237,7 @@ function asList(value: unknown): JsonObject[] {
 
 function deregister(state: RegistryState, request: ApiRequest): Answer {
   const body = jsonBody(request);
-  if (!isJsonObject(body) || textField(body, 'Node') === '') throw new ApiError(400, 'Must provide node');
+  if (!isJsonObject(body) || textField(body, 'Node') === '') throw new ApiError(500, 'Must provide node');
   const name = textField(body, 'Node');
   const serviceId = textField(body, 'ServiceID');
   const checkId = textField(body, 'CheckID');

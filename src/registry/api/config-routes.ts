@@ -41,7 +41,7 @@ function put(state: RegistryState, request: ApiRequest): Answer {
 }
 
 function list(state: RegistryState, request: ApiRequest): IndexedQuery {
-  const kind = kindNamed(parameter(request, 0)).kind;
+  const kind = kindNamed(parameter(request, 0), 500).kind;
   return {
     kind: 'indexed',
     topics: [configKindTopic(kind)],
@@ -50,7 +50,7 @@ function list(state: RegistryState, request: ApiRequest): IndexedQuery {
 }
 
 function get(state: RegistryState, request: ApiRequest): IndexedQuery {
-  const kind = kindNamed(parameter(request, 0)).kind;
+  const kind = kindNamed(parameter(request, 0), 500).kind;
   const name = parameter(request, 1);
   return {
     kind: 'indexed',

@@ -50,7 +50,7 @@ function intentionRows(state: RegistryState): JsonObject[] {
       SourceType: 'consul',
       Action: source['Action'] ?? '',
       ...(source['Permissions'] === undefined ? {} : { Permissions: source['Permissions'] }),
-      Meta: entry['Meta'] ?? {},
+      ...(entry['Meta'] === undefined ? {} : { Meta: entry['Meta'] }),
       Precedence: source['Precedence'],
       CreateIndex: entry.CreateIndex,
       ModifyIndex: entry.ModifyIndex,
@@ -72,12 +72,12 @@ function intentions(state: RegistryState): IndexedQuery {
 
 function matchIntentions(state: RegistryState, request: ApiRequest): IndexedQuery {
   const by = request.query.get('by');
-  if (by === null) throw new ApiError(400, `required query parameter 'by' not set`);
+  if (by === null) throw new ApiError(500, `required query parameter 'by' not set`);
   if (by !== 'source' && by !== 'destination') {
-    throw new ApiError(400, `'by' parameter must be one of 'source' or 'destination'`);
+    throw new ApiError(500, `'by' parameter must be one of 'source' or 'destination'`);
   }
   const names = request.query.getAll('name');
-  if (names.length === 0) throw new ApiError(400, `required query parameter 'name' not set`);
+  if (names.length === 0) throw new ApiError(500, `required query parameter 'name' not set`);
   const field = by === 'source' ? 'SourceName' : 'DestinationName';
   return {
     kind: 'indexed',

@@ -4,21 +4,7 @@ import { aggregateStatus, type CheckRow, type ServiceInstance } from '../state/c
 import type { RegistryState } from '../state/registry-state.ts';
 import { filterOf, nodeMetaFilter, tagFilter } from './catalog-routes.ts';
 import { type ApiRequest, type IndexedQuery, parameter, type Route } from './exchange.ts';
-
-export const INSTANCE_ROOTS = ['Node', 'Service', 'Checks'];
-const CHECK_ROOTS = [
-  'Node',
-  'CheckID',
-  'Name',
-  'Status',
-  'Notes',
-  'Output',
-  'ServiceID',
-  'ServiceName',
-  'ServiceTags',
-  'Type',
-  'Definition',
-];
+import { CHECK_SELECTORS, INSTANCE_SELECTORS } from './selectors.ts';
 
 export function healthRoutes(state: RegistryState): Route[] {
   const methods = ['GET'];
@@ -49,7 +35,7 @@ export function instanceView(state: RegistryState, instance: ServiceInstance): I
 function instances(state: RegistryState, request: ApiRequest, connect: boolean): IndexedQuery {
   const name = parameter(request, 0);
   if (name === '') throw new ApiError(400, 'Missing service name');
-  const accepts = filterOf(request, INSTANCE_ROOTS);
+  const accepts = filterOf(request, INSTANCE_SELECTORS);
   const hasTags = tagFilter(request);
   const hasMeta = nodeMetaFilter(request);
   const onlyPassing = isPassingWanted(request);
@@ -79,7 +65,7 @@ function isPassingWanted(request: ApiRequest): boolean {
 
 function checksOfService(state: RegistryState, request: ApiRequest): IndexedQuery {
   const name = parameter(request, 0);
-  const accepts = filterOf(request, CHECK_ROOTS);
+  const accepts = filterOf(request, CHECK_SELECTORS);
   return {
     kind: 'indexed',
     topics: [`service:${name}`],
@@ -96,7 +82,7 @@ function checksOfService(state: RegistryState, request: ApiRequest): IndexedQuer
 
 function checksOfNode(state: RegistryState, request: ApiRequest): IndexedQuery {
   const name = state.catalog.nodeNamed(parameter(request, 0))?.Node ?? parameter(request, 0);
-  const accepts = filterOf(request, CHECK_ROOTS);
+  const accepts = filterOf(request, CHECK_SELECTORS);
   return {
     kind: 'indexed',
     topics: [`node-checks:${name}`],
@@ -107,10 +93,7 @@ function checksOfNode(state: RegistryState, request: ApiRequest): IndexedQuery {
 function checksInState(state: RegistryState, request: ApiRequest): IndexedQuery {
   const wanted = parameter(request, 0);
   if (wanted === '') throw new ApiError(400, 'Missing check state');
-  if (!['any', 'passing', 'warning', 'critical'].includes(wanted)) {
-    throw new ApiError(400, `Invalid check state ${JSON.stringify(wanted)}: use any, passing, warning or critical`);
-  }
-  const accepts = filterOf(request, CHECK_ROOTS);
+  const accepts = filterOf(request, CHECK_SELECTORS);
   return {
     kind: 'indexed',
     topics: ['checks'],

@@ -148,7 +148,7 @@ class Exchange {
     } else if (cause instanceof ApiError) {
       this.#write({ status: cause.status, text: cause.message });
     } else if (cause instanceof FilterError) {
-      this.#write({ status: 400, text: `Bad request: Failed to parse filter expression: ${cause.message}` });
+      this.#write({ status: 500, text: `Failed to create boolean expression evaluator: ${cause.message}` });
     } else {
       this.#write({ status: 500, text: cause instanceof Error ? cause.message : String(cause) });
     }

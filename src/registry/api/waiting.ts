@@ -85,7 +85,7 @@ export class Waiting {
 export function waitMsOf(query: URLSearchParams): number {
   const text = query.get('wait');
   if (text === null || text === '') return DEFAULT_WAIT_MS;
-  const ms = parseGoDurationMs(text) ?? (/^\d+$/.test(text) ? Number(text) * 1000 : undefined);
+  const ms = parseGoDurationMs(text);
   if (ms === undefined || ms < 0) throw new ApiError(400, 'Invalid wait time');
   if (ms === 0) return DEFAULT_WAIT_MS;
   return Math.min(ms, MAX_WAIT_MS);

@@ -34,9 +34,9 @@ export const CONFIG_ENTRY_KINDS: ReadonlyMap<string, ConfigEntryKind> = new Map(
   ].map((kind) => [kind.kind, kind]),
 );
 
-export function kindNamed(kind: string): ConfigEntryKind {
+export function kindNamed(kind: string, status = 400): ConfigEntryKind {
   const known = CONFIG_ENTRY_KINDS.get(kind);
-  if (known === undefined) throw new ApiError(400, `invalid config entry kind: ${kind}`);
+  if (known === undefined) throw new ApiError(status, `invalid config entry kind: ${kind}`);
   return known;
 }
 

@@ -20,11 +20,11 @@ const UPSTREAM_CONFIG: Shape = {
     },
     PassiveHealthCheck: {
       fields: {
-        Interval: 'duration',
+        Interval: 'nanoseconds',
         MaxFailures: 'integer',
         EnforcingConsecutive5xx: 'integer',
         MaxEjectionPercent: 'integer',
-        BaseEjectionTime: 'duration',
+        BaseEjectionTime: 'nanoseconds',
       },
     },
     MeshGateway: MESH_GATEWAY,
@@ -192,7 +192,7 @@ function limitFaults(upstream: JsonObject): string[] {
   if (negative('MaxPendingRequests')) faults.push('max pending requests cannot be negative');
   if (negative('MaxConcurrentRequests')) faults.push('max concurrent requests cannot be negative');
   const passive = upstream['PassiveHealthCheck'];
-  if (isJsonObject(passive) && textField(passive, 'Interval').startsWith('-')) {
+  if (isJsonObject(passive) && Number(passive['Interval'] ?? 0) < 0) {
     faults.push('passive health check interval cannot be negative');
   }
   return faults;

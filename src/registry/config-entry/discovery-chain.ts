@@ -1,5 +1,5 @@
 /** `service-router`, `service-splitter` and `service-resolver`: where requests for a service go. */
-import { compileFilter } from '../filter/filter.ts';
+import { checkFilterSyntax } from '../filter/filter.ts';
 import { textField } from '../input/fields.ts';
 import { isJsonObject, type JsonObject, type Shape } from '../input/shape.ts';
 import { COMMON_FIELDS, type ConfigEntryKind, objects } from './kind.ts';
@@ -7,9 +7,6 @@ import { COMMON_FIELDS, type ConfigEntryKind, objects } from './kind.ts';
 const HEADER_MODIFIERS: Shape = {
   fields: { Add: { map: 'string' }, Set: { map: 'string' }, Remove: { list: 'string' } },
 };
-
-/** Rows a subset filter may speak of: an instance as `/v1/health/connect` shows it. */
-export const SUBSET_FILTER_ROOTS = ['Node', 'Service', 'Checks'];
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE']);
 const RETRY_CONDITIONS = new Set([
@@ -199,7 +196,7 @@ export const SERVICE_RESOLVER: ConfigEntryKind = {
               fields: {
                 Field: 'string',
                 FieldValue: 'string',
-                CookieConfig: { fields: { Session: 'boolean', TTL: 'duration', Path: 'string' } },
+                CookieConfig: { fields: { Session: 'boolean', TTL: 'nanoseconds', Path: 'string' } },
                 SourceIP: 'boolean',
                 Terminal: 'boolean',
               },
@@ -297,7 +294,7 @@ function subsetFaults(entry: JsonObject): string[] {
     const filter = isJsonObject(subset) ? subset['Filter'] : undefined;
     if (!isSet(filter)) continue;
     try {
-      compileFilter(String(filter), SUBSET_FILTER_ROOTS);
+      checkFilterSyntax(String(filter));
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       faults.push(`Filter for subset ${JSON.stringify(name)} is not a valid expression: ${reason}`);
@@ -404,7 +401,7 @@ function hashPolicyFaults(hash: JsonObject): string[] {
   const cookie = hash['CookieConfig'];
   if (isJsonObject(cookie)) {
     if (field !== 'cookie') faults.push(`cookie_config provided for ${quoted}`);
-    if (cookie['Session'] === true && isSet(cookie['TTL']) && cookie['TTL'] !== '0s') {
+    if (cookie['Session'] === true && Number(cookie['TTL'] ?? 0) !== 0) {
       faults.push('a session cookie cannot have an associated TTL');
     }
   }

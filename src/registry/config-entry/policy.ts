@@ -176,11 +176,18 @@ export const JWT_PROVIDER: ConfigEntryKind = {
             fields: {
               URI: 'string',
               RequestTimeoutMs: 'integer',
-              CacheDuration: 'duration',
+              CacheDuration: 'nanoseconds',
               FetchAsynchronously: 'boolean',
               UseSNI: 'boolean',
-              RetryPolicy: 'any',
-              JWKSCluster: 'any',
+              RetryPolicy: {
+                fields: {
+                  NumRetries: 'integer',
+                  RetryPolicyBackOff: { fields: { BaseInterval: 'nanoseconds', MaxInterval: 'nanoseconds' } },
+                },
+              },
+              JWKSCluster: {
+                fields: { DiscoveryType: 'string', ConnectTimeout: 'nanoseconds', TLSCertificates: 'any' },
+              },
             },
           },
         },
@@ -201,6 +208,7 @@ export const JWT_PROVIDER: ConfigEntryKind = {
       CacheConfig: { fields: { Size: 'integer' } },
     },
   },
+  defaults: { ClockSkewSeconds: 30 },
   validate: (entry) => {
     const keys = entry['JSONWebKeySet'];
     const local = isJsonObject(keys) && isJsonObject(keys['Local']);

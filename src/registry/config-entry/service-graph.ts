@@ -69,7 +69,7 @@ function splitFault(walk: Walk, target: Target, path: readonly string[]): string
   const splitter = target.subset === '' ? walk.view.get('service-splitter', target.service) : undefined;
   if (splitter === undefined) return resolveFault(walk, target, []);
   if (path.includes(target.service)) {
-    return `detected circular reference: ${[...path, target.service].join(' -> ')}`;
+    return `detected circular reference: [${[...path, target.service].map((name) => `splitter:${name}.default.default`).join(' -> ')}]`;
   }
   for (const split of objects(splitter['Splits'])) {
     const next = targetOf(split, target.service);
@@ -90,8 +90,8 @@ function resolveFault(walk: Walk, target: Target, path: readonly string[]): stri
   const resolver = walk.view.get('service-resolver', service);
   const redirect = resolver?.['Redirect'];
   if (isJsonObject(redirect)) {
-    const step = `${service}.${subset}`;
-    if (path.includes(step)) return `detected circular resolver redirect: [${[...path, step].join(' ; ')}]`;
+    const step = `${subset === '' ? '' : `${subset}.`}${service}.default.default`;
+    if (path.includes(step)) return `detected circular resolver redirect: [${[...path, step].join(' -> ')}]`;
     // Another datacenter's or peer's entries are not ours to judge.
     if (textField(redirect, 'Datacenter') !== '' || textField(redirect, 'Peer') !== '') return undefined;
     const next = targetOf(redirect, service);

@@ -151,7 +151,8 @@ function headersOf(value: unknown): Record<string, readonly string[]> {
 }
 
 function needInterval(intervalMs: number, prefix: string): void {
-  if (intervalMs <= 0) throw new ApiError(400, `${prefix}: Interval must be > 0 for Script, HTTP, or TCP checks`);
+  if (intervalMs <= 0)
+    throw new ApiError(400, `${prefix}: Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService checks`);
 }
 
 function timeoutOf(fields: JsonObject, intervalMs: number, prefix: string): number {

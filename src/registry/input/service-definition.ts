@@ -69,18 +69,8 @@ export function validateService(service: NewService, prefix: string): void {
   }
   validateMeta(service.Meta);
   const faults = service.Kind === 'connect-proxy' ? proxyFaults(service) : [];
-  if (service.Kind !== undefined && !KNOWN_KINDS.has(service.Kind))
-    faults.push(`Unknown service kind: ${service.Kind}`);
   if (faults.length > 0) throw new ApiError(400, `${prefix}: ${multiErrorText(faults)}`);
 }
-
-const KNOWN_KINDS: ReadonlySet<string> = new Set([
-  'connect-proxy',
-  'mesh-gateway',
-  'terminating-gateway',
-  'ingress-gateway',
-  'api-gateway',
-]);
 
 function proxyFaults(service: NewService): string[] {
   const faults: string[] = [];
@@ -91,7 +81,7 @@ function proxyFaults(service: NewService): string[] {
     faults.push('Proxy.DestinationServiceName must not be a wildcard for Connect proxy services');
   }
   if (service.Port === 0 && service.SocketPath === undefined) {
-    faults.push('Port or SocketPath must be set for a Connect proxy');
+    faults.push('Port or SocketPath must be set for a connect-proxy');
   }
   if (service.Connect.Native === true) faults.push('A Proxy cannot also be Connect Native, only typical services');
   const bound = new Set<string>();
@@ -130,7 +120,7 @@ function validateMeta(meta: StringMap): void {
     if (!/^[A-Za-z0-9_-]+$/.test(key) || key.length > MAX_META_KEY_CHARS) {
       throw new ApiError(
         400,
-        `Invalid Service Meta: Couldn't load metadata pair ('${key}', '${value}'): Key contains invalid characters or is longer than ${MAX_META_KEY_CHARS}`,
+        `Invalid Service Meta: Couldn't load metadata pair ('${key}', '${value}'): Key contains invalid characters`,
       );
     }
     if (key.startsWith('consul-')) {
@@ -171,7 +161,7 @@ function sidecarOf(fields: JsonObject): SidecarDefinition | undefined {
   if (textField(sidecar, 'ID') !== '') {
     throw new ApiError(
       400,
-      'Invalid SidecarService: sidecar_service must not specify an ID: it is always <service id>-sidecar-proxy',
+      `Validation failed: ${multiErrorText(['A SidecarService cannot specify an ID as this is managed by the agent'])}`,
     );
   }
   const nested = sidecar['Connect'];

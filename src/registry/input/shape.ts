@@ -5,18 +5,23 @@
 import { formatGoDuration, parseGoDurationNanos } from '../go-duration.ts';
 
 export type Shape =
+  | ScalarShape
+  | { readonly list: Shape }
+  /** Keys are data, not field names. */
+  | { readonly map: Shape }
+  | { readonly fields: FieldShapes; readonly aliases?: Readonly<Record<string, string>> };
+
+export type ScalarShape =
   | 'string'
   | 'integer'
   | 'number'
   | 'boolean'
   /** A Go duration string or a number of nanoseconds; canonical form: the string. */
   | 'duration'
+  /** The same; canonical form: the number (where Consul's structs have no string form). */
+  | 'nanoseconds'
   /** Opaque: kept exactly as it came (proxy `Config` maps). */
-  | 'any'
-  | { readonly list: Shape }
-  /** Keys are data, not field names. */
-  | { readonly map: Shape }
-  | { readonly fields: FieldShapes; readonly aliases?: Readonly<Record<string, string>> };
+  | 'any';
 
 export interface FieldShapes {
   readonly [field: string]: Shape;
@@ -88,7 +93,7 @@ function canonicalFields(
   return result;
 }
 
-function canonicalScalar(value: unknown, shape: Shape, path: string, faults: ShapeFaults): unknown {
+function canonicalScalar(value: unknown, shape: ScalarShape, path: string, faults: ShapeFaults): unknown {
   switch (shape) {
     case 'any':
       return value;
@@ -100,19 +105,25 @@ function canonicalScalar(value: unknown, shape: Shape, path: string, faults: Sha
       return Number.isSafeInteger(value) ? value : wrong(faults, path, 'an integer', value);
     case 'number':
       return typeof value === 'number' && Number.isFinite(value) ? value : wrong(faults, path, 'a number', value);
-    default:
-      return canonicalDuration(value, path, faults);
+    case 'duration':
+    case 'nanoseconds':
+      return canonicalDuration(value, shape, path, faults);
   }
 }
 
-function canonicalDuration(value: unknown, path: string, faults: ShapeFaults): string | undefined {
+function canonicalDuration(
+  value: unknown,
+  shape: 'duration' | 'nanoseconds',
+  path: string,
+  faults: ShapeFaults,
+): string | number | undefined {
   if (value === '') return undefined;
   const nanos = typeof value === 'number' ? value : typeof value === 'string' ? parseGoDurationNanos(value) : undefined;
   if (nanos === undefined || !Number.isFinite(nanos)) {
     faults.wrong.push(`${path}: time: invalid duration ${JSON.stringify(value)}; write it like "10s" or "1m30s"`);
     return undefined;
   }
-  return formatGoDuration(nanos);
+  return shape === 'duration' ? formatGoDuration(nanos) : nanos;
 }
 
 function wrong(faults: ShapeFaults, path: string, expected: string, value: unknown): undefined {
