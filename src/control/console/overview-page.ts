@@ -5,7 +5,8 @@ import type { ConsulView, Overview, ProblemView, ServicesView, SidecarView, Type
 const MAX_WATCHES_SHOWN = 50;
 const MAX_TRACES_SHOWN = 20;
 
-const STYLE = new SafeHtml(`body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b2733;background:#fbfcfd}
+const STYLE =
+  new SafeHtml(`body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b2733;background:#fbfcfd}
 h1{font-size:1.4rem;margin:0 0 .2rem}h2{font-size:1.05rem;margin:2rem 0 .5rem}
 table{border-collapse:collapse;width:100%;background:#fff;border:1px solid #dde4ea}
 th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #eef2f5;vertical-align:top}
