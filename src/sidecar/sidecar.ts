@@ -6,8 +6,6 @@
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import type { Bootstrap } from '../resource/bootstrap.ts';
-import { type AnyResource, decodeResource, decodeStaticResource } from '../resource/decode.ts';
-import { faultsText } from '../resource/fault.ts';
 import {
   CLUSTER_LOAD_ASSIGNMENT_TYPE,
   CLUSTER_TYPE,
@@ -20,7 +18,7 @@ import { SpanExporter } from '../telemetry/trace/span-exporter.ts';
 import { LastGoodConfigWriter, loadLastGoodConfig, XdsClient } from '../xds/client/client.ts';
 import { startSidecarAdmin } from './process/admin-views.ts';
 import { FirstConfig } from './process/first-config.ts';
-import { DataPlane, resourceChange } from './process/process.ts';
+import { type AnyResource, DataPlane, decodeAnyResource, resourceChange, staticChanges } from './process/process.ts';
 
 export const WEFT_VERSION = '0.1.0';
 const EXPORT_FLUSH_MS = 3000;
@@ -83,7 +81,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   try {
     const admin = await startSidecarAdmin({ bootstrap, dataPlane, client, spans, logs, version: WEFT_VERSION });
     try {
-      applyStaticResources(bootstrap, dataPlane);
+      dataPlane.apply(staticChanges(bootstrap.staticClusters, bootstrap.staticListeners));
       if (client !== undefined) {
         restoreLastGood(options, client);
         client.setSubscription(CLUSTER_TYPE, 'everything');
@@ -145,14 +143,10 @@ function xdsClient(
     node: bootstrap.node,
     isDelta: bootstrap.deltaXds,
     userAgentVersion: WEFT_VERSION,
-    decode: decodeResource,
+    decode: decodeAnyResource,
     onUpdate({ typeUrl, changed, removed }) {
-      const change = resourceChange(
-        typeUrl,
-        changed.map((resource) => resource.value),
-        removed,
-      );
-      if (change !== undefined) dataPlane.apply([change]);
+      const accepted = changed.map((resource) => resource.value);
+      dataPlane.apply([resourceChange(typeUrl, accepted, removed)]);
       onChanged();
     },
     onDoesNotExist: (typeUrl, name) =>
@@ -167,18 +161,6 @@ function xdsClient(
         log.warn({ lastError }, 'no control server answers; traffic goes on with what is held');
     },
   });
-}
-
-function applyStaticResources(bootstrap: Bootstrap, dataPlane: DataPlane): void {
-  const decodeAll = (typeUrl: string, resources: readonly unknown[], path: string): AnyResource[] =>
-    resources.map((json, index) => {
-      const decoded = decodeStaticResource(typeUrl, json);
-      if (decoded.ok) return decoded.value;
-      throw new Error(`bootstrap: ${faultsText(`static_resources.${path}[${index}]`, decoded.faults)}`);
-    });
-  const clusters = resourceChange(CLUSTER_TYPE, decodeAll(CLUSTER_TYPE, bootstrap.staticClusters, 'clusters'), []);
-  const listeners = resourceChange(LISTENER_TYPE, decodeAll(LISTENER_TYPE, bootstrap.staticListeners, 'listeners'), []);
-  dataPlane.apply([clusters, listeners].filter((change) => change !== undefined));
 }
 
 function lastGoodFile({ bootstrap }: SidecarOptions): string | undefined {

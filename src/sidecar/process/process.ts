@@ -5,4 +5,4 @@
  */
 export { DataPlane, type DataPlaneOptions } from './data-plane.ts';
 export type { BoundListener, ListenerFailure } from './messages.ts';
-export { resourceChange } from './resource-changes.ts';
+export { type AnyResource, decodeAnyResource, resourceChange, staticChanges } from './resource-changes.ts';

@@ -1,4 +1,9 @@
-import type { AnyResource } from '../../resource/decode.ts';
+import type { Cluster } from '../../resource/cluster.ts';
+import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
+import { decodeResource, decodeStaticJson } from '../../resource/decode.ts';
+import type { Decoded } from '../../resource/fault.ts';
+import type { Listener } from '../../resource/listener.ts';
+import type { RouteConfiguration } from '../../resource/route-configuration.ts';
 import {
   CLUSTER_LOAD_ASSIGNMENT_TYPE,
   CLUSTER_TYPE,
@@ -7,45 +12,88 @@ import {
 } from '../../resource/type-url.ts';
 import type { ResourceChange } from '../config/config.ts';
 
-const KIND_OF_TYPE: Readonly<Record<string, Exclude<ResourceChange['kind'], 'resolvedAssignments'>>> = {
-  [LISTENER_TYPE]: 'listeners',
-  [ROUTE_CONFIGURATION_TYPE]: 'routeConfigurations',
-  [CLUSTER_TYPE]: 'clusters',
-  [CLUSTER_LOAD_ASSIGNMENT_TYPE]: 'assignments',
-};
+/** A decoded resource of any of the types a sidecar holds. */
+export type AnyResource =
+  | { readonly kind: 'listener'; readonly value: Listener }
+  | { readonly kind: 'routeConfiguration'; readonly value: RouteConfiguration }
+  | { readonly kind: 'cluster'; readonly value: Cluster }
+  | { readonly kind: 'assignment'; readonly value: ClusterLoadAssignment };
 
-/** Accepted resources of one type as a change of the store; undefined for a type that a sidecar does not hold. */
+/** The bytes of a resource, by its type URL; every fault where it is not good. */
+export function decodeAnyResource(typeUrl: string, bytes: Uint8Array): Decoded<AnyResource> {
+  switch (typeUrl) {
+    case LISTENER_TYPE:
+      return tagged(decodeResource(LISTENER_TYPE, bytes), (value) => ({ kind: 'listener', value }));
+    case ROUTE_CONFIGURATION_TYPE:
+      return tagged(decodeResource(ROUTE_CONFIGURATION_TYPE, bytes), (value) => ({
+        kind: 'routeConfiguration',
+        value,
+      }));
+    case CLUSTER_TYPE:
+      return tagged(decodeResource(CLUSTER_TYPE, bytes), (value) => ({ kind: 'cluster', value }));
+    case CLUSTER_LOAD_ASSIGNMENT_TYPE:
+      return tagged(decodeResource(CLUSTER_LOAD_ASSIGNMENT_TYPE, bytes), (value) => ({ kind: 'assignment', value }));
+    default:
+      return { ok: false, faults: [{ field: 'type_url', message: `${typeUrl} is no type that a sidecar holds` }] };
+  }
+}
+
+/** Accepted resources of one type as a change of the store. */
 export function resourceChange(
   typeUrl: string,
   changed: readonly AnyResource[],
   removed: readonly string[],
-): ResourceChange | undefined {
-  switch (KIND_OF_TYPE[typeUrl]) {
-    case 'listeners':
+): ResourceChange {
+  switch (typeUrl) {
+    case LISTENER_TYPE:
       return {
         kind: 'listeners',
         removed,
-        changed: changed.flatMap((one) => (one.kind === 'listener' ? [one.value] : [])),
+        changed: changed.flatMap((one) => (one.kind === 'listener' ? one.value : [])),
       };
-    case 'routeConfigurations':
+    case ROUTE_CONFIGURATION_TYPE:
       return {
         kind: 'routeConfigurations',
         removed,
-        changed: changed.flatMap((one) => (one.kind === 'routeConfiguration' ? [one.value] : [])),
+        changed: changed.flatMap((one) => (one.kind === 'routeConfiguration' ? one.value : [])),
       };
-    case 'clusters':
+    case CLUSTER_TYPE:
       return {
         kind: 'clusters',
         removed,
-        changed: changed.flatMap((one) => (one.kind === 'cluster' ? [one.value] : [])),
+        changed: changed.flatMap((one) => (one.kind === 'cluster' ? one.value : [])),
       };
-    case 'assignments':
+    default:
       return {
         kind: 'assignments',
         removed,
-        changed: changed.flatMap((one) => (one.kind === 'clusterLoadAssignment' ? [one.value] : [])),
+        changed: changed.flatMap((one) => (one.kind === 'assignment' ? one.value : [])),
       };
-    default:
-      return undefined;
   }
+}
+
+/** Static clusters and listeners of a bootstrap; throws an Error that names the resource and every fault. */
+export function staticChanges(clusters: readonly unknown[], listeners: readonly unknown[]): readonly ResourceChange[] {
+  return [
+    {
+      kind: 'clusters',
+      removed: [],
+      changed: clusters.map((json, index) => accepted(`clusters[${index}]`, decodeStaticJson(CLUSTER_TYPE, json))),
+    },
+    {
+      kind: 'listeners',
+      removed: [],
+      changed: listeners.map((json, index) => accepted(`listeners[${index}]`, decodeStaticJson(LISTENER_TYPE, json))),
+    },
+  ];
+}
+
+function accepted<T>(path: string, decoded: Decoded<T>): T {
+  if (decoded.ok) return decoded.value;
+  const faults = decoded.faults.map((fault) => `static_resources.${path}.${fault.field}: ${fault.message}`);
+  throw new Error(`bootstrap: ${faults.join('; ')}`);
+}
+
+function tagged<T>(decoded: Decoded<T>, tag: (value: T) => AnyResource): Decoded<AnyResource> {
+  return decoded.ok ? { ok: true, value: tag(decoded.value) } : decoded;
 }
