@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 test('a service registers, reports its TTL and leaves', async () => {
-  await consul.agent.service.register({ name: 'web', port: 80, check: { ttl: '10s' } });
+  await consul.agent.service.register({ name: 'web', port: 80, check: { name: 'alive', ttl: '10s' } });
   await consul.agent.check.pass('service:web');
   const health = await consul.health.service({ service: 'web', passing: true });
   expect(health).toHaveLength(1);
@@ -26,7 +26,10 @@ test('a service registers, reports its TTL and leaves', async () => {
 });
 
 test('watch() tells the first state and then each change', async () => {
-  const watch = consul.watch({ method: consul.health.service, options: { service: 'web' } });
+  const watch = consul.watch({
+    method: (options: { service: string }) => consul.health.service(options),
+    options: { service: 'web' },
+  });
   try {
     const [first] = await once(watch, 'change');
     expect(first).toEqual([]);
