@@ -39,6 +39,7 @@ interface LlhttpModule {
     readonly kOnBody: number;
     readonly kOnMessageComplete: number;
     readonly kLenientNone: number;
+    readonly kLenientAll: number;
   };
   readonly methods: readonly string[];
 }
@@ -56,14 +57,25 @@ function newMessage(): LlhttpMessage {
   return { method: '', url: '', status: 0, version: 0, fields: [], body: '', isComplete: false, isUpgrade: false };
 }
 
-/** Parses a whole byte stream. `headOnly` treats responses as answers to HEAD. */
-export function parseWithLlhttp(kind: 'request' | 'response', bytes: string, headOnly = false): LlhttpResult {
+export interface LlhttpOptions {
+  /** Treat responses as answers to HEAD. */
+  readonly headOnly?: boolean;
+  /** Every leniency llhttp knows: the sloppy parser behind us. */
+  readonly isLenient?: boolean;
+}
+
+/** Parses a whole byte stream. */
+export function parseWithLlhttp(
+  kind: 'request' | 'response',
+  bytes: string,
+  { headOnly = false, isLenient = false }: LlhttpOptions = {},
+): LlhttpResult {
   const messages: LlhttpMessage[] = [];
   let current = newMessage();
   let spilled: string[] = [];
   let isPastHead = false;
   const type = kind === 'request' ? HTTPParser.REQUEST : HTTPParser.RESPONSE;
-  parser.initialize(type, {}, MAX_HEADER_BYTES, HTTPParser.kLenientNone);
+  parser.initialize(type, {}, MAX_HEADER_BYTES, isLenient ? HTTPParser.kLenientAll : HTTPParser.kLenientNone);
 
   parser[HTTPParser.kOnHeaders] = (headers: string[], url: string): void => {
     // Called for trailers, and for heads too large for one call.
