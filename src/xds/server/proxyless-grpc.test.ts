@@ -9,6 +9,7 @@ import {
   ROUTE_CONFIGURATION_TYPE as RDS,
 } from '../../resource/type-url.ts';
 import { type EncodedResource, encodedResource } from '../encoded-resource.ts';
+import { eventually } from '../fakes/eventually.ts';
 import { MemorySource } from '../fakes/memory-source.ts';
 import { startXdsServer } from './server.ts';
 
@@ -121,14 +122,17 @@ test('a proxyless gRPC client of another make is driven by this server: it calls
   expect(await say(client)).toBe('one');
 
   source.set(mesh('10s', [two]));
-  await expect.poll(() => say(client), { timeout: 10_000 }).toBe('two');
+  await eventually(() => say(client)).toBe('two');
   source.set(mesh('9s', [one, two]));
   const heard = new Set<string>();
-  await expect.poll(async () => heard.add(await say(client)).size, { timeout: 10_000 }).toBe(2);
+  await eventually(async () => heard.add(await say(client)).size).toBe(2);
 
   expect(source.opened[0]).toMatchObject({ id: 'proxyless-1' });
   expect(server.state.counters.rejected).toBe(0);
-  await expect
-    .poll(() => server.state.streams()[0]?.types.map(({ sync }) => sync))
-    .toEqual(['synced', 'synced', 'synced', 'synced']);
+  await eventually(() => server.state.streams()[0]?.types.map(({ sync }) => sync)).toEqual([
+    'synced',
+    'synced',
+    'synced',
+    'synced',
+  ]);
 });

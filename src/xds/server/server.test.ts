@@ -8,6 +8,7 @@ import {
 } from '../../resource/type-url.ts';
 import type { DiscoveryResponse } from '../discovery-codec.ts';
 import { discoveryMethods } from '../discovery-services.ts';
+import { eventually } from '../fakes/eventually.ts';
 import { MemorySource, namedResource } from '../fakes/memory-source.ts';
 import { RawAdsClient } from '../fakes/raw-ads-client.ts';
 import { firstStringField } from '../wire.ts';
@@ -74,7 +75,7 @@ test('a SotW stream: the node is told, a wildcard is answered, the ACK is seen',
 test('a stream that connects before there is a snapshot is answered when there is one', async () => {
   const client = connect('sotw');
   client.sotw({ typeUrl: CDS });
-  await expect.poll(() => source.openCount).toBe(1);
+  await eventually(() => source.openCount).toBe(1);
   source.set([namedResource(CDS, 'web', '1')]);
   expect(names(await client.next())).toEqual(['web']);
 });
@@ -90,7 +91,7 @@ test('a NACK is shown with its reason, and what was refused is sent again only w
     responseNonce: first.nonce,
     errorDetail: 'web: bad regex',
   });
-  await expect.poll(() => server.state.counters.rejected).toBe(1);
+  await eventually(() => server.state.counters.rejected).toBe(1);
   expect(server.state.streams()[0]?.types[0]?.rejected).toEqual({ version: first.version, detail: 'web: bad regex' });
   source.set([namedResource(RDS, 'web', '1'), namedResource(RDS, 'api', '2')]);
   expect(names(await client.next())).toEqual(['api']);
@@ -108,7 +109,7 @@ test('clusters come before endpoints, listeners and routes, each after the answe
   client.sotw({ typeUrl: LDS });
   client.sotw({ typeUrl: EDS, resourceNames: ['old', 'new'] });
   client.sotw({ typeUrl: RDS, resourceNames: ['route'] });
-  await expect.poll(() => server.state.counters.requests).toBe(4);
+  await eventually(() => server.state.counters.requests).toBe(4);
   const order: string[] = [];
   const drain = async (count: number): Promise<void> => {
     for (let index = 0; index < count; index += 1) {
@@ -158,11 +159,11 @@ test('clusters that a refused route update would leave are kept until a route is
   const ackDelta = ({ typeUrl, nonce }: DiscoveryResponse) => client.delta({ typeUrl, responseNonce: nonce });
   ackDelta(await client.next());
   ackDelta(await client.next());
-  await expect.poll(() => server.state.counters.acknowledged).toBe(2);
+  await eventually(() => server.state.counters.acknowledged).toBe(2);
   source.set([namedResource(CDS, 'new', '1'), namedResource(RDS, 'route', '2')]);
   ackDelta(await client.next());
   nackDelta(client, await client.next());
-  await expect.poll(() => server.state.counters.rejected).toBe(1);
+  await eventually(() => server.state.counters.rejected).toBe(1);
   expect(client.untaken).toBe(0);
   source.set([namedResource(CDS, 'new', '1'), namedResource(RDS, 'route', '3')]);
   ackDelta(await client.next());
@@ -217,7 +218,7 @@ test('a node that the source refuses gets its reason as a status', async () => {
   const client = connect('delta', 'ghost');
   client.delta({ typeUrl: CDS });
   expect(await client.status).toMatchObject({ code: status.NOT_FOUND, details: expect.stringContaining('"ghost"') });
-  await expect.poll(() => source.openCount).toBe(0);
+  await eventually(() => source.openCount).toBe(0);
 });
 
 test.each([
