@@ -13,6 +13,14 @@ const until = (check: () => void | Promise<void>): Promise<void> =>
 const nameOf = (probe: AdsProbe, pattern: RegExp): string =>
   [...probe.clusters().keys()].find((name) => pattern.test(name)) ?? '';
 
+/** All of web's configuration has arrived, its last part being the routes. */
+async function configured(probe: AdsProbe): Promise<void> {
+  await until(() => {
+    expect(probe.endpoints(nameOf(probe, API))).toEqual(['127.0.0.1:18081 HEALTHY']);
+    expect([...probe.routes().keys()]).toEqual(['api']);
+  });
+}
+
 async function overview(): Promise<ReturnType<typeof JSON.parse>> {
   const response = await fetch(`http://127.0.0.1:${control.consolePort}/api/overview`);
   expect(response.status).toBe(200);
@@ -54,8 +62,7 @@ describe.each([
 
   test('a change of health reaches the proxy and touches the assignment alone', async () => {
     const probe = mesh.connect(control, 'web-8080-sidecar-proxy', isDelta);
-    await until(() => expect(probe.endpoints(nameOf(probe, API))).toEqual(['127.0.0.1:18081 HEALTHY']));
-    await until(() => expect([...probe.routes().keys()]).toEqual(['api']));
+    await configured(probe);
     const before = probe.versions();
     const told = probe.updates.length;
     await mesh.put('/v1/agent/check/fail/ttl:api-8081-sidecar');
@@ -69,7 +76,7 @@ describe.each([
 
   test('a service without instances keeps its listener, routes and cluster, with an empty assignment', async () => {
     const probe = mesh.connect(control, 'web-8080-sidecar-proxy', isDelta);
-    await until(() => expect(probe.endpoints(nameOf(probe, API))).toHaveLength(1));
+    await configured(probe);
     await mesh.put('/v1/agent/service/deregister/api-8081');
     await until(() => expect(probe.endpoints(nameOf(probe, API))).toEqual([]));
     expect(probe.listeners().has('api:127.0.0.1:9191')).toBe(true);
@@ -118,15 +125,14 @@ describe('control server', () => {
       expect(JSON.stringify(probe.routes().get('api'))).toContain('"prefix":"/v2"');
       expect(probe.endpoints(nameOf(probe, /^api-v2\./))).toEqual(['127.0.0.1:18083 HEALTHY']);
     });
-    await fetch(`${mesh.registry.url}/v1/config/service-router/api`, { method: 'DELETE' });
+    await mesh.delete('/v1/config/service-router/api');
     await until(() => expect(JSON.stringify(probe.routes().get('api'))).not.toContain('"prefix":"/v2"'));
     await until(() => expect(nameOf(probe, /^api-v2\./)).toBe(''));
   });
 
   test('keeps what proxies have while Consul fails every question, says so, and follows again within seconds', async () => {
     const probe = mesh.connect(control, 'web-8080-sidecar-proxy');
-    await until(() => expect(probe.endpoints(nameOf(probe, API))).toEqual(['127.0.0.1:18081 HEALTHY']));
-    await until(() => expect([...probe.routes().keys()]).toEqual(['api']));
+    await configured(probe);
     const before = probe.versions();
     mesh.registry.inject.onRequest({ kind: 'respond', status: 500, body: 'rpc error' });
     mesh.registry.inject.resetIndex();
@@ -158,7 +164,7 @@ describe('control server', () => {
 
   test('a burst of health changes becomes few updates', async () => {
     const probe = mesh.connect(control, 'web-8080-sidecar-proxy');
-    await until(() => expect(probe.endpoints(nameOf(probe, API))).toEqual(['127.0.0.1:18081 HEALTHY']));
+    await configured(probe);
     const told = probe.updates.length;
     for (let round = 0; round < 50; round += 1) {
       await mesh.put(`/v1/agent/check/${round % 2 === 0 ? 'fail' : 'pass'}/ttl:api-8081-sidecar`);

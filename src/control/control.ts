@@ -61,8 +61,14 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   // Translate, and keep snapshots: what a proxy is made of is watched only while it is connected.
   const store = new SnapshotStore({
     nowMs,
-    onWanted: (nodeId) => feeds.want(nodeId),
-    onUnwanted: (nodeId) => feeds.unwant(nodeId),
+    onWanted: (nodeId, node) => {
+      log.info(`proxy ${nodeId} connected from ${node.peer}`);
+      feeds.want(nodeId);
+    },
+    onUnwanted: (nodeId) => {
+      log.info(`proxy ${nodeId} disconnected`);
+      feeds.unwant(nodeId);
+    },
   });
   const endpoints = new EndpointFeed(
     consul,
@@ -90,8 +96,6 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       host: options.host ?? DEFAULT_HOST,
       port: options.xdsPort ?? DEFAULT_XDS_PORT,
       clock,
-      onStreamOpened: (stream) => log.info(`proxy ${stream.node?.id ?? '(unnamed)'} connected from ${stream.peer}`),
-      onStreamClosed: (stream) => log.info(`proxy ${stream.node?.id ?? '(unnamed)'} disconnected`),
       onRejected: (stream, typeUrl, version, detail) =>
         log.warn(`proxy ${stream.node?.id ?? '(unnamed)'} refused ${typeUrl} version ${version}: ${detail}`),
     });

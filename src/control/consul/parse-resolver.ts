@@ -62,8 +62,8 @@ export const serviceResolver = z
     ConnectTimeout: optionalDurationMs,
     RequestTimeout: optionalDurationMs,
     LoadBalancer: loadBalancer.nullish(),
-    Failover: z.unknown(),
-    PrioritizeByLocality: z.unknown(),
+    Failover: z.unknown().optional(),
+    PrioritizeByLocality: z.unknown().optional(),
   })
   .transform((entry) => ({
     defaultSubset: entry.DefaultSubset,

@@ -1,3 +1,4 @@
+import { request } from 'undici';
 import { type Registry, type RegistryOptions, startRegistry } from '../../registry/registry.ts';
 import { Logs } from '../../telemetry/log/log.ts';
 import { type ControlOptions, type RunningControl, startControl } from '../control.ts';
@@ -38,8 +39,18 @@ export class Mesh {
   }
 
   async put(path: string, body: unknown = ''): Promise<void> {
-    const response = await fetch(`${this.registry.url}${path}`, { method: 'PUT', body: JSON.stringify(body) });
-    if (response.status !== 200) throw new Error(`PUT ${path}: ${response.status} ${await response.text()}`);
+    await this.#send('PUT', path, JSON.stringify(body));
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.#send('DELETE', path, null);
+  }
+
+  /** A connection of its own each time: a kept one may be closed by the fault a test has just ended. */
+  async #send(method: 'PUT' | 'DELETE', path: string, body: string | null): Promise<void> {
+    const response = await request(`${this.registry.url}${path}`, { method, body, reset: true });
+    const answer = await response.body.text();
+    if (response.statusCode !== 200) throw new Error(`${method} ${path}: ${response.statusCode} ${answer}`);
   }
 
   /** Registers a service with a sidecar, both with TTL checks that the test passes and fails. */

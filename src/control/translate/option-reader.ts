@@ -19,9 +19,13 @@ export class OptionReader {
   readonly #where: string;
   readonly #asked = new Set<string>();
 
-  constructor(config: OpaqueConfig, where: string) {
+  readonly #inherited: OpaqueConfig;
+
+  /** `inherited` is what Consul's agents copy into a registration from the entries: its faults are the entries', and told there. */
+  constructor(config: OpaqueConfig, where: string, inherited: OpaqueConfig = {}) {
     this.#config = config;
     this.#where = where;
+    this.#inherited = inherited;
   }
 
   number(key: string, { min, max, integer = true }: NumberBounds): number | undefined {
@@ -72,7 +76,7 @@ export class OptionReader {
   /** Names every key that nobody asked for; `ignored` are keys known to mean something to others. */
   reportUnknown(ignored: readonly string[]): void {
     for (const key of Object.keys(this.#config).sort()) {
-      if (this.#asked.has(key) || this.#isUnset(key)) continue;
+      if (this.#asked.has(key) || this.#isUnset(key) || this.#isInherited(key)) continue;
       const known = key.startsWith('envoy_') || ignored.includes(key);
       const message = known
         ? `"${key}" is not obeyed: it is for Consul's own Envoy configuration`
@@ -91,7 +95,14 @@ export class OptionReader {
     return value === undefined || value === null || value === '';
   }
 
+  #isInherited(key: string): boolean {
+    return (
+      Object.hasOwn(this.#inherited, key) && JSON.stringify(this.#inherited[key]) === JSON.stringify(this.#config[key])
+    );
+  }
+
   #refuse(key: string, value: unknown, wanted: string): undefined {
+    if (this.#isInherited(key)) return undefined;
     const shown = JSON.stringify(value)?.slice(0, 80);
     this.problems.push(errorAt(this.#where, `"${key}" must be ${wanted}, not ${shown}; the key is not applied`));
     return undefined;

@@ -55,11 +55,9 @@ export function proxyOptions(
   entries: ConfigEntries,
 ): { readonly options: ProxyOptions; readonly problems: readonly Problem[] } {
   const problems: Problem[] = [];
-  const own = readOptions(
-    new OptionReader(registration.config, `registration ${registration.id}: proxy.config`),
-    problems,
-  );
   const { proxyDefaults } = entries;
+  const where = `registration ${registration.id}: proxy.config`;
+  const own = readOptions(new OptionReader(registration.config, where, proxyDefaults?.config), problems);
   const mesh =
     proxyDefaults === undefined
       ? undefined

@@ -3,7 +3,7 @@ import { originText, type ProxyRegistration, type Upstream } from './catalog.ts'
 import type { ConfigEntries } from './config-entries.ts';
 import { OptionReader } from './option-reader.ts';
 import type { Problem } from './problem.ts';
-import { PROTOCOLS, type Protocol } from './protocol.ts';
+import { PROTOCOLS, type Protocol, protocolOfService } from './protocol.ts';
 
 /** What is said about one upstream of one sidecar. Undefined: not said, and the chain or the default decides. */
 export interface UpstreamOptions {
@@ -63,8 +63,11 @@ export function upstreamOptions(
     new OptionReader(defaults?.upstreamDefaults ?? {}, `${entryText}: UpstreamConfig.Defaults`),
     problems,
   );
-  const special = merged(own, override);
-  return { options: { ...merged(special, general), customization: customizationOf(special) }, problems };
+  const all = merged(merged(own, override), general);
+  // Consul's agents write the destination's own protocol into every upstream; that overrides nothing.
+  const usual = protocolOfService(upstream.destinationName, entries);
+  const options = { ...all, protocol: all.protocol === usual ? undefined : all.protocol };
+  return { options: { ...options, customization: customizationOf(options, general) }, problems };
 }
 
 function merged(first: OwnOptions, second: OwnOptions): OwnOptions {
@@ -80,10 +83,14 @@ function merged(first: OwnOptions, second: OwnOptions): OwnOptions {
   };
 }
 
-/** A short digest of what changes clusters; retries belong to routes, which are the upstream's own anyway. */
-function customizationOf(special: OwnOptions): string {
-  const text = JSON.stringify({ ...special, numRetries: undefined });
-  return text === '{}' ? '' : createHash('sha256').update(text).digest('hex').slice(0, 8);
+/** A short digest of what changes this upstream's clusters and not all others'. Retries belong to routes, which are its own anyway. */
+function customizationOf(options: OwnOptions, general: OwnOptions): string {
+  const usual = new Map<string, unknown>(Object.entries(general));
+  const special = Object.entries(options).filter(
+    ([key, value]) =>
+      key !== 'numRetries' && value !== undefined && JSON.stringify(value) !== JSON.stringify(usual.get(key)),
+  );
+  return special.length === 0 ? '' : createHash('sha256').update(JSON.stringify(special)).digest('hex').slice(0, 8);
 }
 
 function readOptions(reader: OptionReader, problems: Problem[]): OwnOptions {
