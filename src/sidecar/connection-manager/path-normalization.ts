@@ -65,9 +65,9 @@ function normalizePath(manager: HttpConnectionManager, requestPath: string): str
 function removeDotSegments(path: string): string | undefined {
   if (/%00/.test(path)) return undefined;
   const plain = path
-    .replaceAll(/%([0-9a-f]{2})/gi, (escape, digits: string) => {
+    .replaceAll(/%([0-9a-f]{2})/gi, (escaped, digits: string) => {
       const character = String.fromCharCode(Number.parseInt(digits, 16));
-      return /[A-Za-z0-9\-._~]/.test(character) ? character : escape.toUpperCase();
+      return /[A-Za-z0-9\-._~]/.test(character) ? character : escaped.toUpperCase();
     })
     .replaceAll('\\', '/');
   const kept: string[] = [];
