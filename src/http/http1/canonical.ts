@@ -12,6 +12,11 @@ const ONLY_ONCE = new Set(['host', 'content-length', 'transfer-encoding', 'conne
 const NEVER = new Set(['keep-alive', 'proxy-connection', 'te', 'http2-settings']);
 const CONNECTION_VALUES = new Set(['close', 'keep-alive', 'upgrade']);
 
+/** A head was about to be written that is not in our one form: a mistake in an encoder, never a peer's doing. */
+export class NonCanonicalOutputError extends Error {
+  override readonly name = 'NonCanonicalOutputError';
+}
+
 let isEnabled = false;
 
 /** Turns the check at the last write step on or off for this thread. On in tests and fuzzing, off in production. */
@@ -60,8 +65,8 @@ function assertFraming(single: ReadonlyMap<string, string>): void {
   if ((connection === 'upgrade') !== single.has('upgrade')) throw failure('upgrade', connection ?? '(no connection)');
 }
 
-function failure(what: string, text: string): Error {
-  return new Error(
+function failure(what: string, text: string): NonCanonicalOutputError {
+  return new NonCanonicalOutputError(
     `Not canonical HTTP/1.1: ${what} in ${JSON.stringify(text.slice(0, 200))}; refuse it before it is written`,
   );
 }

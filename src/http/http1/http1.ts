@@ -2,7 +2,7 @@
  * HTTP/1.1: bytes in, messages out, and heads written as text. Knows RFC 9110/9112 framing and refuses whatever is not
  * canonical before anyone sees it. Does not know sockets, routes, pools or time.
  */
-export { assertCanonicalOutput, setCanonicalCheck } from './canonical.ts';
+export { assertCanonicalOutput, NonCanonicalOutputError, setCanonicalCheck } from './canonical.ts';
 export { NonCanonicalHeadError } from './checked-text.ts';
 export { CHUNK_END, chunkPrefix, encodeTrailers, LAST_CHUNK } from './chunk-writer.ts';
 export {
