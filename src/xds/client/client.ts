@@ -11,8 +11,9 @@ import type { DiscoveryResponse } from '../discovery-codec.ts';
 import { AbsenceTimers } from './absence-timers.ts';
 import { newClientCounters, type XdsClientState, type XdsClientTypeView, type XdsClientView } from './client-state.ts';
 import type { LastGoodConfig, LastGoodResource } from './last-good-config.ts';
-import { type BackoffPolicy, DEFAULT_BACKOFF, ReconnectBackoff } from './reconnect-backoff.ts';
-import { StreamAttempt } from './stream-attempt.ts';
+import { type BackoffPolicy, DEFAULT_BACKOFF } from './reconnect-backoff.ts';
+import { ServerFailover } from './server-failover.ts';
+import type { StreamAttempt } from './stream-attempt.ts';
 import { type DecodeResource, type HeldResource, TypeLedger, type Wanted } from './type-ledger.ts';
 
 export type { XdsClientCounters, XdsClientState, XdsClientTypeView, XdsClientView } from './client-state.ts';
@@ -71,51 +72,55 @@ const DEFAULT_RETURN_INTERVAL_MS = 30_000;
 /** One client for the life of a sidecar. Never gives up: what it holds stays in force while no server answers. */
 export class XdsClient<Value> {
   readonly #options: XdsClientOptions<Value>;
-  readonly #clock: Clock;
-  readonly #random: Random;
   readonly #ledgers: ReadonlyMap<string, TypeLedger<Value>>;
-  readonly #backoff: ReconnectBackoff;
+  readonly #servers: ServerFailover;
   readonly #absence: AbsenceTimers;
   readonly #counters = newClientCounters();
-  #state: XdsClientState = { kind: 'idle' };
-  #lastError = '';
-  /** The stream that counts. */
-  #active: StreamAttempt | undefined;
-  /** A look at a preferred server, beside the active stream. */
-  #candidate: StreamAttempt | undefined;
-  #reconnectTimer: NodeJS.Timeout | undefined;
-  #returnTimer: NodeJS.Timeout | undefined;
 
   constructor(options: XdsClientOptions<Value>) {
-    if (options.servers.length === 0)
-      throw new Error('xDS client: no control server is given; name at least one host:port');
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#random = options.random ?? systemRandom;
-    this.#backoff = new ReconnectBackoff(options.backoff ?? DEFAULT_BACKOFF, this.#random);
     const typeUrls = options.typeUrls ?? RESOURCE_TYPES;
     this.#ledgers = new Map(typeUrls.map((typeUrl) => [typeUrl, new TypeLedger(typeUrl, options.decode)]));
     this.#absence = new AbsenceTimers(
       options.doesNotExistTimeoutMs ?? DEFAULT_DOES_NOT_EXIST_TIMEOUT_MS,
       (typeUrl, name) => {
-        this.#active?.askAgain(typeUrl, name);
+        this.#servers.askAgain(typeUrl, name);
         this.#tellAbsent(typeUrl, name);
       },
     );
+    const patienceMs = options.firstResponseTimeoutMs ?? DEFAULT_FIRST_RESPONSE_TIMEOUT_MS;
+    const { node, isDelta, userAgentVersion, metadata = {} } = options;
+    this.#servers = new ServerFailover({
+      servers: options.servers,
+      attempt: {
+        ledgers: this.#ledgers,
+        identity: { node, userAgentName: 'weft', userAgentVersion },
+        isDelta,
+        metadata,
+        // A lone server may have nothing to say yet, and nobody else would say it sooner; keepalive finds a dead one.
+        firstResponseTimeoutMs: options.servers.length > 1 ? patienceMs : undefined,
+      },
+      clock: options.clock ?? systemClock,
+      random: options.random ?? systemRandom,
+      backoff: options.backoff ?? DEFAULT_BACKOFF,
+      returnIntervalMs: options.returnIntervalMs ?? DEFAULT_RETURN_INTERVAL_MS,
+      counters: this.#counters,
+      onState: (state) => this.#onState(state),
+      onResponse: (attempt, response, bytes) => this.#onResponse(attempt, response, bytes),
+    });
   }
 
   get state(): XdsClientState {
-    return this.#state;
+    return this.#servers.state;
   }
 
   start(): void {
-    if (this.#state.kind === 'idle') this.#connect(0);
+    this.#servers.start();
   }
 
   /** For good. */
   stop(): void {
-    this.#dropTimersAndStreams();
-    this.#become({ kind: 'stopped' });
+    this.#servers.stop();
   }
 
   /** Says what is wanted of a type; what is no longer wanted is dropped without an update. Equal names change nothing. */
@@ -123,8 +128,7 @@ export class XdsClient<Value> {
     const ledger = this.#ledgerOf(typeUrl);
     if (isSameWanted(ledger.wanted, wanted)) return;
     ledger.want(typeof wanted === 'string' ? wanted : new Set(wanted));
-    this.#active?.onWantedChanged(typeUrl);
-    this.#candidate?.onWantedChanged(typeUrl);
+    this.#servers.onWantedChanged(typeUrl);
     this.#awaitMissing(ledger);
   }
 
@@ -161,8 +165,8 @@ export class XdsClient<Value> {
 
   view(): XdsClientView {
     return {
-      state: this.#state,
-      lastError: this.#lastError,
+      state: this.#servers.state,
+      lastError: this.#servers.lastError,
       types: [...this.#ledgers.values()].map(typeView),
       counters: this.#counters,
     };
@@ -174,63 +178,16 @@ export class XdsClient<Value> {
     return ledger;
   }
 
-  #become(next: XdsClientState): void {
-    this.#state = next;
-    this.#options.onState?.(next, this.#lastError);
-  }
-
-  #attempt(index: number): StreamAttempt | undefined {
-    const server = this.#options.servers[index];
-    if (server === undefined) return undefined;
-    const { node, isDelta, userAgentVersion, metadata = {} } = this.#options;
-    const patienceMs = this.#options.firstResponseTimeoutMs ?? DEFAULT_FIRST_RESPONSE_TIMEOUT_MS;
-    // A lone server may have nothing to say yet, and nobody else would say it sooner; keepalive finds a dead one.
-    const firstResponseTimeoutMs = this.#options.servers.length > 1 ? patienceMs : undefined;
-    const identity = { node, userAgentName: 'weft', userAgentVersion };
-    const context = { ledgers: this.#ledgers, identity, isDelta, metadata, firstResponseTimeoutMs };
-    this.#counters.streamsOpened += 1;
-    return new StreamAttempt(index, server, context, {
-      onResponse: (attempt, response, bytes) => this.#onResponse(attempt, response, bytes),
-      onEnd: (attempt, reason) => this.#onEnd(attempt, reason),
-    });
-  }
-
-  /** Tries servers from this position on; when the list is through, waits and begins anew. */
-  #connect(index: number): void {
-    this.#active = this.#attempt(index);
-    if (this.#active === undefined) {
-      this.#wait();
-      return;
-    }
-    if (index > 0) this.#counters.failovers += 1;
-    this.#become({ kind: 'connecting', server: this.#active.server, sinceMs: this.#clock.nowMs() });
-    for (const ledger of this.#ledgers.values()) this.#awaitMissing(ledger);
-  }
-
-  #wait(): void {
-    const delayMs = this.#backoff.nextDelayMs();
-    this.#reconnectTimer = setTimeout(() => this.#connect(0), delayMs);
-    this.#become({ kind: 'waiting', untilMs: this.#clock.nowMs() + delayMs, lastError: this.#lastError });
-  }
-
-  #onEnd(attempt: StreamAttempt, reason: string): void {
-    if (!attempt.hasResponded) this.#counters.streamsFailed += 1;
-    if (attempt === this.#candidate) {
-      this.#candidate = undefined;
-      this.#lookForPreferred(attempt.index + 1);
-      return;
-    }
-    if (attempt !== this.#active) return;
-    this.#lastError = reason;
-    this.#dropTimersAndStreams();
-    if (attempt.hasResponded) this.#wait();
-    else this.#connect(attempt.index + 1);
+  #onState(state: XdsClientState): void {
+    // Silence says that a name does not exist only where somebody is there to be silent.
+    if (state.kind !== 'streaming') this.#absence.clear();
+    if (state.kind === 'connecting') for (const ledger of this.#ledgers.values()) this.#awaitMissing(ledger);
+    this.#options.onState?.(state, this.#servers.lastError);
   }
 
   #onResponse(attempt: StreamAttempt, response: DiscoveryResponse, bytes: number): readonly string[] {
     this.#counters.responses += 1;
     this.#counters.responseBytes += bytes;
-    if (!attempt.hasResponded) this.#onFirstResponse(attempt);
     const ledger = this.#ledgers.get(response.typeUrl);
     if (ledger === undefined) return [`type_url: ${response.typeUrl} was not asked for`];
     const { changed, removed, absent, faults } = ledger.apply(response, attempt.scopeOf(response.typeUrl));
@@ -249,39 +206,8 @@ export class XdsClient<Value> {
     return faults;
   }
 
-  /** The server is alive. If it is a preferred one, what it says counts from now on. */
-  #onFirstResponse(attempt: StreamAttempt): void {
-    attempt.hasResponded = true;
-    this.#backoff.reset();
-    if (attempt === this.#candidate) {
-      this.#active?.close();
-      this.#active = attempt;
-      this.#candidate = undefined;
-      this.#counters.returns += 1;
-    }
-    this.#become({ kind: 'streaming', server: attempt.server, sinceMs: this.#clock.nowMs() });
-    this.#scheduleReturn();
-  }
-
-  #scheduleReturn(): void {
-    clearTimeout(this.#returnTimer);
-    if (this.#active === undefined || this.#active.index === 0) return;
-    const intervalMs = this.#options.returnIntervalMs ?? DEFAULT_RETURN_INTERVAL_MS;
-    // Spread, so that a server that comes back is not met by everyone at once.
-    this.#returnTimer = setTimeout(() => this.#lookForPreferred(0), intervalMs * (0.5 + this.#random.next()));
-    this.#returnTimer.unref();
-  }
-
-  #lookForPreferred(index: number): void {
-    if (this.#active === undefined || index >= this.#active.index) {
-      this.#scheduleReturn();
-      return;
-    }
-    this.#candidate = this.#attempt(index);
-  }
-
   #awaitMissing(ledger: TypeLedger<Value>): void {
-    if (this.#active === undefined || typeof ledger.wanted === 'string') return;
+    if (!this.#servers.isTrying || typeof ledger.wanted === 'string') return;
     const isMissing = (name: string): boolean => !ledger.held.has(name) && !ledger.rejected.has(name);
     this.#absence.await(ledger.typeUrl, new Set([...ledger.wanted].filter(isMissing)));
   }
@@ -289,16 +215,6 @@ export class XdsClient<Value> {
   #tellAbsent(typeUrl: string, name: string): void {
     this.#counters.absent += 1;
     this.#options.onDoesNotExist?.(typeUrl, name);
-  }
-
-  #dropTimersAndStreams(): void {
-    clearTimeout(this.#reconnectTimer);
-    clearTimeout(this.#returnTimer);
-    this.#absence.clear();
-    this.#active?.close();
-    this.#candidate?.close();
-    this.#active = undefined;
-    this.#candidate = undefined;
   }
 }
 
