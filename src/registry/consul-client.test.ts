@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 test('a service registers, reports its TTL and leaves', async () => {
-  await consul.agent.service.register({ name: 'web', port: 80, check: { name: 'alive', ttl: '10s' } });
+  await consul.agent.service.register({ name: 'web', port: 80, check: { name: 'alive', ttl: '10s', timeout: '1s' } });
   await consul.agent.check.pass('service:web');
   const health = await consul.health.service({ service: 'web', passing: true });
   expect(health).toHaveLength(1);
