@@ -1,4 +1,5 @@
 import type { Address, Locality } from './address.ts';
+import type { TransportSocket } from './transport-socket.ts';
 
 /** What a sidecar knows before it has asked anyone: an Envoy bootstrap, read and checked. Durations are milliseconds. */
 export interface Bootstrap {
@@ -28,4 +29,11 @@ export interface Node {
 export interface ControlServer {
   readonly host: string;
   readonly port: number;
+  /** gRPC metadata sent when a stream opens (`initial_metadata`), such as Consul's `x-consul-token`. */
+  readonly initialMetadata?: readonly (readonly [name: string, value: string])[];
+  /** How the connection is secured; absent means plaintext. */
+  readonly transportSocket?: TransportSocket;
 }
+
+/** The part of a bootstrap that an Envoy bootstrap file says; the rest is said on the command line. */
+export type BootstrapFile = Omit<Bootstrap, 'stateDirectory' | 'concurrency' | 'drainTimeoutMs'>;
