@@ -368,3 +368,13 @@ test('a config of an earlier run is in force before any server answers, and resu
   expect(server.state.counters.resourcesSent).toBe(sent);
   expect(after.updates).toHaveLength(2);
 });
+
+test('a config of an earlier run may be taken before anything is subscribed, and the first subscription drops what it does not name', () => {
+  const { client, updates } = run([{ port: 1 }]);
+  const resource = (name: string) => ({ name, version: '1', message: Buffer.from(`\x0a\x01${name}`) });
+  const types = new Map([[EDS, [resource('a'), resource('b')]]]);
+  expect(client.restore({ nodeId: 'web-1', types })).toEqual([]);
+  expect(updates).toEqual(['ClusterLoadAssignment +a +b']);
+  client.setSubscription(EDS, new Set(['b', 'c']));
+  expect([...client.resources(EDS).keys()]).toEqual(['b']);
+});

@@ -138,8 +138,9 @@ export class XdsClient<Value> {
   }
 
   /**
-   * Takes the config of an earlier run as if it had just come; call it before `start`. Types come in order of delivery, so that the
-   * subscriptions that follow from one are set before the next. Answers with one line per resource that is no longer good.
+   * Takes the config of an earlier run as if it had just come; call it before `start`, with or without subscriptions. Types come in
+   * order of delivery, so that subscriptions that follow from one are set before the next. Answers with one line per resource that is
+   * no longer good.
    */
   restore(config: LastGoodConfig): readonly string[] {
     const faults: string[] = [];

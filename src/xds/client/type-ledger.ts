@@ -104,9 +104,12 @@ export class TypeLedger<Value> {
     return { changed, faults, ...this.#remove(gone) };
   }
 
-  /** Takes a resource of an earlier run; undefined when it is not wanted, else its faults. */
+  /**
+   * Takes a resource of an earlier run: what is held now, or its faults; undefined when it is not wanted. Before anything was said to be
+   * wanted everything is taken, and the first subscription drops what it does not name.
+   */
   restore(name: string, version: string, message: Buffer): readonly Fault[] | HeldResource<Value> | undefined {
-    if (!this.isWanted(name)) return undefined;
+    if (this.#wanted !== 'nothing' && !this.isWanted(name)) return undefined;
     const decoded = this.#decodeSafely(message);
     if (!decoded.ok) return decoded.faults;
     const held = { name, version, message, value: decoded.value };
