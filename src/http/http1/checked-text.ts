@@ -1,3 +1,4 @@
+import { trimBlanks } from './blank.ts';
 import { DEL, SP, TAB, TARGET, TOKEN } from './byte-class.ts';
 
 /**
@@ -29,8 +30,7 @@ export function checkedValue(name: string, value: string): string {
     const code = value.charCodeAt(index);
     if ((code < SP && code !== TAB) || code === DEL || code > HIGHEST_LATIN1) throw refusal(`value of ${name}`, value);
   }
-  const isPadded = isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1));
-  return isPadded ? value.replace(/^[ \t]+|[ \t]+$/g, '') : value;
+  return trimBlanks(value);
 }
 
 /** Method, path and authority: visible ASCII without `#`, and at least one character. */
@@ -41,10 +41,6 @@ export function checkedTarget(what: string, text: string): string {
   }
   if (text === '') throw refusal(what, text);
   return text;
-}
-
-function isBlank(code: number): boolean {
-  return code === SP || code === TAB;
 }
 
 function refusal(what: string, text: string): NonCanonicalHeadError {

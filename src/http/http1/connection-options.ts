@@ -8,6 +8,8 @@ export const OPTION_CLOSE = 1;
 export const OPTION_KEEP_ALIVE = 2;
 export const OPTION_UPGRADE = 4;
 
+/** Each option is looked for among the fields: without a bound a head of options alone would cost their product. */
+const MAX_OPTIONS = 64;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /**
@@ -31,7 +33,9 @@ export function readConnectionOptions(fields: Http1Fields, first: number): numbe
 
 function readList(fields: Http1Fields, list: string): number | Http1Fault {
   let options = 0;
-  for (const element of list.split(',')) {
+  const elements = list.split(',', MAX_OPTIONS + 1);
+  if (elements.length > MAX_OPTIONS) return FAULTS.tooManyOptions;
+  for (const element of elements) {
     const option = trimBlanks(element);
     if (option === '') continue;
     if (option === 'close') options |= OPTION_CLOSE;

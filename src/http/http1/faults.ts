@@ -49,6 +49,7 @@ export const FAULTS = {
   hostRepeated: fault(400, 'repeated-host'),
   host: fault(400, 'invalid-host'),
   connectionOption: fault(400, 'invalid-connection-option'),
+  tooManyOptions: fault(400, 'too-many-connection-options'),
   protectedNomination: fault(400, 'connection-names-protected-field'),
   expectation: fault(417, 'unknown-expectation'),
   // Chunks

@@ -1,3 +1,4 @@
+import { isBlank } from './blank.ts';
 import { COLON, CR, DEL, LF, SP, TAB, TOKEN, UNDERSCORE_BIT } from './byte-class.ts';
 import type { Http1Fault, Http1Limits } from './contract.ts';
 import { FAULTS } from './faults.ts';
@@ -236,12 +237,8 @@ export class FieldScanner {
   }
 }
 
-function isBlank(byte: number): boolean {
-  return byte === SP || byte === TAB;
-}
-
 function faultOfNameEnd(byte: number): Http1Fault {
-  if (byte === SP || byte === TAB) return FAULTS.spaceInName;
+  if (isBlank(byte)) return FAULTS.spaceInName;
   if (byte === CR) return FAULTS.noColon;
   return byte === LF ? FAULTS.bareLf : FAULTS.fieldName;
 }

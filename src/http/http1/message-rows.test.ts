@@ -144,6 +144,9 @@ row(58, 'Connection and the fields it names are removed', () => {
     'fields !host=a | !a=1 | !connection=a, B ,c-d | !b=2 | !a=3 | !c-d=4 | !e=5 | !connection=e | f=6',
   );
   expect(forwarded).toBe(get('F: 6'));
+  const many = (count: number): string => Array.from({ length: count }, (_, index) => `x${index}`).join(', ');
+  accepted(recordRequests(get(`Connection: ${many(64)}`)));
+  expectNothingForwarded(get(`Connection: ${many(65)}`), '400 too-many-connection-options');
   expectNothingForwarded(get('Connection: a b'), '400 invalid-connection-option');
   expectNothingForwarded(get('Connection: "close"'), '400 invalid-connection-option');
   expectNothingForwarded(get('Connection: close\xa0'), '400 invalid-connection-option');
@@ -272,4 +275,30 @@ test('a decoder that was reset takes the requests of a new connection', () => {
   const sound = Buffer.from(head('GET /b HTTP/1.1', 'Host: a'));
   decoder.decode(sound, 0, sound.length);
   expect([heads, decoder.fault, decoder.isIdle]).toEqual([['/b'], undefined, true]);
+});
+
+test('nothing is read after a request that asks to close, and the decoder is idle', () => {
+  const paths: string[] = [];
+  const decoder = new Http1RequestDecoder(
+    {
+      onRequestHead: (received) => paths.push(received.path),
+      onRequestBody: () => undefined,
+      onRequestTrailers: () => undefined,
+      onRequestEnd: () => undefined,
+    },
+    DEFAULT_HTTP1_LIMITS,
+  );
+  const last = get('Connection: close');
+  const bytes = Buffer.from(last + head('GET /more HTTP/1.1', 'Host: a'));
+  expect(decoder.decode(bytes, 0, bytes.length)).toBe(last.length);
+  decoder.finish();
+  expect([paths, decoder.fault, decoder.isIdle]).toEqual([['/'], undefined, true]);
+});
+
+test('long runs of blanks and of list elements cost no more than their length', () => {
+  const blanks = ' '.repeat(25_000);
+  accepted(recordRequests(get(`X: a${blanks}b `, `Upgrade: a${blanks}b`, 'Connection: upgrade')));
+  expectNothingForwarded(get(`Connection: a${blanks}b`), '400 invalid-connection-option');
+  expectNothingForwarded(post([`Transfer-Encoding: a${blanks}b`]), '400 invalid-transfer-encoding');
+  expect(() => encodeLocalResponseHead(200, ['x', ` a${blanks}b `], 0, true)).not.toThrow();
 });

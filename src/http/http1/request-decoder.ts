@@ -10,12 +10,12 @@ import { SectionReader } from './section-reader.ts';
 /** Empty lines a client may send before a request (RFC 9112 §2.2). */
 const MAX_EMPTY_LINES = 2;
 
-type State = 'between' | 'head' | 'body' | 'stopped';
+type State = 'between' | 'head' | 'body' | 'closing' | 'stopped';
 
 /**
  * Requests of one connection, in order:
  *
- *     between ─byte─► head ─empty line─► body ─last byte─► between, or stopped where the client asked to close
+ *     between ─byte─► head ─empty line─► body ─last byte─► between, or closing where the client asked to close
  *     any ─fault or stop()─► stopped
  *
  * Bytes in any cut give the same calls, but for where body slices begin and end.
@@ -47,9 +47,9 @@ export class Http1RequestDecoder {
     this.#body = new BodyReader(limits);
   }
 
-  /** No request has begun: closing now loses nothing. */
+  /** No request is being received: closing after the answers that are due loses nothing. */
   get isIdle(): boolean {
-    return this.#state === 'between' && !this.#sawCr;
+    return (this.#state === 'between' && !this.#sawCr) || this.#state === 'closing';
   }
 
   /** Whether the client lets the connection live on after the last head seen. */
@@ -154,7 +154,7 @@ export class Http1RequestDecoder {
     if (trailers !== undefined) this.#sink.onRequestTrailers(trailers);
     if (this.#isStopped()) return;
     // After a request that closes, whatever follows is not HTTP of ours to read (RFC 9112 §9.6).
-    this.#state = this.#head.keepAlive ? 'between' : 'stopped';
+    this.#state = this.#head.keepAlive ? 'between' : 'closing';
     this.#sink.onRequestEnd();
   }
 

@@ -34,9 +34,11 @@ export class Http1ResponseDecoder {
 
   constructor(sink: Http1ResponseSink, limits: Http1Limits) {
     this.#sink = sink;
-    this.#fields = new FieldScanner(this.#head.fields, limits);
+    // What is done with underscores is a policy about clients, as in Envoy; aliases of framing names are refused all the same.
+    const ours: Http1Limits = { ...limits, headersWithUnderscores: 'allow' };
+    this.#fields = new FieldScanner(this.#head.fields, ours);
     this.#section = new SectionReader(this.#line, this.#fields, limits.maxHeadBytes, FAULTS.headTooLarge);
-    this.#body = new BodyReader(limits);
+    this.#body = new BodyReader(ours);
   }
 
   /** Nothing is expected and nothing was refused: the connection may carry a request. */

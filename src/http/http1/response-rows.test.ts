@@ -182,6 +182,12 @@ row(63, 'Set-Cookie is never joined', () => {
   );
 });
 
+row(17, 'a response may use underscores whatever the policy for requests, but not for framing names', () => {
+  const limits = { headersWithUnderscores: 'reject' } as const;
+  accepted(recordResponses(ok(['my_field: 1', 'Content-Length: 0']), { limits }));
+  expectRefusedResponse(ok(['content_length: 5', 'Content-Length: 0']), '502 underscore-in-field-name', { limits });
+});
+
 row(67, 'CR, LF, NUL or another control in a response field or status line is a bad gateway', () => {
   for (const value of ['a\rb', 'a\nb', 'a\x00b', 'a\x7fb', 'a\x01b']) {
     const inField = recordResponses(ok([`X: ${value}`, 'Content-Length: 0']));
