@@ -1,10 +1,9 @@
-import type { StreamRecord } from './stream-record.ts';
-
 /**
  * What a program tells about itself: metrics, traces, access logs and logs, one folder each with a door of its own, all
  * fed from one record per stream. This room knows formats and protocols of observation; it does not know how a request is
  * routed or what configuration means, and it never makes traffic wait.
  */
+import type { StreamRecord } from './stream-record.ts';
 
 export { StreamRecord } from './stream-record.ts';
 

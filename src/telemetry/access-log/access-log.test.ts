@@ -3,9 +3,10 @@ import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { AccessLogFormat } from '../../resource/access-logger.ts';
 import { MetricsRegistry } from '../metrics/metrics.ts';
 import { StreamRecord } from '../stream-record.ts';
-import { AccessLog, type AccessLogFormat, compileAccessLogFormat } from './access-log.ts';
+import { AccessLog, compileAccessLogFormat, DEFAULT_JSON_FORMAT } from './access-log.ts';
 import { LineWriter } from './line-writer.ts';
 
 const ORIGIN_MS = Date.UTC(2026, 10, 22, 21, 16, 10);
@@ -38,6 +39,14 @@ function record(changes: Partial<StreamRecord> = {}): StreamRecord {
   });
 }
 
+const text = (format: string): AccessLogFormat => ({ kind: 'text', text: format, omitEmptyValues: false });
+const json = (template: Record<string, unknown>, omitEmptyValues = false): AccessLogFormat => ({
+  kind: 'json',
+  json: template,
+  omitEmptyValues,
+});
+const DEFAULT: AccessLogFormat = { kind: 'default' };
+
 function line(format: AccessLogFormat, changes: Partial<StreamRecord> = {}): string {
   const compiled = compileAccessLogFormat(format);
   if (!compiled.ok) throw new Error(compiled.faults.join());
@@ -46,13 +55,13 @@ function line(format: AccessLogFormat, changes: Partial<StreamRecord> = {}): str
 
 describe('lines', () => {
   it("have Envoy's default text form", () => {
-    expect(line({ kind: 'text' })).toBe(
+    expect(line(DEFAULT)).toBe(
       '[2026-11-22T21:16:10.250Z] "GET /a?b=c HTTP/1.1" 200 - 3 5 13 8 "-" "curl/8.5" "r-1" "web" "[::1]:80"\n',
     );
   });
 
   it('have every field as JSON, numbers as numbers and absence as null', () => {
-    const parsed: unknown = JSON.parse(line({ kind: 'json' }, { responseFlags: '' }));
+    const parsed: unknown = JSON.parse(line(json(DEFAULT_JSON_FORMAT), { responseFlags: '' }));
     expect(parsed).toMatchObject({
       start_time: '2026-11-22T21:16:10.250Z',
       response_code: 200,
@@ -64,40 +73,44 @@ describe('lines', () => {
   });
 
   it('follow a format of their own, with the first header of two and a longest length', () => {
-    expect(line({ kind: 'text', format: '%REQ(NOPE?:PATH):2%|%REQ(NOPE)%|100%%|%TRACE_ID%' })).toBe('/a|-|100%|-\n');
-    expect(JSON.parse(line({ kind: 'json', fields: { both: '%REQ(:METHOD)% %RESPONSE_CODE%' } }))).toEqual({
+    expect(line(text('%REQ(NOPE?:PATH):2%|%REQ(NOPE)%|100%%|%TRACE_ID%'))).toBe('/a|-|100%|-\n');
+    expect(JSON.parse(line(json({ both: '%REQ(:METHOD)% %RESPONSE_CODE%' })))).toEqual({
       both: 'GET 200',
     });
   });
 
+  it('nest as the format does, literals kept, empty values left out where it says so', () => {
+    const template = { a: { b: ['%RESPONSE_CODE%', '%TRACE_ID%', true], c: '%TRACE_ID%' }, d: 7, e: '%TRACE_ID%' };
+    expect(JSON.parse(line(json(template)))).toEqual({ a: { b: [200, null, true], c: null }, d: 7, e: null });
+    expect(JSON.parse(line(json(template, true)))).toEqual({ a: { b: [200, null, true] }, d: 7 });
+    expect(line({ kind: 'text', text: '<%TRACE_ID%>', omitEmptyValues: true })).toBe('<>\n');
+  });
+
   it('name every fault of a format', () => {
-    expect(compileAccessLogFormat({ kind: 'json', fields: { a: '%NOPE%', b: '100%', c: '%START_TIME(%s)%' } })).toEqual(
-      {
-        ok: false,
-        faults: [
-          'a: %NOPE% is not supported',
-          'b: stray % in "100%"; write %% for a percent sign',
-          'c: %START_TIME% is not supported',
-        ],
-      },
-    );
-    expect(compileAccessLogFormat({ kind: 'json', fields: {} })).toMatchObject({ ok: false });
+    expect(compileAccessLogFormat(json({ a: '%NOPE%', b: '100%', c: { d: ['%START_TIME(%s)%'] } }))).toEqual({
+      ok: false,
+      faults: [
+        'a: %NOPE% is not supported',
+        'b: stray % in "100%"; write %% for a percent sign',
+        'c.d[0]: %START_TIME% is not supported',
+      ],
+    });
   });
 
   it('stay one line each, whatever a request holds', () => {
     const hostile = { path: '/x"\n[forged] "\\\u0000\u001b[2J\u00e9', userAgent: '\r\n', routeName: 'größe日本' };
-    const text = line({ kind: 'text' }, hostile);
-    expect(text).toContain('"GET /x\\x22\\x0a[forged] \\x22\\x5c\\x00\\x1b[2J\\xe9 HTTP/1.1"');
-    expect(text.slice(0, -1)).toMatch(/^[\x20-\x7e]*$/);
-    const json = line({ kind: 'json' }, hostile);
-    expect(json.slice(0, -1)).not.toMatch(/[\r\n]/);
-    expect(JSON.parse(json)).toMatchObject({ user_agent: '\r\n', route_name: 'größe日本' });
-    expect(line({ kind: 'text', format: 'a\nb' })).toBe('a b\n');
+    const escaped = line(DEFAULT, hostile);
+    expect(escaped).toContain('"GET /x\\x22\\x0a[forged] \\x22\\x5c\\x00\\x1b[2J\\xe9 HTTP/1.1"');
+    expect(escaped.slice(0, -1)).toMatch(/^[\x20-\x7e]*$/);
+    const plain = line(json(DEFAULT_JSON_FORMAT), hostile);
+    expect(plain.slice(0, -1)).not.toMatch(/[\r\n]/);
+    expect(JSON.parse(plain)).toMatchObject({ user_agent: '\r\n', route_name: 'größe日本' });
+    expect(line(text('a\nb'))).toBe('a b\n');
   });
 
   it('spell wire bytes as the UTF-8 they are in JSON', () => {
     const path = Buffer.from('/größe', 'utf8').toString('latin1');
-    expect(JSON.parse(line({ kind: 'json' }, { path }))).toMatchObject({ path: '/größe' });
+    expect(JSON.parse(line(json(DEFAULT_JSON_FORMAT), { path }))).toMatchObject({ path: '/größe' });
   });
 });
 
@@ -112,8 +125,7 @@ describe('an access log', () => {
     const path = join(directory, 'access.log');
     const { registry, written } = counters();
     const opened = AccessLog.open({
-      target: { kind: 'file', path },
-      format: { kind: 'text', format: '%REQ(:PATH)%' },
+      logger: { destination: { kind: 'file', path }, format: text('%REQ(:PATH)%') },
       registry,
       failed: (error) => expect.fail(error.message),
       timeOriginMs: ORIGIN_MS,
@@ -134,7 +146,7 @@ describe('an access log', () => {
       failed: () => {},
       maxWaitingBytes: 10,
     });
-    for (const text of ['1234\n', '6789\n', 'beyond\n']) writer.write(text);
+    for (const each of ['1234\n', '6789\n', 'beyond\n']) writer.write(each);
     await writer.close();
     expect(readFileSync(path, 'utf8')).toBe('1234\n6789\n');
     expect([counted.written.value, counted.dropped.value]).toEqual([2, 1]);
@@ -178,8 +190,7 @@ describe('an access log', () => {
     const fd = openSync(path, O_RDWR | O_NONBLOCK);
     const { registry: _, ...counted } = counters();
     const writer = new LineWriter({ target: { kind: 'file', path }, counters: counted, failed: () => {} });
-    const text = `${'x'.repeat(1_023)}\n`;
-    for (let index = 0; index < 512; index += 1) writer.write(text);
+    for (let index = 0; index < 512; index += 1) writer.write(`${'x'.repeat(1_023)}\n`);
     const done = writer.flush();
     let received = 0;
     const { read } = await import('node:fs');

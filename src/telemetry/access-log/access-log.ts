@@ -3,18 +3,17 @@
  * lines to a file or a standard stream without making the data path wait; it does not know what the record means, and
  * what it cannot write it counts.
  */
+import type { AccessLogger } from '../../resource/access-logger.ts';
 import type { MetricsRegistry } from '../metrics/metrics.ts';
 import type { StreamRecord } from '../stream-record.ts';
 import type { StreamObserver } from '../telemetry.ts';
-import { type AccessLogFormat, compileAccessLogFormat, type LineFormatter } from './line-format.ts';
-import { type LineTarget, LineWriter } from './line-writer.ts';
+import { compileAccessLogFormat, type LineFormatter } from './line-format.ts';
+import { LineWriter } from './line-writer.ts';
 
-export { type AccessLogFormat, compileAccessLogFormat } from './line-format.ts';
-export type { LineTarget } from './line-writer.ts';
+export { compileAccessLogFormat, DEFAULT_JSON_FORMAT } from './line-format.ts';
 
 export interface AccessLogOptions {
-  readonly target: LineTarget;
-  readonly format: AccessLogFormat;
+  readonly logger: AccessLogger;
   readonly registry: MetricsRegistry;
   /** Told once when lines begin to be lost to an error. */
   readonly failed: (error: Error) => void;
@@ -32,7 +31,7 @@ export class AccessLog implements StreamObserver {
   static open(
     options: AccessLogOptions,
   ): { readonly ok: true; readonly log: AccessLog } | { readonly ok: false; readonly faults: readonly string[] } {
-    const compiled = compileAccessLogFormat(options.format);
+    const compiled = compileAccessLogFormat(options.logger.format);
     return compiled.ok ? { ok: true, log: new AccessLog(options, compiled.formatter) } : compiled;
   }
 
@@ -41,7 +40,7 @@ export class AccessLog implements StreamObserver {
     this.#formatter = formatter;
     this.#timeOriginMs = options.timeOriginMs;
     this.#writer = new LineWriter({
-      target: options.target,
+      target: options.logger.destination,
       failed: options.failed,
       counters: {
         written: registry.counter({ kind: 'accessLog' }, 'lines_written'),

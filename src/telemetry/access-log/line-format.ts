@@ -1,16 +1,13 @@
+import type { AccessLogFormat } from '../../resource/access-logger.ts';
 import type { StreamRecord } from '../stream-record.ts';
 import { DEFAULT_TEXT_FORMAT, type FormatPiece, parseFormatString } from './format-string.ts';
 import type { FieldValue } from './record-fields.ts';
 
-/** What a line looks like. Without fields JSON has Weft's default ones. */
-export type AccessLogFormat =
-  | { readonly kind: 'text'; readonly format?: string }
-  | { readonly kind: 'json'; readonly fields?: Readonly<Record<string, string>> };
-
 /** Makes one line, line end included, of one record. */
 export type LineFormatter = (record: StreamRecord, originMs: number) => string;
 
-const DEFAULT_JSON_FIELDS: Readonly<Record<string, string>> = {
+/** Every field of a record, for those who want JSON and have no wishes. */
+export const DEFAULT_JSON_FORMAT: Readonly<Record<string, string>> = {
   start_time: '%START_TIME%',
   method: '%REQ(:METHOD)%',
   path: '%REQ(:PATH)%',
@@ -34,54 +31,90 @@ const DEFAULT_JSON_FIELDS: Readonly<Record<string, string>> = {
   trace_id: '%TRACE_ID%',
 };
 
+/** JSON text of one value, or undefined where the record has none. */
+type JsonWriter = (record: StreamRecord, originMs: number) => string | undefined;
+
+const MAX_JSON_DEPTH = 8;
+
 /** Compiles a format when configuration arrives; lists every fault in it. */
 export function compileAccessLogFormat(
   format: AccessLogFormat,
 ):
   | { readonly ok: true; readonly formatter: LineFormatter }
   | { readonly ok: false; readonly faults: readonly string[] } {
-  return format.kind === 'text'
-    ? compileText(format.format ?? DEFAULT_TEXT_FORMAT)
-    : compileJson(format.fields ?? DEFAULT_JSON_FIELDS);
+  switch (format.kind) {
+    case 'default':
+      return compileText(DEFAULT_TEXT_FORMAT, '-');
+    case 'text':
+      return compileText(format.text, format.omitEmptyValues ? '' : '-');
+    case 'json':
+      return compileJson(format.json, format.omitEmptyValues);
+  }
 }
 
-function compileText(format: string): ReturnType<typeof compileAccessLogFormat> {
+function compileText(format: string, absent: string): ReturnType<typeof compileAccessLogFormat> {
   // The line end is ours: one request is one line whatever the format says.
   const { pieces, faults } = parseFormatString(format.replace(/\n$/, ''));
   if (faults.length > 0) return { ok: false, faults };
-  const safePieces = pieces.map((piece) => (typeof piece === 'string' ? piece.replaceAll(/[\r\n]+/g, ' ') : piece));
-  return { ok: true, formatter: (record, originMs) => `${joined(safePieces, record, originMs, escapeText)}\n` };
+  const onOneLine = pieces.map((piece) => (typeof piece === 'string' ? piece.replaceAll(/[\r\n]+/g, ' ') : piece));
+  return { ok: true, formatter: (record, originMs) => `${joined(onOneLine, record, originMs, escapeText, absent)}\n` };
 }
 
-function compileJson(fields: Readonly<Record<string, string>>): ReturnType<typeof compileAccessLogFormat> {
-  const members: { readonly key: string; readonly pieces: readonly FormatPiece[] }[] = [];
-  const allFaults: string[] = [];
-  for (const [name, format] of Object.entries(fields)) {
-    const { pieces, faults } = parseFormatString(format);
-    allFaults.push(...faults.map((fault) => `${name}: ${fault}`));
-    members.push({ key: `${members.length === 0 ? '{' : ','}${JSON.stringify(name)}:`, pieces });
+function compileJson(
+  template: Readonly<Record<string, unknown>>,
+  omitEmpty: boolean,
+): ReturnType<typeof compileAccessLogFormat> {
+  const faults: string[] = [];
+  const writer = objectWriter(template, omitEmpty, '', 0, faults);
+  if (faults.length > 0) return { ok: false, faults };
+  return { ok: true, formatter: (record, originMs) => `${writer(record, originMs) ?? '{}'}\n` };
+}
+
+function jsonWriter(template: unknown, omitEmpty: boolean, path: string, depth: number, faults: string[]): JsonWriter {
+  if (typeof template === 'string') return stringWriter(template, omitEmpty, path, faults);
+  if (typeof template !== 'object' || template === null) {
+    const literal = JSON.stringify(template) ?? 'null';
+    return () => literal;
   }
-  if (allFaults.length > 0) return { ok: false, faults: allFaults };
-  if (members.length === 0) return { ok: false, faults: ['a JSON format needs at least one field'] };
-  return {
-    ok: true,
-    formatter: (record, originMs) => {
-      let line = '';
-      for (const { key, pieces } of members) line += key + memberValue(pieces, record, originMs);
-      return `${line}}\n`;
-    },
+  if (depth >= MAX_JSON_DEPTH) {
+    faults.push(`${path}: nested deeper than ${MAX_JSON_DEPTH}`);
+    return () => undefined;
+  }
+  if (!Array.isArray(template)) return objectWriter(template, omitEmpty, path, depth, faults);
+  const items = template.map((item, index) => jsonWriter(item, omitEmpty, `${path}[${index}]`, depth + 1, faults));
+  return (record, originMs) => `[${items.map((item) => item(record, originMs) ?? 'null').join()}]`;
+}
+
+function objectWriter(template: object, omitEmpty: boolean, path: string, depth: number, faults: string[]): JsonWriter {
+  const members = Object.entries(template).map(([name, value]) => ({
+    key: `${JSON.stringify(name)}:`,
+    write: jsonWriter(value, omitEmpty, path === '' ? name : `${path}.${name}`, depth + 1, faults),
+  }));
+  return (record, originMs) => {
+    let text = '{';
+    for (const { key, write } of members) {
+      const value = write(record, originMs);
+      if (value === undefined && omitEmpty) continue;
+      text += `${text === '{' ? '' : ','}${key}${value ?? 'null'}`;
+    }
+    return `${text}}`;
   };
 }
 
 /** A single operator keeps its type, as in Envoy: numbers stay numbers, absence is null. */
-function memberValue(pieces: readonly FormatPiece[], record: StreamRecord, originMs: number): string {
+function stringWriter(format: string, omitEmpty: boolean, path: string, faults: string[]): JsonWriter {
+  const { pieces, faults: found } = parseFormatString(format);
+  faults.push(...found.map((fault) => `${path}: ${fault}`));
   const [only] = pieces;
   if (pieces.length !== 1 || typeof only !== 'function') {
-    return JSON.stringify(joined(pieces, record, originMs, decodeWire));
+    const absent = omitEmpty ? '' : '-';
+    return (record, originMs) => JSON.stringify(joined(pieces, record, originMs, decodeWire, absent));
   }
-  const value = only(record, originMs);
-  if (value === undefined) return 'null';
-  return typeof value === 'number' ? String(value) : JSON.stringify(decodeWire(value));
+  return (record, originMs) => {
+    const value = only(record, originMs);
+    if (typeof value === 'string') return JSON.stringify(decodeWire(value));
+    return value === undefined ? undefined : String(value);
+  };
 }
 
 function joined(
@@ -89,16 +122,17 @@ function joined(
   record: StreamRecord,
   originMs: number,
   textOf: (value: string) => string,
+  absent: string,
 ): string {
   let line = '';
   for (const piece of pieces) {
-    line += typeof piece === 'string' ? piece : valueText(piece(record, originMs), textOf);
+    line += typeof piece === 'string' ? piece : valueText(piece(record, originMs), textOf, absent);
   }
   return line;
 }
 
-function valueText(value: FieldValue, textOf: (value: string) => string): string {
-  if (value === undefined) return '-';
+function valueText(value: FieldValue, textOf: (value: string) => string, absent: string): string {
+  if (value === undefined) return absent;
   return typeof value === 'number' ? String(value) : textOf(value);
 }
 

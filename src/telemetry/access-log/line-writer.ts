@@ -1,11 +1,8 @@
 import { close, open, write } from 'node:fs';
+import type { AccessLogger } from '../../resource/access-logger.ts';
 import type { Counter } from '../metrics/metrics.ts';
 
-/** Where lines go. */
-export type LineTarget =
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'stdout' }
-  | { readonly kind: 'stderr' };
+type LineTarget = AccessLogger['destination'];
 
 export interface LineWriterCounters {
   readonly written: Counter;

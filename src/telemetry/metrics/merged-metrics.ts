@@ -1,6 +1,9 @@
 import { type MetricScope, statName } from './scope.ts';
 import { type MetricKind, type MetricsAnnouncement, type SeriesDescription, slotCount } from './series.ts';
 
+/** Beyond this many series those of ended threads alone are let go; living threads are bounded by their registries. */
+const MAX_SERIES = 100_000;
+
 interface Part {
   readonly slots: Float64Array;
   readonly offset: number;
@@ -72,6 +75,7 @@ export class MergedMetrics {
       series.parts.delete(thread);
     }
     this.#threads.delete(thread);
+    if (this.#series.size > MAX_SERIES) this.#forgetRetired();
   }
 
   /** Announced series that could not be merged because another thread has that name with another kind or buckets. */
@@ -101,6 +105,12 @@ export class MergedMetrics {
     let sum = series.retired[0] ?? 0;
     for (const part of series.parts.values()) sum += part.slots[part.offset] ?? 0;
     return sum;
+  }
+
+  /** Totals that no living thread adds to: kept for their readers, but not without bound. */
+  #forgetRetired(): void {
+    for (const [name, series] of this.#series) if (series.parts.size === 0) this.#series.delete(name);
+    this.#sorted = undefined;
   }
 
   #thread(thread: number): Thread {

@@ -15,7 +15,10 @@ interface Family {
   readonly members: Member[];
 }
 
-/** The Prometheus text exposition with Envoy's names, one piece per family. */
+/** Characters gathered before a piece is handed on. */
+const PIECE_LENGTH = 16_384;
+
+/** The Prometheus text exposition with Envoy's names, families in the order of their first series. */
 export function* prometheusText(
   metrics: MergedMetrics,
   selection: StatSelection = ALL_STATS,
@@ -29,16 +32,22 @@ export function* prometheusText(
     // The format allows one type per family; two kinds under one name would be refused as a whole by its reader.
     if (family.kind === series.kind) family.members.push({ series, labels });
   }
-  for (const [name, family] of families) yield familyText(name, family);
+  let piece = '';
+  for (const [name, family] of families) {
+    piece += `# TYPE ${name} ${family.kind}\n`;
+    for (const { series, labels } of family.members) {
+      piece += seriesText(name, series, labels);
+      if (piece.length < PIECE_LENGTH) continue;
+      yield piece;
+      piece = '';
+    }
+  }
+  yield piece;
 }
 
-function familyText(name: string, family: Family): string {
-  let text = `# TYPE ${name} ${family.kind}\n`;
-  for (const { series, labels } of family.members) {
-    if (series.kind === 'histogram') text += histogramText(name, series, labels);
-    else text += `${name}${labelText(labels)} ${numberText(series.values[0] ?? 0)}\n`;
-  }
-  return text;
+function seriesText(name: string, series: SeriesReading, labels: readonly Label[]): string {
+  if (series.kind === 'histogram') return histogramText(name, series, labels);
+  return `${name}${labelText(labels)} ${numberText(series.values[0] ?? 0)}\n`;
 }
 
 function histogramText(name: string, series: SeriesReading, labels: readonly Label[]): string {

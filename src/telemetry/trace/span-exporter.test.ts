@@ -3,8 +3,9 @@ import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } fr
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Logs } from '../log/log.ts';
+import { MetricsRegistry } from '../metrics/metrics.ts';
 import { type OtlpReceiver, startOtlpReceiver } from '../otlp-receiver/otlp-receiver.ts';
 import { StreamRecord } from '../stream-record.ts';
 import { SpanExporter } from './span-exporter.ts';
@@ -282,6 +283,23 @@ describe('the exporter', () => {
     for (let index = 0; index < 8; index += 1) ring.write(record(), 1);
     expect(spans.counts).toMatchObject({ pending: 4, dropped: 4 });
     expect(await spans.flush(50)).toBe(false);
+    spans.detach(1);
+    expect(spans.counts).toMatchObject({ pending: 4, dropped: 12 });
+  });
+
+  it('shows its counts among the metrics', async () => {
+    const received = await receiver();
+    const { settings } = readTraceExportSettings({
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${received.httpPort}`,
+    });
+    if (settings === undefined) throw new Error('export is off');
+    const metrics = new MetricsRegistry({ announce: () => {} });
+    const log = new Logs({ level: 'silent', format: 'text' }).root;
+    const spans = await SpanExporter.start({ settings, serviceName: 'web', serviceInstanceId: 'w', log, metrics });
+    cleanups.push(() => spans.shutdown(1_000));
+    spans.attach(1, ringWith(record()));
+    await spans.flush(5_000);
+    await vi.waitFor(() => expect(metrics.counter({ kind: 'tracing' }, 'spans_sent').value).toBe(1));
   });
 
   it('keeps what a thread that ended had written', async () => {

@@ -1,6 +1,7 @@
 import { BatchSpanProcessor } from '@opentelemetry/sdk-trace';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import type { Logger } from '../log/log.ts';
+import type { MetricsRegistry } from '../metrics/metrics.ts';
 import { CountedExporter } from './counted-exporter.ts';
 import type { TraceExportSettings } from './export-settings.ts';
 import { otlpExporter } from './otlp-exporter.ts';
@@ -15,13 +16,15 @@ export interface SpanExporterOptions {
   readonly serviceInstanceId: string;
   readonly log: Logger;
   readonly clock?: Clock;
+  /** The main thread's own registry, to show the counts in `/stats` as `tracing.opentelemetry.spans_*`. */
+  readonly metrics?: MetricsRegistry;
 }
 
 /** What became of spans since the start. */
 export interface SpanExportCounts {
   readonly exported: number;
   readonly failed: number;
-  /** Refused by a full ring because exporting could not keep up. */
+  /** Refused by a full ring, or left in one at the end, because exporting could not keep up. */
   readonly dropped: number;
   /** Made, and neither exported nor failed yet. */
   readonly pending: number;
@@ -45,6 +48,7 @@ export class SpanExporter {
   readonly #maxPending: number;
   readonly #rings = new Map<number, SpanRingReader>();
   readonly #timer: NodeJS.Timeout;
+  readonly #publish: (counts: SpanExportCounts) => void;
   #made = 0;
   #droppedByEndedThreads = 0;
 
@@ -78,7 +82,11 @@ export class SpanExporter {
       ...(settings.serviceName === undefined ? {} : { 'service.name': settings.serviceName }),
     };
     this.#spans = new SdkSpans(resource, processor);
-    this.#timer = setInterval(() => this.drain(), DRAIN_INTERVAL_MS);
+    this.#publish = publisher(options.metrics);
+    this.#timer = setInterval(() => {
+      this.drain();
+      this.#publish(this.counts);
+    }, DRAIN_INTERVAL_MS);
     this.#timer.unref();
   }
 
@@ -87,12 +95,12 @@ export class SpanExporter {
     this.#rings.set(thread, new SpanRingReader(ring));
   }
 
-  /** Reads what a thread that ended left behind, as far as there is room, and forgets its ring. */
+  /** Reads what a thread that ended left behind, as far as there is room, counts the rest and forgets its ring. */
   detach(thread: number): void {
     const ring = this.#rings.get(thread);
     if (ring === undefined) return;
     while (this.#drainRing(ring) > 0);
-    this.#droppedByEndedThreads += ring.dropped;
+    this.#droppedByEndedThreads += ring.dropped + ring.waiting;
     this.#rings.delete(thread);
   }
 
@@ -124,7 +132,7 @@ export class SpanExporter {
   /** Sends what is left, for at most so long, and stops reading. What could not be sent is counted as pending. */
   async shutdown(timeoutMs: number): Promise<void> {
     clearInterval(this.#timer);
-    while (this.drain() > 0);
+    for (const thread of [...this.#rings.keys()]) this.detach(thread);
     // Failing to export at the end is counted and logged like any other time; the program ends all the same.
     await within(this.#spans.shutdown(), timeoutMs).catch(() => {});
   }
@@ -148,6 +156,19 @@ export class SpanExporter {
     const step = this.#clock.wallMs() - (performance.timeOrigin + this.#clock.nowMs());
     return Math.abs(step) < CLOCK_STEP_MS ? ringOriginMs : ringOriginMs + step;
   }
+}
+
+/** Brings counters up to the counts, which only grow. */
+function publisher(metrics: MetricsRegistry | undefined): (counts: SpanExportCounts) => void {
+  if (metrics === undefined) return () => {};
+  const sent = metrics.counter({ kind: 'tracing' }, 'spans_sent');
+  const failed = metrics.counter({ kind: 'tracing' }, 'spans_failed');
+  const dropped = metrics.counter({ kind: 'tracing' }, 'spans_dropped');
+  return (counts) => {
+    sent.add(counts.exported - sent.value);
+    failed.add(counts.failed - failed.value);
+    dropped.add(counts.dropped - dropped.value);
+  };
 }
 
 async function within(work: Promise<void>, timeoutMs: number): Promise<void> {

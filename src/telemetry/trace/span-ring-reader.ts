@@ -39,6 +39,11 @@ export class SpanRingReader {
     return Atomics.load(this.#state, DROPPED) >>> 0;
   }
 
+  /** Records written and not read yet. */
+  get waiting(): number {
+    return (Atomics.load(this.#state, HEAD) - (this.#state[TAIL] ?? 0)) | 0;
+  }
+
   /** Wall clock milliseconds at which the writer's clock read zero. */
   get timeOriginMs(): number {
     return this.#numbers[ORIGIN] ?? 0;
