@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { decodeResource } from '../resource/decode.ts';
+import { faultsText } from '../resource/fault.ts';
+import { buildAny } from '../resource/strict-builder.ts';
 import { inconsistencies } from './snapshot/consistency.ts';
 import { ResourceEncoder } from './snapshot/resource-encoder.ts';
 import type { Json } from './snapshot/resource-literal.ts';
@@ -31,7 +34,14 @@ function expectSound(proxy: TranslatedProxy): void {
   const assignments = new Set(proxy.units.flatMap(({ endpointGroups }) => endpointGroups.map(({ name }) => name)));
   expect(inconsistencies(distinct, assignments)).toEqual([]);
   const encoder = new ResourceEncoder();
-  expect(distinct.map((r) => encoder.encode(r)).filter(({ ok }) => !ok)).toEqual([]);
+  const faults = distinct.flatMap((r) => {
+    const encoded = encoder.encode(r);
+    if (!encoded.ok) return [encoded.message];
+    const built = buildAny({ '@type': r.typeUrl, ...r.json });
+    const decoded = built.ok ? decodeResource(r.typeUrl, built.value.value) : built;
+    return decoded.ok ? [] : [faultsText(r.name, decoded.faults)];
+  });
+  expect(faults).toEqual([]);
 }
 
 describe('a plain sidecar', () => {

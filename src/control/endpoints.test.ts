@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import { ResourceEncoder } from './snapshot/resource-encoder.ts';
+import type { Json } from './snapshot/resource-literal.ts';
+import { health, type InstanceOptions } from './testing/catalog-fixtures.ts';
+import { datacenter, type EndpointGroup, loadAssignment, serviceName } from './translate/translate.ts';
+
+const GROUP: EndpointGroup = {
+  name: 'api.default.dc1.internal.mesh.consul',
+  query: { service: serviceName('api'), datacenter: datacenter('dc1'), filter: '' },
+  onlyPassing: false,
+};
+
+interface LocalityJson {
+  readonly locality: Json;
+  readonly loadBalancingWeight: number;
+  readonly lbEndpoints: readonly (Json & {
+    readonly endpoint: { readonly address: { readonly socketAddress: Json } };
+  })[];
+}
+
+function localities(group: EndpointGroup, ...instances: readonly InstanceOptions[]): readonly LocalityJson[] {
+  const { resource } = loadAssignment(group, health(...instances));
+  expect(new ResourceEncoder().encode(resource)).toMatchObject({ ok: true });
+  return (resource.json['endpoints'] ?? []) as readonly LocalityJson[];
+}
+
+function state(group: EndpointGroup, instance: InstanceOptions): string {
+  const endpoint = localities(group, instance)[0]?.lbEndpoints[0];
+  return `${String(endpoint?.['healthStatus'])} ${String(endpoint?.['loadBalancingWeight'])}`;
+}
+
+describe('endpoints', () => {
+  test.each([
+    [['passing'], 'HEALTHY 5', 'HEALTHY 5'],
+    [[], 'HEALTHY 5', 'HEALTHY 5'],
+    [['passing', 'warning'], 'HEALTHY 2', 'UNHEALTHY 2'],
+    [['warning', 'critical'], 'UNHEALTHY 2', 'UNHEALTHY 2'],
+    [['critical'], 'UNHEALTHY 5', 'UNHEALTHY 5'],
+    [['maintenance'], 'UNHEALTHY 5', 'UNHEALTHY 5'],
+    [['something new'], 'UNHEALTHY 5', 'UNHEALTHY 5'],
+  ])('checks %j are %s, and %s where only passing instances count', (checks, usual, onlyPassing) => {
+    const instance = { checks, weights: { Passing: 5, Warning: 2 } };
+    expect(state(GROUP, instance)).toBe(usual);
+    expect(state({ ...GROUP, onlyPassing: true }, instance)).toBe(onlyPassing);
+  });
+
+  test.each([
+    [0, 'UNHEALTHY 1'],
+    [128, 'HEALTHY 128'],
+    [65_535, 'HEALTHY 128'],
+  ])('a weight of %i is %s', (weight, expected) => {
+    expect(state(GROUP, { weights: { Passing: weight, Warning: 1 } })).toBe(expected);
+  });
+
+  test('are grouped by locality, with the sum of their weights, in a stable order', () => {
+    const a = { address: '10.0.0.3:1', zone: 'b' };
+    const b = { address: '10.0.0.2:2', zone: 'a' };
+    const c = { address: '10.0.0.2:1', zone: 'a', weights: { Passing: 3, Warning: 1 } };
+    const grouped = localities(GROUP, a, b, c);
+    expect(grouped.map(({ locality, loadBalancingWeight }) => [locality, loadBalancingWeight])).toEqual([
+      [{ region: 'r1', zone: 'a' }, 4],
+      [{ region: 'r1', zone: 'b' }, 1],
+    ]);
+    const ports = grouped.flatMap(({ lbEndpoints }) =>
+      lbEndpoints.map(({ endpoint }) => endpoint.address.socketAddress['portValue']),
+    );
+    expect(ports).toEqual([1, 2, 1]);
+  });
+
+  test('of none is an empty assignment', () => {
+    expect(loadAssignment(GROUP, health()).resource.json).toEqual({ clusterName: GROUP.name });
+  });
+
+  test('with one address twice are one endpoint', () => {
+    expect(localities(GROUP, {}, {})[0]?.lbEndpoints).toHaveLength(1);
+  });
+
+  test('without an IP address are left out and named', () => {
+    const { problems, resource } = loadAssignment(GROUP, health({ address: 'db.example:5432' }, {}));
+    expect(problems).toEqual([
+      {
+        severity: 'warning',
+        where: 'instance api-0-sidecar-proxy of api on node n0',
+        message: 'left out: "db.example:5432" is no IP address with a port; register one',
+      },
+    ]);
+    expect(JSON.stringify(resource.json)).not.toContain('db.example');
+  });
+});
