@@ -110,7 +110,6 @@ export interface HostCounts {
   readonly requestsTotal: number;
   readonly requestsSucceeded: number;
   readonly requestsFailed: number;
-  readonly requestTimeouts: number;
 }
 
 export interface ListenerStatus {

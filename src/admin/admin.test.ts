@@ -1,143 +1,8 @@
-import { request as httpRequest } from 'node:http';
-import { connect } from 'node:net';
 import { Gauge as PeerGauge, Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
-import { MergedMetrics, MetricsRegistry } from '../telemetry/metrics/metrics.ts';
-import { type Admin, type AdminActions, type AdminViews, type DumpedResource, startAdmin } from './admin.ts';
+import { startFake, stopAll } from './testing/fake-proxy.ts';
 
-const UPDATED_MS = Date.UTC(2026, 10, 22, 21, 16, 10);
-const running: Admin[] = [];
-
-afterEach(async () => {
-  for (const admin of running.splice(0)) await admin.stop();
-});
-
-function metrics(): MergedMetrics {
-  const merged = new MergedMetrics();
-  const registry = new MetricsRegistry({ announce: (batch) => merged.apply(0, batch) });
-  registry.counter({ kind: 'cluster', name: 'web' }, 'upstream_rq_total').add(5);
-  registry.gauge({ kind: 'server' }, 'live').set(1);
-  registry.flush();
-  return merged;
-}
-
-function dumped(changes: Partial<DumpedResource>): DumpedResource {
-  return {
-    name: 'web',
-    source: 'dynamic',
-    state: 'active',
-    versionInfo: '7',
-    lastUpdatedMs: UPDATED_MS,
-    resource: { '@type': 'type.googleapis.com/x', name: 'web' },
-    refused: undefined,
-    ...changes,
-  };
-}
-
-const HOST = {
-  address: { kind: 'ip', host: '10.0.0.7', port: 8080 },
-  hostname: '',
-  weight: 2,
-  priority: 0,
-  locality: { region: 'eu', zone: 'a', subZone: '' },
-  edsHealth: 'HEALTHY',
-  failsActiveCheck: true,
-  ejected: true,
-  stats: {
-    connectionsActive: 1,
-    connectionsTotal: 2,
-    connectFailures: 0,
-    requestsActive: 3,
-    requestsTotal: 4,
-    requestsSucceeded: 5,
-    requestsFailed: 6,
-    requestTimeouts: 7,
-  },
-} as const;
-
-const VIEWS: AdminViews = {
-  serverState: () => 'LIVE',
-  serverInfo: () => ({
-    version: '0.1<b>',
-    uptimeMs: 5_900,
-    node: { id: 'web-1' },
-    commandLineOptions: { concurrency: 2 },
-  }),
-  configDump: () => ({
-    bootstrap: {
-      dynamic_resources: { ads_config: { initial_metadata: [{ key: 'x-consul-token', value: 'hush-1' }] } },
-    },
-    versions: { clusters: '7', listeners: '8' },
-    clusters: [dumped({}), dumped({ name: 'local', source: 'static' }), dumped({ name: 'new', state: 'warming' })],
-    listeners: [
-      dumped({
-        name: 'in',
-        refused: { versionInfo: '9', lastAttemptMs: UPDATED_MS, details: 'filter_chains: empty' },
-      }),
-      dumped({ name: 'in', state: 'draining', versionInfo: '6' }),
-    ],
-    routes: [],
-    endpoints: [dumped({})],
-    secrets: [
-      dumped({
-        resource: {
-          tls_certificate: {
-            certificate_chain: { inline_string: 'public' },
-            private_key: { inline_string: 'hush-2' },
-            password: { filename: '/run/password' },
-          },
-        },
-      }),
-    ],
-  }),
-  clusters: () => [
-    {
-      name: 'web',
-      addedViaApi: true,
-      edsServiceName: 'web.dc1',
-      thresholds: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
-      hosts: [HOST],
-    },
-  ],
-  listeners: () => [{ name: 'in', address: { kind: 'ip', host: '::1', port: 80 } }],
-  certificates: () => [
-    {
-      kind: 'chain',
-      path: 'leaf',
-      serialNumber: '01',
-      subjectAlternativeUris: ['spiffe://weft/web'],
-      validFromMs: 0,
-      expiresMs: Date.UTC(2100, 0, 1),
-    },
-  ],
-  metrics,
-  logLevels: () => ({ root: 'info' }),
-};
-
-async function start(
-  changes: Partial<AdminViews> = {},
-): Promise<{ url: string; port: number; done: string[]; failures: string[] }> {
-  const done: string[] = [];
-  const failures: string[] = [];
-  const actions: AdminActions = {
-    setLogLevel: (logger, level) => {
-      done.push(`${logger ?? 'all'} ${level}`);
-      return level === 'debug';
-    },
-    drainListeners: (options) => done.push(`drain ${JSON.stringify(options)}`),
-    setHealthCheckFailing: (failing) => done.push(`failing ${failing}`),
-    quit: () => done.push('quit'),
-  };
-  const admin = await startAdmin({
-    address: { kind: 'ip', host: '127.0.0.1', port: 0 },
-    views: { ...VIEWS, ...changes },
-    actions,
-    failed: (path) => failures.push(path),
-  });
-  running.push(admin);
-  const port = admin.address.kind === 'ip' ? admin.address.port : 0;
-  return { url: `http://127.0.0.1:${port}`, port, done, failures };
-}
+afterEach(stopAll);
 
 async function text(url: string, init?: RequestInit): Promise<string> {
   return (await fetch(url, init)).text();
@@ -147,32 +12,17 @@ async function json(url: string): Promise<unknown> {
   return (await fetch(url)).json();
 }
 
-/** fetch sets Host itself; a rebinding browser does not ask it. */
-function statusWithHeaders(
-  port: number,
-  method: string,
-  path: string,
-  headers: Record<string, string>,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest({ host: '127.0.0.1', port, method, path, headers }, (response) => {
-      response.resume().on('end', () => resolve(response.statusCode ?? 0));
-    });
-    request.on('error', reject).end();
-  });
-}
-
 describe('reading', () => {
   it('is ready while live, and says what else it is with 503', async () => {
-    const live = await start();
-    const draining = await start({ serverState: () => 'DRAINING' });
+    const live = await startFake();
+    const draining = await startFake({ serverState: () => 'DRAINING' });
     expect(await text(`${live.url}/ready`)).toBe('LIVE\n');
     const response = await fetch(`${draining.url}/ready`);
     expect([response.status, await response.text()]).toEqual([503, 'DRAINING\n']);
   });
 
   it('tells about the server', async () => {
-    const { url } = await start();
+    const { url } = await startFake();
     expect(await json(`${url}/server_info`)).toEqual({
       version: '0.1<b>',
       state: 'LIVE',
@@ -189,7 +39,7 @@ describe('reading', () => {
   });
 
   it("lists clusters as Envoy's text", async () => {
-    const { url } = await start();
+    const { url } = await startFake();
     expect((await text(`${url}/clusters`)).split('\n')).toEqual([
       'web::observability_name::web',
       'web::default_priority::max_connections::1024',
@@ -221,7 +71,7 @@ describe('reading', () => {
   });
 
   it("lists clusters and listeners as Envoy's JSON", async () => {
-    const { url } = await start();
+    const { url } = await startFake();
     expect(await json(`${url}/clusters?format=json`)).toMatchObject({
       cluster_statuses: [
         {
@@ -252,7 +102,7 @@ describe('reading', () => {
   });
 
   it('gives statistics in three forms, selected by the query', async () => {
-    const { url } = await start();
+    const { url } = await startFake();
     expect(await text(`${url}/stats?filter=rq_total$`)).toBe('cluster.web.upstream_rq_total: 5\n');
     expect(await text(`${url}/stats?usedonly&type=Gauges`)).toBe('server.live: 1\n');
     expect(await json(`${url}/stats?format=json&filter=live`)).toEqual({ stats: [{ name: 'server.live', value: 1 }] });
@@ -267,7 +117,7 @@ describe('reading', () => {
   });
 
   it('lists its paths for people, escaped, and for scripts', async () => {
-    const { url } = await start();
+    const { url } = await startFake();
     const page = await text(url);
     expect(page).toContain('<h1>weft 0.1&lt;b&gt;</h1>');
     expect(page).toContain('<form method="post" action="/quitquitquit">');
@@ -278,7 +128,7 @@ describe('reading', () => {
   });
 
   it('answers HEAD without a body and sends no CORS headers', async () => {
-    const { url } = await start();
+    const { url } = await startFake();
     const response = await fetch(`${url}/stats`, { method: 'HEAD', headers: { origin: 'https://evil.example' } });
     expect([response.status, await response.text()]).toEqual([200, '']);
     expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
@@ -287,7 +137,7 @@ describe('reading', () => {
 
 describe('/config_dump', () => {
   it("has Envoy's sections and no secrets", async () => {
-    const { url } = await start();
+    const { url } = await startFake();
     const dump = await text(`${url}/config_dump`);
     expect(dump).not.toContain('hush');
     const last_updated = '2026-11-22T21:16:10.000Z';
@@ -350,7 +200,7 @@ describe('/config_dump', () => {
   });
 
   it('shows one list, by name, and endpoints where they are asked for', async () => {
-    const { url } = await start();
+    const { url } = await startFake();
     expect(await json(`${url}/config_dump?resource=dynamic_active_clusters&name_regex=^w`)).toMatchObject({
       configs: [{ version_info: '7' }],
     });
@@ -365,115 +215,4 @@ describe('/config_dump', () => {
       expect((await fetch(`${url}/config_dump?${query}`)).status, query).toBe(400);
     }
   });
-});
-
-describe('changing something', () => {
-  it('takes POST only', async () => {
-    const { url, done } = await start();
-    for (const path of ['/quitquitquit', '/drain_listeners', '/healthcheck/fail', '/logging?level=debug']) {
-      expect((await fetch(url + path)).status, path).toBe(405);
-    }
-    expect((await fetch(`${url}/ready`, { method: 'POST' })).status).toBe(405);
-    expect(done).toEqual([]);
-  });
-
-  it('does what the path says', async () => {
-    const { url, done } = await start();
-    const post = (path: string): Promise<string> => text(url + path, { method: 'POST' });
-    expect(await post('/healthcheck/fail')).toBe('OK\n');
-    await post('/healthcheck/ok');
-    await post('/drain_listeners?inboundonly');
-    await post('/drain_listeners?graceful&skip_exit');
-    expect(await post('/drain_listeners?skip_exit')).toBe('skip_exit requires graceful\n');
-    expect(await post('/logging?level=debug')).toBe('active loggers:\n  root: info\n');
-    await post('/logging?paths=xds:debug,http:warning');
-    await post('/quitquitquit');
-    expect(done).toEqual([
-      'failing true',
-      'failing false',
-      'drain {"inboundOnly":true,"graceful":false,"skipExit":false}',
-      'drain {"inboundOnly":false,"graceful":true,"skipExit":true}',
-      'all debug',
-      'xds debug',
-      'http warn',
-      'quit',
-    ]);
-  });
-
-  it('names a logger or level that does not exist', async () => {
-    const { url } = await start();
-    const response = await fetch(`${url}/logging?xds=loud`, { method: 'POST' });
-    expect([response.status, await response.text()]).toEqual([
-      400,
-      expect.stringContaining('no logger "xds" or no level "loud"\nlevels: trace, debug'),
-    ]);
-  });
-});
-
-describe('the guard', () => {
-  it.each([
-    ['an address', { host: '127.0.0.1:19000' }, 200],
-    ['an IPv6 address', { host: '[::1]:19000' }, 200],
-    ['localhost', { host: 'LocalHost' }, 200],
-    ['a rebound name', { host: 'evil.example' }, 403],
-    ['a name that begins like an address', { host: '127.0.0.1.evil.example' }, 403],
-    ['a name that ends like localhost', { host: 'evil-localhost:80' }, 403],
-  ])('reads by %s', async (_, headers, status) => {
-    const { port } = await start();
-    expect(await statusWithHeaders(port, 'GET', '/ready', headers)).toBe(status);
-  });
-
-  it.each([
-    ['another origin', { host: 'localhost', origin: 'https://evil.example' }, 403],
-    ['a hidden origin', { host: 'localhost', origin: 'null' }, 403],
-    ['another site', { host: 'localhost', 'sec-fetch-site': 'cross-site' }, 403],
-    ['its own page', { host: 'localhost', origin: 'http://localhost', 'sec-fetch-site': 'same-origin' }, 200],
-    ['a script', { host: 'localhost' }, 200],
-  ])('changes something for %s', async (_, headers, status) => {
-    const { port, done } = await start();
-    expect(await statusWithHeaders(port, 'POST', '/quitquitquit', headers)).toBe(status);
-    expect(done).toEqual(status === 200 ? ['quit'] : []);
-  });
-
-  it('cuts a body beyond its bound', async () => {
-    const { port } = await start();
-    await new Promise<void>((resolve) => {
-      const socket = connect(port, '127.0.0.1');
-      socket.on('error', () => {});
-      socket.on('close', () => resolve());
-      socket.write('POST /logging HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000000\r\n\r\n');
-      const chunk = Buffer.alloc(65_536);
-      const more = (): void => {
-        while (!socket.destroyed && socket.write(chunk));
-        if (!socket.destroyed) socket.once('drain', more);
-      };
-      more();
-    });
-  });
-
-  it('outlives a view that fails, and says where', async () => {
-    const { url, failures } = await start({
-      clusters: () => {
-        throw new Error('secret detail');
-      },
-    });
-    const response = await fetch(`${url}/clusters`);
-    expect([response.status, await response.text()]).toEqual([500, '/clusters failed; the log says why\n']);
-    expect(failures).toEqual(['/clusters']);
-    expect(await text(`${url}/ready`)).toBe('LIVE\n');
-  });
-});
-
-it('names the address and the fix where the port is taken', async () => {
-  const { port } = await start();
-  const again = startAdmin({
-    address: { kind: 'ip', host: '127.0.0.1', port },
-    views: VIEWS,
-    actions: { setLogLevel: () => true, drainListeners: () => {}, setHealthCheckFailing: () => {}, quit: () => {} },
-  });
-  await expect(again).rejects.toThrow(
-    new RegExp(
-      `admin server cannot listen on 127\\.0\\.0\\.1:${port}: .*EADDRINUSE.*; another process has it; choose another`,
-    ),
-  );
 });

@@ -23,7 +23,6 @@ function hostCounts(stats: HostCounts): readonly { name: string; value: number; 
     { name: 'rq_active', value: stats.requestsActive, gauge: true },
     { name: 'rq_error', value: stats.requestsFailed, gauge: false },
     { name: 'rq_success', value: stats.requestsSucceeded, gauge: false },
-    { name: 'rq_timeout', value: stats.requestTimeouts, gauge: false },
     { name: 'rq_total', value: stats.requestsTotal, gauge: false },
   ];
 }
