@@ -60,8 +60,8 @@ const SKIPPED_FIELDS: ReadonlySet<string> = new Set(
 );
 
 /**
- * An Envoy bootstrap, parsed from JSON or YAML to plain data, checked whole: its static resources are decoded as any other
- * and its control servers are looked up among its static clusters.
+ * An Envoy bootstrap, parsed from JSON or YAML to plain data, checked whole: its static resources are decoded like the
+ * ones a control plane sends, and its control servers are looked up among its static clusters.
  */
 export function decodeBootstrap(json: unknown, support: ExtensionSupport = ALL_EXTENSIONS): Decoded<BootstrapFile> {
   const built = buildMessage(BOOTSTRAP_MESSAGE, withoutSkipped(json), { acceptSingleForList: true });

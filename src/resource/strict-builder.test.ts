@@ -153,3 +153,15 @@ test('a bare value stands for a list only where the caller accepts it', () => {
   expect(faultFields(buildMessage('envoy.config.core.v3.ApiConfigSource', json))).toEqual(['grpc_services']);
   expect(buildMessage('envoy.config.core.v3.ApiConfigSource', json, { acceptSingleForList: true }).ok).toBe(true);
 });
+
+test('a chain of Anys is shown to a depth and stays bytes below it', () => {
+  let bytes = Buffer.from(built('google.protobuf.StringValue', 'end'));
+  let typeUrl = 'type.googleapis.com/google.protobuf.StringValue';
+  for (let depth = 0; depth < 5000; depth += 1) {
+    const any = messageType('google.protobuf.Any').encode({ type_url: typeUrl, value: bytes }).finish();
+    bytes = Buffer.from(any);
+    typeUrl = 'type.googleapis.com/google.protobuf.Any';
+  }
+  const text = JSON.stringify(anyJson(typeUrl, bytes));
+  expect(text.split('@type').length - 1).toBe(17);
+});
