@@ -54,7 +54,6 @@ describe('reading', () => {
       'web::10.0.0.7:8080::rq_active::3',
       'web::10.0.0.7:8080::rq_error::6',
       'web::10.0.0.7:8080::rq_success::5',
-      'web::10.0.0.7:8080::rq_timeout::7',
       'web::10.0.0.7:8080::rq_total::4',
       'web::10.0.0.7:8080::hostname::',
       'web::10.0.0.7:8080::health_flags::/failed_active_hc/failed_outlier_check',

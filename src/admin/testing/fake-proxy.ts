@@ -51,7 +51,6 @@ const HOST = {
     requestsTotal: 4,
     requestsSucceeded: 5,
     requestsFailed: 6,
-    requestTimeouts: 7,
   },
 } as const;
 
