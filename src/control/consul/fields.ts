@@ -110,7 +110,12 @@ export function sortedEntries<T extends z.ZodType>(item: T) {
 
 /** All issues of a failed parse as one line: `Routes[0].Match.HTTP.PathRegex: no RE2 regular expression`. */
 export function issuesText(error: z.ZodError): string {
-  return error.issues.map((issue) => `${pathText(issue.path)}: ${issue.message}`).join('; ');
+  return error.issues.map((issue) => `${pathText(issue.path)}: ${messageOf(issue)}`).join('; ');
+}
+
+/** A bad key of a map hides what is wrong with it one level down. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  return issue.code === 'invalid_key' ? issue.issues.map(({ message }) => message).join(', ') : issue.message;
 }
 
 function pathText(path: readonly PropertyKey[]): string {
