@@ -42,9 +42,13 @@ export class ByteStream {
   #finishAfterFlush = false;
   #isFinished = false;
   #isClosed = false;
+  /** Told to close, by us or by an error; the socket's own getter is too dear to ask for each request. */
+  #isDestroyed = false;
   #peerFinished = false;
   #errorCode = '';
   #backedUp = false;
+  /** Copies that the kernel has not taken yet; at most the watermark and one read's worth. */
+  #unsentCopies: Buffer[] = [];
   /** Bytes handed to the socket since it was opened: shows whether anything of a message has left. */
   flushedBytes = 0;
   receivedBytes = 0;
@@ -89,7 +93,7 @@ export class ByteStream {
   }
 
   get isClosed(): boolean {
-    return this.#isClosed || this.#socket.destroyed;
+    return this.#isClosed || this.#isDestroyed;
   }
 
   get peerFinished(): boolean {
@@ -131,22 +135,35 @@ export class ByteStream {
     }
   }
 
-  /** Queues lent bytes: small pieces join the text, large ones are copied and written at once together with it. */
-  writeBytes(buffer: Buffer, start: number, end: number): void {
+  /**
+   * Queues lent bytes, with `suffix` behind them: small pieces join the text, large ones are copied and written at once
+   * together with what stands before them.
+   */
+  writeBytes(buffer: Buffer, start: number, end: number, suffix = ''): void {
     if (end - start <= LARGEST_TEXT_PIECE_BYTES) {
-      this.writeText(latin1Text(buffer, start, end));
+      this.writeText(latin1Text(buffer, start, end) + suffix);
       return;
     }
     if (this.isClosed || this.#isFinished || this.#finishAfterFlush) return;
     const text = this.#text;
-    const copy = Buffer.allocUnsafeSlow(text.length + end - start);
+    const bodyEnd = text.length + end - start;
+    const size = bodyEnd + suffix.length;
+    const copy = this.#turn.copies.take(size);
     if (text !== '') {
       copy.write(text, 0, 'latin1');
       this.#text = '';
     }
     buffer.copy(copy, text.length, start, end);
-    this.flushedBytes += copy.length;
-    if (!this.#socket.write(copy)) this.#backedUp = this.#socket.writableLength > 0;
+    if (suffix !== '') copy.write(suffix, bodyEnd, 'latin1');
+    this.flushedBytes += size;
+    const isBelowMark = this.#socket.write(size === copy.length ? copy : copy.subarray(0, size));
+    if (this.#socket.writableLength > 0) {
+      this.#unsentCopies.push(copy);
+      if (!isBelowMark) this.#backedUp = true;
+    } else {
+      this.#turn.copies.giveBack(copy);
+      this.#recycle();
+    }
   }
 
   /** The turn calls this; nobody else needs to. */
@@ -195,13 +212,16 @@ export class ByteStream {
   /** Closes now. Queued output is lost. */
   destroy(): void {
     this.#text = '';
+    this.#isDestroyed = true;
     this.#socket.destroy();
   }
 
   /** Closes now with RST, so that a peer which reads until the end sees that this was none. */
   reset(): void {
     this.#text = '';
-    if (this.#socket.connecting || this.isClosed) this.#socket.destroy();
+    if (this.isClosed) return;
+    this.#isDestroyed = true;
+    if (this.#socket.connecting) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
 
@@ -246,13 +266,21 @@ export class ByteStream {
     this.#enter(() => this.#user.onPeerFinished());
   }
 
+  #recycle(): void {
+    if (this.#unsentCopies.length === 0) return;
+    for (const copy of this.#unsentCopies) this.#turn.copies.giveBack(copy);
+    this.#unsentCopies = [];
+  }
+
   #onDrain(): void {
+    this.#recycle();
     if (!this.#backedUp) return;
     this.#backedUp = false;
     this.#enter(() => this.#user.onWritable());
   }
 
   #onError(error: Error): void {
+    this.#isDestroyed = true;
     if (this.#errorCode !== '') return;
     const code: unknown = Reflect.get(error, 'code');
     this.#errorCode = typeof code === 'string' ? code : 'EUNKNOWN';

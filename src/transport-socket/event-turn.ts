@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { CopyBuffers } from './copy-buffers.ts';
 import { Deadlines } from './deadlines.ts';
 
 /** Something with output gathered during a turn. */
@@ -17,6 +18,7 @@ export class EventTurn {
   readonly deadlines: Deadlines;
   /** Lent to every socket's reads; what must outlive the callback is copied. */
   readonly readBuffer: Buffer;
+  readonly copies = new CopyBuffers();
   /** Exceptions that reached the rim: always bugs. Each closes its connection and nothing else. */
   unexpectedErrors = 0;
   readonly #onUnexpectedError: (error: unknown) => void;

@@ -210,8 +210,7 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
   writeBody(buffer: Buffer, start: number, end: number): void {
     if (this.#framing.isChunked) {
       this.#bytes.writeText(chunkPrefix(end - start));
-      this.#bytes.writeBytes(buffer, start, end);
-      this.#bytes.writeText('\r\n');
+      this.#bytes.writeBytes(buffer, start, end, '\r\n');
     } else this.#bytes.writeBytes(buffer, start, end);
   }
 

@@ -121,8 +121,7 @@ export class Http1UpstreamConnection implements ByteStreamUser, Http1ResponseSin
   sendBody(buffer: Buffer, start: number, end: number): void {
     if (this.#isChunked) {
       this.#stream.writeText(chunkPrefix(end - start));
-      this.#stream.writeBytes(buffer, start, end);
-      this.#stream.writeText('\r\n');
+      this.#stream.writeBytes(buffer, start, end, '\r\n');
     } else this.#stream.writeBytes(buffer, start, end);
   }
 
