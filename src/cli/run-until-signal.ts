@@ -2,7 +2,7 @@
 export interface RunningProgram {
   /** Finishes what runs, then resolves. */
   stop(): Promise<void>;
-  /** Resolves when the program ends by itself; never where it does not. */
+  /** Resolves when the program asks to be stopped by itself; never where it does not. */
   readonly ended?: Promise<void>;
 }
 
@@ -24,6 +24,6 @@ export async function runUntilSignal(program: RunningProgram, endWithStandardInp
       process.stdin.on('end', stop).on('close', stop).on('error', stop);
       process.stdin.resume();
     }
-    program.ended?.then(resolve, reject);
+    program.ended?.then(stop, reject);
   });
 }

@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
+import { addressText } from '../resource/address.ts';
 import type { Bootstrap } from '../resource/bootstrap.ts';
 import {
   CLUSTER_LOAD_ASSIGNMENT_TYPE,
@@ -16,9 +17,16 @@ import type { Logs } from '../telemetry/log/log.ts';
 import { readTraceExportSettings } from '../telemetry/trace/export-settings.ts';
 import { SpanExporter } from '../telemetry/trace/span-exporter.ts';
 import { LastGoodConfigWriter, loadLastGoodConfig, XdsClient } from '../xds/client/client.ts';
-import { startSidecarAdmin } from './process/admin-views.ts';
-import { FirstConfig } from './process/first-config.ts';
-import { type AnyResource, DataPlane, decodeAnyResource, resourceChange, staticChanges } from './process/process.ts';
+import {
+  type AnyResource,
+  DataPlane,
+  decodeAnyResource,
+  FirstConfig,
+  resourceChange,
+  SidecarAdmin,
+  sidecarMetrics,
+  staticChanges,
+} from './process/process.ts';
 
 export const WEFT_VERSION = '0.1.0';
 const EXPORT_FLUSH_MS = 3000;
@@ -69,47 +77,48 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
       : xdsClient(options, dataPlane, firstConfig, () => lastGood?.schedule());
   const lastGood = client === undefined ? undefined : lastGoodWriter(options, client);
 
-  const stop = async (): Promise<void> => {
+  const admin = new SidecarAdmin({ bootstrap, dataPlane, client, logs, version: WEFT_VERSION });
+  const metrics = sidecarMetrics({
+    dataPlane,
+    client,
+    spans,
+    concurrency: bootstrap.concurrency,
+    isLive: () => admin.isLive,
+  });
+  const end = async (flushMs: number): Promise<void> => {
     client?.stop();
-    lastGood?.flush();
-    // Inbound first: the app may still need its upstreams while it finishes what came in.
-    await dataPlane.drain(true);
-    await dataPlane.drain(false);
     await dataPlane.stop();
-    await spans?.shutdown(EXPORT_FLUSH_MS);
+    await spans?.shutdown(flushMs);
+    await admin.stop();
   };
   try {
-    const admin = await startSidecarAdmin({ bootstrap, dataPlane, client, spans, logs, version: WEFT_VERSION });
-    try {
-      dataPlane.apply(staticChanges(bootstrap.staticClusters, bootstrap.staticListeners));
-      if (client !== undefined) {
-        restoreLastGood(options, client);
-        client.setSubscription(CLUSTER_TYPE, 'everything');
-        client.setSubscription(LISTENER_TYPE, 'everything');
-        client.start();
-      }
-      await firstConfig.ready;
-    } catch (error) {
-      await admin.stop();
-      throw error;
+    await admin.start(metrics);
+    dataPlane.apply(staticChanges(bootstrap.staticClusters, bootstrap.staticListeners));
+    if (client !== undefined) {
+      restoreLastGood(options, client);
+      client.setSubscription(CLUSTER_TYPE, 'everything');
+      client.setSubscription(LISTENER_TYPE, 'everything');
+      client.start();
     }
-    admin.becomeReady();
-    log.info({ node: bootstrap.node.id, listeners: dataPlane.boundListeners() }, 'sidecar carries traffic');
-    return {
-      adminAddress: admin.address,
-      ended: admin.quit,
-      async stop() {
-        admin.becomeDraining();
-        await stop();
-        await admin.stop();
-      },
-    };
+    await firstConfig.ready;
   } catch (error) {
-    client?.stop();
-    await dataPlane.stop();
-    await spans?.shutdown(0);
+    await end(0);
     throw error;
   }
+  admin.becomeReady();
+  log.info({ node: bootstrap.node.id, listeners: dataPlane.boundListeners() }, 'sidecar carries traffic');
+  return {
+    adminAddress: addressText(admin.address),
+    ended: admin.quit,
+    async stop() {
+      admin.becomeDraining();
+      lastGood?.flush();
+      // Inbound first: the app may still need its upstreams while it finishes what came in.
+      await dataPlane.drain(true);
+      await dataPlane.drain(false);
+      await end(EXPORT_FLUSH_MS);
+    },
+  };
 }
 
 async function startSpanExporter({
@@ -143,7 +152,7 @@ function xdsClient(
     node: bootstrap.node,
     isDelta: bootstrap.deltaXds,
     userAgentVersion: WEFT_VERSION,
-    decode: decodeAnyResource,
+    decode: (typeUrl, message) => decodeAnyResource(typeUrl, message, systemClock.wallMs()),
     onUpdate({ typeUrl, changed, removed }) {
       const accepted = changed.map((resource) => resource.value);
       dataPlane.apply([resourceChange(typeUrl, accepted, removed)]);

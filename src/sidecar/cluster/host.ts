@@ -55,7 +55,25 @@ export class Host implements BalancedHost {
 
   /** Returns how many were in flight before this one. */
   requestStarted(): number {
+    this.#counters.advance(this.#counters.hostCell(this.slot, HOST_FIELD.requestsTotal));
     return this.#counters.add(this.#inFlightCell, 1);
+  }
+
+  requestFailed(): void {
+    this.#counters.advance(this.#counters.hostCell(this.slot, HOST_FIELD.requestsFailed));
+  }
+
+  connectionOpened(): void {
+    this.#counters.add(this.#counters.hostCell(this.slot, HOST_FIELD.connections), 1);
+    this.#counters.advance(this.#counters.hostCell(this.slot, HOST_FIELD.connectionsTotal));
+  }
+
+  connectionClosed(): void {
+    this.#counters.add(this.#counters.hostCell(this.slot, HOST_FIELD.connections), -1);
+  }
+
+  connectFailed(): void {
+    this.#counters.advance(this.#counters.hostCell(this.slot, HOST_FIELD.connectFailures));
   }
 
   requestEnded(): void {

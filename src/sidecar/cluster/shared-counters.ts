@@ -1,5 +1,5 @@
-/** Integers per slot; a power of two keeps a slot within one cache line. */
-const FIELDS_PER_SLOT = 8;
+/** Integers per slot: one cache line. */
+const FIELDS_PER_SLOT = 16;
 
 export const MAX_CLUSTER_SLOTS = 4096;
 export const MAX_HOST_SLOTS = 32_768;
@@ -21,6 +21,11 @@ export const HOST_FIELD = {
   connections: 2,
   consecutive5xx: 3,
   consecutiveGatewayFailures: 4,
+  /** Totals wrap at 2^32; they are read unsigned. */
+  requestsTotal: 5,
+  requestsFailed: 6,
+  connectionsTotal: 7,
+  connectFailures: 8,
 } as const;
 
 export const HEALTH_FLAG = { failedActiveCheck: 1, ejected: 2 } as const;

@@ -4,5 +4,8 @@
  * request is.
  */
 export { DataPlane, type DataPlaneOptions } from './data-plane.ts';
+export { FirstConfig } from './first-config.ts';
+export { sidecarMetrics } from './main-metrics.ts';
 export type { BoundListener, ListenerFailure } from './messages.ts';
 export { type AnyResource, decodeAnyResource, resourceChange, staticChanges } from './resource-changes.ts';
+export { SidecarAdmin } from './sidecar-admin.ts';

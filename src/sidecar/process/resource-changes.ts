@@ -12,15 +12,22 @@ import {
 } from '../../resource/type-url.ts';
 import type { ResourceChange } from '../config/config.ts';
 
-/** A decoded resource of any of the types a sidecar holds. */
-export type AnyResource =
+/** A decoded resource of any of the types a sidecar holds, with the wall-clock milliseconds at which it came. */
+export type AnyResource = TaggedResource & { readonly receivedAtWallMs: number };
+
+type TaggedResource =
   | { readonly kind: 'listener'; readonly value: Listener }
   | { readonly kind: 'routeConfiguration'; readonly value: RouteConfiguration }
   | { readonly kind: 'cluster'; readonly value: Cluster }
   | { readonly kind: 'assignment'; readonly value: ClusterLoadAssignment };
 
 /** The bytes of a resource, by its type URL; every fault where it is not good. */
-export function decodeAnyResource(typeUrl: string, bytes: Uint8Array): Decoded<AnyResource> {
+export function decodeAnyResource(typeUrl: string, bytes: Uint8Array, wallMs: number): Decoded<AnyResource> {
+  const decoded = decodeTagged(typeUrl, bytes);
+  return decoded.ok ? { ok: true, value: { ...decoded.value, receivedAtWallMs: wallMs } } : decoded;
+}
+
+function decodeTagged(typeUrl: string, bytes: Uint8Array): Decoded<TaggedResource> {
   switch (typeUrl) {
     case LISTENER_TYPE:
       return tagged(decodeResource(LISTENER_TYPE, bytes), (value) => ({ kind: 'listener', value }));
@@ -94,6 +101,6 @@ function accepted<T>(path: string, decoded: Decoded<T>): T {
   throw new Error(`bootstrap: ${faults.join('; ')}`);
 }
 
-function tagged<T>(decoded: Decoded<T>, tag: (value: T) => AnyResource): Decoded<AnyResource> {
+function tagged<T>(decoded: Decoded<T>, tag: (value: T) => TaggedResource): Decoded<TaggedResource> {
   return decoded.ok ? { ok: true, value: tag(decoded.value) } : decoded;
 }

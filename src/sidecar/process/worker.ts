@@ -34,7 +34,10 @@ const upstreams = new Upstreams({
   metrics,
   random: systemRandom,
   hash64,
-  onHostOutcome: (host, status) => outliers.report(host, status),
+  onHostOutcome(host, status) {
+    if (status === 0 || status >= 500) host.requestFailed();
+    outliers.report(host, status);
+  },
 });
 const context: ManagerContext = {
   turn,
