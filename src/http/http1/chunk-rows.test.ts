@@ -1,6 +1,13 @@
 import { expect } from 'vitest';
-import { recordRequests } from './record-events.ts';
-import { accepted, chunkedPost, expectRefusedRequest, get, post, row } from './row-tests.ts';
+import { recordRequests } from '../../../test/conformance/http1/record-events.ts';
+import {
+  accepted,
+  chunkedPost,
+  expectRefusedRequest,
+  get,
+  post,
+  row,
+} from '../../../test/conformance/http1/row-tests.ts';
 
 const END = '0\r\n\r\n';
 

@@ -1,6 +1,14 @@
 import { expect } from 'vitest';
-import { recordRequests } from './record-events.ts';
-import { accepted, expectNothingForwarded, expectRefusedResponse, get, head, ok, row } from './row-tests.ts';
+import { recordRequests } from '../../../test/conformance/http1/record-events.ts';
+import {
+  accepted,
+  expectNothingForwarded,
+  expectRefusedResponse,
+  get,
+  head,
+  ok,
+  row,
+} from '../../../test/conformance/http1/row-tests.ts';
 
 row(16, 'a blank before the colon is refused: 400 in a request, 502 in a response', () => {
   for (const line of ['Content-Length : 5', 'X\t: y', 'Transfer-Encoding : chunked', 'Host : b']) {

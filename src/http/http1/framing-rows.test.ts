@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { recordRequests } from './record-events.ts';
-import { accepted, expectNothingForwarded, get, head, post, row } from './row-tests.ts';
+import { recordRequests } from '../../../test/conformance/http1/record-events.ts';
+import { accepted, expectNothingForwarded, get, head, post, row } from '../../../test/conformance/http1/row-tests.ts';
 
 const CHUNKED_BODY = '3\r\nabc\r\n0\r\n\r\n';
 

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { recordRequests } from './record-events.ts';
-import { accepted, expectNothingForwarded, get, head, row } from './row-tests.ts';
+import { recordRequests } from '../../../test/conformance/http1/record-events.ts';
+import { accepted, expectNothingForwarded, get, head, row } from '../../../test/conformance/http1/row-tests.ts';
 
 function line(requestLine: string): string {
   return head(requestLine, 'Host: a');

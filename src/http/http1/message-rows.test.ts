@@ -1,14 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RequestHead } from '../head.ts';
-import { HeaderEdits } from '../header-edits.ts';
-import {
-  DEFAULT_HTTP1_LIMITS,
-  encodeLocalResponseHead,
-  encodeRequestHead,
-  encodeResponseHead,
-  Http1RequestDecoder,
-} from './http1.ts';
-import { recordRequests } from './record-events.ts';
+import { recordRequests } from '../../../test/conformance/http1/record-events.ts';
 import {
   accepted,
   chunkedPost,
@@ -18,7 +9,16 @@ import {
   head,
   post,
   row,
-} from './row-tests.ts';
+} from '../../../test/conformance/http1/row-tests.ts';
+import type { RequestHead } from '../head.ts';
+import { HeaderEdits } from '../header-edits.ts';
+import {
+  DEFAULT_HTTP1_LIMITS,
+  encodeLocalResponseHead,
+  encodeRequestHead,
+  encodeResponseHead,
+  Http1RequestDecoder,
+} from './http1.ts';
 
 /** The head of the first request in `bytes`, still held by its decoder. */
 function headOf(bytes: string): RequestHead {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { recordResponses } from '../../../test/conformance/http1/record-events.ts';
+import { accepted, expectRefusedResponse, head, ok, row } from '../../../test/conformance/http1/row-tests.ts';
 import { DEFAULT_HTTP1_LIMITS, Http1ResponseDecoder, type Http1ResponseSink } from './http1.ts';
-import { recordResponses } from './record-events.ts';
-import { accepted, expectRefusedResponse, head, ok, row } from './row-tests.ts';
 
 const CHUNKED_BODY = '3\r\nabc\r\n0\r\n\r\n';
 

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { requestStream, responseStream } from './http1-grammar.ts';
-import { type Recording, type RecordingOptions, recordRequests, recordResponses } from './record-events.ts';
+import { requestStream, responseStream } from '../../../test/conformance/http1/http1-grammar.ts';
+import {
+  type Recording,
+  type RecordingOptions,
+  recordRequests,
+  recordResponses,
+} from '../../../test/conformance/http1/record-events.ts';
 
 const RUNS = 400;
 const METHODS = ['GET', 'HEAD', 'GET'];

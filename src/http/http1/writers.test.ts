@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { get } from '../../../test/conformance/http1/row-tests.ts';
 import type { RequestHead, ResponseHead } from '../head.ts';
 import { HeaderEdits } from '../header-edits.ts';
 import type { HeaderFields } from '../header-fields.ts';
@@ -15,7 +16,6 @@ import {
   NonCanonicalHeadError,
   setCanonicalCheck,
 } from './http1.ts';
-import { get } from './row-tests.ts';
 
 const OPTIONS = { keepAlive: true, upgrade: '' } as const;
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { requestStream, responseStream } from '../../../src/http/http1/http1-grammar.ts';
-import { recordRequests, recordResponses } from '../../../src/http/http1/record-events.ts';
+import { requestStream, responseStream } from './http1-grammar.ts';
 import { LLHTTP_METHODS, type LlhttpMessage, parseWithLlhttp } from './llhttp.ts';
 import { completedMessages, type OurMessage } from './our-messages.ts';
+import { recordRequests, recordResponses } from './record-events.ts';
 
 const RUNS = 4000;
 

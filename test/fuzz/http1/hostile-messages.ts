@@ -1,5 +1,5 @@
 import type { Random } from '../../../src/base/random.ts';
-import { SPECIAL_BYTES } from '../../../src/http/http1/http1-grammar.ts';
+import { SPECIAL_BYTES } from '../../conformance/http1/http1-grammar.ts';
 
 /** Hostile HTTP/1 by technique: field × place × special byte × framing, as the published smuggling suites build it. */
 

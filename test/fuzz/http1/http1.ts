@@ -5,9 +5,9 @@
  */
 import { seededRandom } from '../../../src/base/random.ts';
 import { DEFAULT_HTTP1_LIMITS, Http1ResponseDecoder, NonCanonicalOutputError } from '../../../src/http/http1/http1.ts';
-import { recordRequests } from '../../../src/http/http1/record-events.ts';
 import { LLHTTP_METHODS, parseWithLlhttp } from '../../conformance/http1/llhttp.ts';
 import { completedMessages, type OurMessage } from '../../conformance/http1/our-messages.ts';
+import { recordRequests } from '../../conformance/http1/record-events.ts';
 import { hostileRequest, hostileResponse, hurt } from './hostile-messages.ts';
 
 export interface RunResult {

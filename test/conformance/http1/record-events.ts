@@ -1,5 +1,5 @@
-import { HeaderEdits } from '../header-edits.ts';
-import type { HeaderFields } from '../header-fields.ts';
+import { HeaderEdits } from '../../../src/http/header-edits.ts';
+import type { HeaderFields } from '../../../src/http/header-fields.ts';
 import {
   CHUNK_END,
   chunkPrefix,
@@ -13,7 +13,7 @@ import {
   Http1ResponseDecoder,
   LAST_CHUNK,
   setCanonicalCheck,
-} from './http1.ts';
+} from '../../../src/http/http1/http1.ts';
 
 /** For tests and fuzzing: what a decoder told its sink, as comparable text, and what a proxy would send on. */
 export interface Recording {
