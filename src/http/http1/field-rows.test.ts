@@ -83,7 +83,7 @@ row(21, 'a line that begins with a blank before the first field is refused', () 
   expectNothingForwarded(head('GET / HTTP/1.1', '\tX: a', 'Host: a'), '400 whitespace-before-first-field');
 });
 
-row(22, 'a bare LF as any line end is refused', () => {
+row(22, 'a bare LF in place of any line end is refused', () => {
   const sound = get('X: y');
   for (let at = sound.indexOf('\r'); at >= 0; at = sound.indexOf('\r', at + 1)) {
     const { fault, forwarded } = recordRequests(sound.slice(0, at) + sound.slice(at + 1));
