@@ -12,6 +12,8 @@ export type HttpFilterConfig =
   | HealthCheckFilterConfig
   | { readonly kind: 'cors' }
   | { readonly kind: 'grpcWeb' }
+  /** Answers of gRPC servers made readable for HTTP/1.1 clients; gRPC clients see no difference. */
+  | { readonly kind: 'grpcHttp1Bridge' }
   | { readonly kind: 'grpcStats'; readonly statsForAllMethods: boolean }
   | { readonly kind: 'buffer'; readonly maxRequestBytes: number }
   | StatefulSessionConfig;

@@ -29,6 +29,7 @@ export const HTTP_FILTER_DECODERS: ReadonlyMap<string, (reader: MessageReader) =
   [`${HTTP}.health_check.v3.HealthCheck`, decodeHealthCheckFilter],
   [`${HTTP}.cors.v3.Cors`, () => ({ kind: 'cors' })],
   [`${HTTP}.grpc_web.v3.GrpcWeb`, () => ({ kind: 'grpcWeb' })],
+  [`${HTTP}.grpc_http1_bridge.v3.Config`, decodeGrpcHttp1Bridge],
   [`${HTTP}.grpc_stats.v3.FilterConfig`, decodeGrpcStats],
   [`${HTTP}.buffer.v3.Buffer`, decodeBuffer],
   [`${HTTP}.stateful_session.v3.StatefulSession`, decodeStatefulSession],
@@ -110,6 +111,11 @@ function decodeHealthCheckFilter(reader: MessageReader): HealthCheckFilterConfig
     headers: reader.messages('headers').map(decodeHeaderMatcher),
     clusterMinHealthyPercentages: new Map(percentages.map(([name, percent]) => [name, decodePercent(percent) ?? 0])),
   };
+}
+
+function decodeGrpcHttp1Bridge(reader: MessageReader): HttpFilterConfig {
+  reader.refuse('upgrade_protobuf_to_grpc', 'ignore_query_parameters');
+  return { kind: 'grpcHttp1Bridge' };
 }
 
 /** Counting for every method makes a label of what clients send, so it is off unless asked for. */

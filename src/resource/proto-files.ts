@@ -18,6 +18,7 @@ export const PROTO_ROOT_FILES: readonly string[] = [
     'buffer/v3/buffer',
     'cors/v3/cors',
     'fault/v3/fault',
+    'grpc_http1_bridge/v3/config',
     'grpc_stats/v3/config',
     'grpc_web/v3/grpc_web',
     'header_mutation/v3/header_mutation',
