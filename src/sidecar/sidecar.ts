@@ -69,7 +69,8 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
       if (ring === undefined) spans?.detach(workerId);
       else spans?.attach(workerId, ring);
     },
-    onApplied: (version) => firstConfig.applied(version, dataPlane.listenerFailures()),
+    exportsSpans: spans !== undefined,
+    onApplied: () => firstConfig.applied(dataPlane.isSettled, dataPlane.listenerFailures()),
   });
   const client =
     bootstrap.controlServers.length === 0

@@ -29,8 +29,10 @@ export interface DataPlaneOptions {
   onReferences(routeConfigurations: ReadonlySet<string>, assignments: ReadonlySet<string>): void;
   /** A worker begins or ends to write spans. */
   onSpanRing(workerId: number, ring: SharedArrayBuffer | undefined): void;
-  /** Every worker that runs has applied this version. */
-  onApplied(version: number): void;
+  /** False where spans go nowhere: workers then write none. */
+  readonly exportsSpans: boolean;
+  /** A worker has applied an update. */
+  onApplied(): void;
 }
 
 /** What one worker said it has applied. */
@@ -90,7 +92,7 @@ export class DataPlane {
       clock: systemClock,
       log,
       startOf: (workerId) => {
-        const spanRing = spanRingBuffer();
+        const spanRing = options.exportsSpans ? spanRingBuffer() : undefined;
         options.onSpanRing(workerId, spanRing);
         return { spanRing, drainTimeoutMs: options.drainTimeoutMs };
       },
@@ -111,8 +113,14 @@ export class DataPlane {
       this.#dns.setClusters(this.driver.store.clusters.values());
   }
 
+  /** True where nothing warms any more, at least one listener is meant to run, and every worker has what is newest. */
+  get isSettled(): boolean {
+    const { listeners, warmingSince } = this.driver.activation;
+    return listeners.size > 0 && warmingSince.size === 0 && this.#appliedVersion() === this.updates.version;
+  }
+
   /** The version that every running worker has applied; 0 before the first. */
-  appliedVersion(): number {
+  #appliedVersion(): number {
     const running = this.#supervisor.runningWorkers;
     if (running.length === 0) return 0;
     return Math.min(...running.map((workerId) => this.#views.get(workerId)?.version ?? 0));
@@ -195,7 +203,7 @@ export class DataPlane {
   #onApplied(workerId: number, view: WorkerView): void {
     this.#views.set(workerId, view);
     for (const failure of view.failures) this.#options.log.error({ workerId, listener: failure.name }, failure.message);
-    this.#options.onApplied(this.appliedVersion());
+    this.#options.onApplied();
   }
 
   #onDrained(): void {

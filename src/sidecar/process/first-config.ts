@@ -27,12 +27,12 @@ export class FirstConfig {
     );
   }
 
-  /** Every running worker has applied this version. */
-  applied(version: number, failures: readonly ListenerFailure[]): void {
-    if (this.#isSettled || version === 0) return;
+  /** A worker has applied an update; `isComplete` where that was all there is. */
+  applied(isComplete: boolean, failures: readonly ListenerFailure[]): void {
+    if (this.#isSettled) return;
     const [failure] = failures;
     if (failure !== undefined) this.#fail(failure.message);
-    else this.#succeed();
+    else if (isComplete) this.#succeed();
   }
 
   clientState(state: XdsClientState, lastError: string): void {

@@ -8,7 +8,8 @@ export interface WorkerStart {
   /** SharedCounters memory of all workers, and the ledger of this one. */
   readonly sharedCounters: SharedArrayBuffer;
   readonly ledger: SharedArrayBuffer;
-  readonly spanRing: SharedArrayBuffer;
+  /** undefined: sampled streams leave no record here; their context is passed on all the same. */
+  readonly spanRing: SharedArrayBuffer | undefined;
   /** Streams of a drained listener that still run after this are cut. */
   readonly drainTimeoutMs: number;
 }

@@ -39,13 +39,14 @@ const upstreams = new Upstreams({
     outliers.report(host, status);
   },
 });
+const spanRing = start.spanRing === undefined ? undefined : new SpanRing(start.spanRing, performance.timeOrigin);
 const context: ManagerContext = {
   turn,
   random: systemRandom,
   metrics,
   upstreams,
   observer: { streamEnded: () => undefined },
-  traces: new TraceStarter(systemRandom, new SpanRing(start.spanRing, performance.timeOrigin)),
+  traces: new TraceStarter(systemRandom, spanRing),
   workerId: start.workerId,
 };
 const listeners = new ListenerSet({
@@ -73,6 +74,7 @@ async function apply({ update }: Extract<ToWorker, { kind: 'update' }>): Promise
   let failures: readonly ListenerFailure[] = [];
   try {
     const config = builder.apply(update);
+    for (const name of update.removedClusters) metrics.removeScope({ kind: 'cluster', name });
     if (config !== undefined) {
       const faults = await listeners.apply(config);
       failures = faults.map(({ listenerName, message }) => ({ name: listenerName, message }));
