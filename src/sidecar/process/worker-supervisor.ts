@@ -85,13 +85,10 @@ export class WorkerSupervisor {
       ledger,
       sharedCounters: this.#options.sharedCounters,
     };
-    const worker = new Worker(
-      new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url),
-      {
-        workerData: start,
-        name: `weft-worker-${workerId}`,
-      },
-    );
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: start,
+      name: `weft-worker-${workerId}`,
+    });
     const sinceMs = this.#options.clock.nowMs();
     const timer = setTimeout(() => {
       this.#options.log.error({ workerId, timeoutMs: START_TIMEOUT_MS }, 'worker did not start in time; ending it');
