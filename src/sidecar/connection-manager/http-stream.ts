@@ -1,7 +1,7 @@
 import type { RequestHead, ResponseHead } from '../../http/head.ts';
 import { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
-import type { StreamRecord } from '../../telemetry/stream-record.ts';
+import { StreamRecord } from '../../telemetry/stream-record.ts';
 import { Deadline, type DeadlineOwner, latin1Text } from '../../transport-socket/transport-socket.ts';
 import {
   type FilterStream,
@@ -20,13 +20,7 @@ import { effectiveHead } from './path-normalization.ts';
 import { redirectLocation } from './redirect.ts';
 import { applyRequestPolicy } from './request-policy.ts';
 import { applyResponsePolicy, currentDate } from './response-policy.ts';
-import { newStreamRecord, resetRecord } from './stream-record-reset.ts';
-
-/** Who is at the other end, as the record shows it. */
-export interface DownstreamPeer {
-  readonly address: string;
-  readonly port: number;
-}
+import { type DownstreamPeer, startRecord } from './stream-start.ts';
 
 /**
  *     idle → open → responding → idle          (the response is complete)
@@ -49,7 +43,7 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
   isRequestComplete = false;
   readonly requestEdits = new HeaderEdits();
   readonly responseEdits = new HeaderEdits();
-  readonly record: StreamRecord = newStreamRecord();
+  readonly record = new StreamRecord();
   readonly #context: ManagerContext;
   readonly #writer: DownstreamWriter;
   readonly #peer: DownstreamPeer;
@@ -79,6 +73,7 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
     this.#writer = writer;
     this.#peer = peer;
     this.head = head;
+    this.record.workerId = context.workerId;
     this.#forwarding = new Forwarding(this, context.upstreams);
   }
 
@@ -104,7 +99,7 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
     this.requestEdits.reset();
     this.responseEdits.reset();
     this.#responsePaused = false;
-    this.#fillRecord(head, openStreams);
+    startRecord(this.record, head, chain.place, this.#peer, this.#context.turn.nowMs, openStreams);
     chain.counters.rqTotal.increment();
     chain.counters.rqActive.add(1);
     const { manager } = chain;
@@ -400,26 +395,6 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
   /** Later only, so the wheel need not be told. */
   #touch(): void {
     if (this.#idleMs > 0) this.#idleAtMs = this.#context.turn.nowMs + this.#idleMs;
-  }
-
-  #fillRecord(head: RequestHead, openStreams: number): void {
-    const { record } = this;
-    const { place } = this.#chain;
-    resetRecord(record);
-    record.direction = place.direction;
-    record.workerId = this.#context.workerId;
-    record.listenerName = place.name;
-    record.receivedAtMs = this.#context.turn.nowMs;
-    record.protocol = head.version;
-    record.method = head.method;
-    record.scheme = head.scheme;
-    record.authority = head.authority;
-    record.path = head.path;
-    record.downstreamAddress = this.#peer.address;
-    record.downstreamPort = this.#peer.port;
-    record.localAddress = place.host;
-    record.localPort = place.port;
-    record.inFlightAtArrival = openStreams;
   }
 
   /** The record is complete: counted, traced and handed out, once. */

@@ -57,6 +57,8 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
   #stream: HttpStream | undefined = undefined;
   #state: State = 'serving';
   #requests = 0;
+  /** `max_connection_duration`: after it the connection closes as soon as nothing is under way. */
+  #expiresAtMs = NEVER;
   #closeAfterResponse = false;
   #isDraining = false;
   #isDecoding = false;
@@ -76,6 +78,8 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
     chain.counters.cxTotal.increment();
     chain.counters.cxHttp1Total.increment();
     chain.counters.cxActive.add(1);
+    const { maxConnectionDurationMs } = chain.manager;
+    if (maxConnectionDurationMs > 0) this.#expiresAtMs = context.turn.nowMs + maxConnectionDurationMs;
     this.#armBetweenRequests();
     this.#bytes.resume();
   }
@@ -165,7 +169,8 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
     const { maxRequestsPerConnection } = chain.manager;
     const isLast = maxRequestsPerConnection > 0 && this.#requests >= maxRequestsPerConnection;
     if (isLast) chain.counters.cxMaxRequestsReached.increment();
-    this.#closeAfterResponse = isLast || this.#isDraining || !this.#decoder.keepAlive;
+    const isOld = turn.nowMs >= this.#expiresAtMs;
+    this.#closeAfterResponse = isLast || isOld || this.#isDraining || !this.#decoder.keepAlive;
     this.#stream ??= this.#newStream(head);
     this.#stream.begin(chain, head, openStreams);
   }
@@ -294,6 +299,9 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
   /** Request and response are both complete. */
   #exchangeEnded(): void {
     if (this.#state !== 'serving') return;
+    // The upstream may have answered while its slow reading still held us.
+    this.#requestHeld = false;
+    this.#bytes.resume();
     if (this.#closeAfterResponse) {
       if (this.#isDraining) this.#slot.current.counters.cxDrainClose.increment();
       this.#startLingering();
@@ -379,7 +387,7 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
     const { idleTimeoutMs } = this.#slot.current.manager;
     this.#headStartedAtMs = 0;
     const waitMs = this.#isDraining ? IDLE_DRAIN_LINGER_MS : idleTimeoutMs > 0 ? idleTimeoutMs : NEVER;
-    turn.deadlines.schedule(this.#deadline, turn.nowMs + waitMs);
+    turn.deadlines.schedule(this.#deadline, Math.min(turn.nowMs + waitMs, this.#expiresAtMs));
   }
 
   #isBetweenRequests(): boolean {

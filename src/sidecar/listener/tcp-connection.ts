@@ -143,7 +143,8 @@ export class TcpConnection implements ByteStreamUser, DeadlineOwner {
     const { upstreams, random } = this.#context;
     const upstream = upstreams.get(clusterName(this.#chain.proxy.cluster, random.next()));
     const host = upstream?.cluster.pick(PLAIN_PICK);
-    if (upstream === undefined || host === undefined) {
+    const isTls = upstream?.cluster.config.transportSocket?.kind === 'upstreamTls';
+    if (upstream === undefined || host === undefined || isTls) {
       this.#chain.counters.cxNoRoute.increment();
       this.destroy();
       return;

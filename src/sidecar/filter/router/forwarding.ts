@@ -1,8 +1,8 @@
 import { type ResponseHead, UNKNOWN_LENGTH } from '../../../http/head.ts';
 import type { HeaderFields } from '../../../http/header-fields.ts';
-import { encodeRequestHead, encodeTrailers, NonCanonicalHeadError } from '../../../http/http1/http1.ts';
+import { encodeTrailers } from '../../../http/http1/http1.ts';
 import type { RouteAction } from '../../../resource/route-configuration.ts';
-import { Deadline, type DeadlineOwner, latin1Text } from '../../../transport-socket/transport-socket.ts';
+import { Deadline, type DeadlineOwner } from '../../../transport-socket/transport-socket.ts';
 import { type Host, type PickContext, PLAIN_PICK } from '../../cluster/cluster.ts';
 import type {
   ConnectionWaiter,
@@ -14,8 +14,10 @@ import type {
 } from '../../pool/pool.ts';
 import type { ClusterChoice, CompiledRoute } from '../../route/route.ts';
 import { clusterNotFound, LOCAL_REPLIES, type LocalReply } from '../filter.ts';
+import { attemptHead } from './attempt-head.ts';
 import { requestHash } from './hash-policy.ts';
-import { type AttemptFailure, MAX_REPLAY_BYTES, RetryState } from './retry-state.ts';
+import { RequestBody } from './request-body.ts';
+import { type AttemptFailure, RetryState } from './retry-state.ts';
 import type { RoutedStream } from './routed-stream.ts';
 import type { UpstreamCluster, Upstreams } from './upstreams.ts';
 
@@ -29,7 +31,6 @@ import type { UpstreamCluster, Upstreams } from './upstreams.ts';
 type State = 'idle' | 'acquiring' | 'exchanging' | 'responding' | 'tunnel' | 'backingOff';
 
 const NEVER = Number.POSITIVE_INFINITY;
-const KEEP_ALIVE = { keepAlive: true, upgrade: '' };
 
 /**
  * Forwards one request at a time: picks cluster and host, borrows a connection, sends, passes the answer on, and tries
@@ -40,6 +41,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
   readonly #upstreams: Upstreams;
   readonly #deadline: Deadline = new Deadline(this);
   readonly #retry = new RetryState();
+  readonly #body = new RequestBody();
   #state: State = 'idle';
   #action: RouteAction | undefined = undefined;
   #route: CompiledRoute | undefined = undefined;
@@ -53,9 +55,6 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
   #hash: bigint | undefined = undefined;
   #path = '';
   #needsFreshConnection = false;
-  #body = '';
-  #bodyIsReplayable = true;
-  #trailers = '';
   #isHolding = false;
   /** Some attempt of this request was written to a connection. */
   #hasBeenSent = false;
@@ -91,6 +90,10 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
       return;
     }
     record.clusterName = choice.name;
+    if (upstream.refusal !== undefined) {
+      this.#stream.sendLocalReply(upstream.refusal, '');
+      return;
+    }
     if (!upstream.cluster.breakers.tryAcquire('requests')) {
       upstream.counters.rqOverflow.increment();
       this.#stream.sendLocalReply(LOCAL_REPLIES.requestOverflow, '');
@@ -104,36 +107,21 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     this.#retry.begin(route.retryPolicy);
     this.#needsFreshConnection = false;
     this.#hasBeenSent = false;
-    this.#body = '';
-    this.#bodyIsReplayable = true;
-    this.#trailers = '';
+    this.#body.reset();
     this.#responseTimeoutAtMs = NEVER;
     this.#startAttempt();
   }
 
   sendBody(buffer: Buffer, start: number, end: number): void {
-    if (this.#state === 'idle') return;
     const connection = this.#connection;
-    if (this.#state === 'tunnel') {
-      connection?.sendTunnelBytes(buffer, start, end);
-    } else if (this.#bodyIsReplayable && this.#body.length + end - start <= MAX_REPLAY_BYTES) {
-      const text = latin1Text(buffer, start, end);
-      this.#body += text;
-      connection?.sendBodyText(text);
-    } else if (connection === undefined) {
-      // Held until there is a connection; what was read already is the most that can come (the stream is held).
-      this.#body += latin1Text(buffer, start, end);
-      this.#hold();
-    } else {
-      this.#bodyIsReplayable = false;
-      this.#body = '';
-      connection.sendBody(buffer, start, end);
-    }
-    if (connection?.isBackedUp) this.#hold();
+    if (this.#state === 'idle') return;
+    if (this.#state === 'tunnel') connection?.sendTunnelBytes(buffer, start, end);
+    else this.#body.add(buffer, start, end, connection);
+    if (connection === undefined ? this.#body.isFull : connection.isBackedUp) this.#hold();
   }
 
   sendTrailers(fields: HeaderFields): void {
-    this.#trailers = encodeTrailers(fields);
+    this.#body.trailers = encodeTrailers(fields);
   }
 
   /** The request is complete; route and per-try timeouts run from here, as in Envoy. */
@@ -143,7 +131,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     const timeoutMs = this.#action?.timeoutMs ?? 0;
     if (timeoutMs > 0) this.#responseTimeoutAtMs = nowMs + timeoutMs;
     if (this.#connection !== undefined) {
-      this.#connection.endRequest(this.#trailers);
+      this.#connection.endRequest(this.#body.trailers);
       this.#armPerTryTimeout();
     }
     this.#armDeadline();
@@ -178,7 +166,10 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     this.#pool = undefined;
     record.connectionReadyAtMs = nowMs;
     record.queueMs += nowMs - record.pickedAtMs;
-    const headText = this.#encodeHead();
+    const headText =
+      this.#route === undefined || this.#host === undefined
+        ? undefined
+        : attemptHead(this.#stream, this.#route, this.#host, this.#path);
     if (headText === undefined) {
       connection.abort();
       this.#endAttempt(-1);
@@ -190,13 +181,9 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     this.#connection = connection;
     connection.startRequest(this, head.method, head.upgrade, headText, head.bodyLength === UNKNOWN_LENGTH);
     record.connectionReused = connection.isReused;
-    if (this.#body !== '') connection.sendBodyText(this.#body);
-    if (this.#body.length > MAX_REPLAY_BYTES) {
-      this.#bodyIsReplayable = false;
-      this.#body = '';
-    }
+    this.#body.sendHeld(connection);
     if (isRequestComplete) {
-      connection.endRequest(this.#trailers);
+      connection.endRequest(this.#body.trailers);
       this.#armPerTryTimeout();
       this.#armDeadline();
     } else this.#release();
@@ -217,7 +204,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     const { record } = this.#stream;
     const { nowMs } = this.#upstreams.turn;
     record.firstUpstreamByteAtMs = nowMs;
-    if (this.#retry.wantsRetryAfterResponse(head) && this.#mayReplay() && this.#takeRetryPlace()) {
+    if (this.#retry.wantsRetryAfterResponse(head) && this.#body.isReplayable && this.#takeRetryPlace()) {
       const connection = this.#connection;
       this.#connection = undefined;
       connection?.discardResponse(head);
@@ -227,8 +214,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     }
     if (this.#retry.retries > 0 && head.status < 500) this.#upstream?.counters.rqRetrySuccess.increment();
     this.#perTryTimeoutAtMs = NEVER;
-    this.#body = '';
-    this.#bodyIsReplayable = false;
+    this.#body.release();
     if (head.status === 101) {
       this.#state = 'tunnel';
       this.#responseTimeoutAtMs = NEVER;
@@ -274,7 +260,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     const isSafe =
       connection !== undefined &&
       reason === 'connectionTermination' &&
-      this.#mayReplay() &&
+      this.#body.isReplayable &&
       this.#retry.trySafeRetry(method, connection.isReused, connection.hasReceived, connection.hasSent);
     if (isSafe) {
       this.#upstream?.counters.rqReusedConnectionRetry.increment();
@@ -346,40 +332,18 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     return requestHash(action.hashPolicy, head, downstreamAddress, this.#upstreams.hash64);
   }
 
-  /** undefined where a route's mutations or rewrites make a head that cannot be written. */
-  #encodeHead(): string | undefined {
-    try {
-      return this.#encodeCheckedHead();
-    } catch (error) {
-      if (error instanceof NonCanonicalHeadError) return undefined;
-      throw error;
-    }
-  }
-
-  #encodeCheckedHead(): string {
-    const { head, requestEdits } = this.#stream;
-    const authority = this.#route?.rewriteAuthority(head, this.#host?.endpoint.hostname ?? '') ?? head.authority;
-    const line = { method: head.method, path: this.#path, authority };
-    const options = head.upgrade === '' ? KEEP_ALIVE : { keepAlive: true, upgrade: head.upgrade };
-    return encodeRequestHead(head, requestEdits, line, head.bodyLength, options);
-  }
-
   /** An attempt failed before any response head. */
   #failAttempt(failure: AttemptFailure, detail: string): void {
     if (failure === 'hostRemoved' && this.#retry.tryReselect()) {
       this.#startAttempt();
       return;
     }
-    const wantsRetry = this.#retry.wantsRetryAfter(failure) && this.#mayReplay();
+    const wantsRetry = this.#retry.wantsRetryAfter(failure) && this.#body.isReplayable;
     if (wantsRetry && this.#takeRetryPlace()) {
       this.#backOff();
       return;
     }
     this.#giveUp(LOCAL_REPLIES[failure === 'hostRemoved' ? 'connectFailure' : failure], detail);
-  }
-
-  #mayReplay(): boolean {
-    return this.#bodyIsReplayable && this.#body.length <= MAX_REPLAY_BYTES;
   }
 
   #takeRetryPlace(): boolean {
@@ -459,7 +423,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     this.#upstream = undefined;
     this.#state = 'idle';
     this.#host = undefined;
-    this.#body = '';
+    this.#body.release();
     this.#isHolding = false;
     this.#responseTimeoutAtMs = NEVER;
     this.#perTryTimeoutAtMs = NEVER;

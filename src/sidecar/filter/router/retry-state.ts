@@ -15,9 +15,6 @@ export type AttemptFailure =
   | 'pendingOverflow'
   | 'pendingTimeout';
 
-/** Bytes of a request body that are kept for another try; a longer body is sent once. */
-export const MAX_REPLAY_BYTES = 65_536;
-
 /** How often a host that left while we asked for a connection is replaced without counting as a retry. */
 const MAX_FREE_RESELECTIONS = 3;
 

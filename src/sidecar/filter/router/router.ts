@@ -4,6 +4,6 @@
  */
 export { ClusterCounters } from './cluster-counters.ts';
 export { Forwarding } from './forwarding.ts';
-export { MAX_REPLAY_BYTES } from './retry-state.ts';
+export { MAX_REPLAY_BYTES } from './request-body.ts';
 export type { RoutedStream } from './routed-stream.ts';
 export { type HostOutcomeListener, UpstreamCluster, Upstreams, type UpstreamsOptions } from './upstreams.ts';

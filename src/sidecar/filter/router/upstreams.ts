@@ -4,6 +4,7 @@ import type { MetricsRegistry } from '../../../telemetry/metrics/metrics.ts';
 import type { EventTurn } from '../../../transport-socket/transport-socket.ts';
 import type { ClusterSet, Host, RuntimeCluster } from '../../cluster/cluster.ts';
 import { HostPool, PoolCounters, type PoolOptions } from '../../pool/pool.ts';
+import { LOCAL_REPLIES, type LocalReply } from '../filter.ts';
 import { ClusterCounters } from './cluster-counters.ts';
 
 /** How an attempt ended, for whoever judges hosts. `status` 0: no answer came. */
@@ -30,6 +31,7 @@ export class UpstreamCluster {
   readonly #pools = new Map<Host, HostPool>();
   #optionsOf: Cluster | undefined;
   #options: PoolOptions | undefined;
+  #refusal: LocalReply | undefined;
 
   constructor(turn: EventTurn, cluster: RuntimeCluster, metrics: MetricsRegistry) {
     this.#turn = turn;
@@ -70,10 +72,20 @@ export class UpstreamCluster {
     return count;
   }
 
+  /**
+   * Set where the cluster asks for what we cannot speak: then nothing is sent at all, and never plaintext where TLS is
+   * wanted.
+   */
+  get refusal(): LocalReply | undefined {
+    this.#poolOptions();
+    return this.#refusal;
+  }
+
   #poolOptions(): PoolOptions {
     const { config } = this.cluster;
     if (this.#options !== undefined && this.#optionsOf === config) return this.#options;
     this.#optionsOf = config;
+    this.#refusal = refusalOf(config);
     this.#options = {
       connectTimeoutMs: config.connectTimeoutMs,
       idleTimeoutMs: config.idleTimeoutMs,
@@ -84,6 +96,11 @@ export class UpstreamCluster {
     };
     return this.#options;
   }
+}
+
+function refusalOf(config: Cluster): LocalReply | undefined {
+  if (config.transportSocket?.kind === 'upstreamTls') return LOCAL_REPLIES.upstreamTlsUnavailable;
+  return config.upstreamProtocol.kind === 'explicitHttp2' ? LOCAL_REPLIES.upstreamHttp2Unavailable : undefined;
 }
 
 /** All clusters of one worker as the router uses them. */
@@ -103,7 +120,7 @@ export class Upstreams {
     this.onHostOutcome = options.onHostOutcome ?? (() => undefined);
     this.#clusters = options.clusters;
     this.#metrics = options.metrics;
-    this.#clusters.onHostRemoved((host) => this.#known.get(host.clusterName)?.hostRemoved(host));
+    this.#clusters.onHostRemoved((host) => this.#hostRemoved(host));
   }
 
   get(name: string): UpstreamCluster | undefined {
@@ -114,6 +131,14 @@ export class Upstreams {
     const upstream = new UpstreamCluster(this.turn, cluster, this.#metrics);
     this.#known.set(name, upstream);
     return upstream;
+  }
+
+  #hostRemoved(host: Host): void {
+    this.turn.enter();
+    this.#known.get(host.clusterName)?.hostRemoved(host);
+    // With its cluster gone nobody asks again; what is lent finishes by itself.
+    if (this.#clusters.get(host.clusterName) === undefined) this.#known.delete(host.clusterName);
+    this.turn.leave();
   }
 
   /** Closes every pooled connection now. */

@@ -1,0 +1,63 @@
+import type { RequestHead } from '../../http/head.ts';
+import type { StreamRecord } from '../../telemetry/stream-record.ts';
+import type { ListenerPlace } from './http-chain.ts';
+
+/** Who is at the other end, as the record shows it. */
+export interface DownstreamPeer {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Forgets the stream before and writes down what is known of the new one when its head arrives. */
+export function startRecord(
+  record: StreamRecord,
+  head: RequestHead,
+  place: ListenerPlace,
+  peer: DownstreamPeer,
+  nowMs: number,
+  openStreams: number,
+): void {
+  forget(record);
+  record.direction = place.direction;
+  record.listenerName = place.name;
+  record.localAddress = place.host;
+  record.localPort = place.port;
+  record.receivedAtMs = nowMs;
+  record.protocol = head.version;
+  record.method = head.method;
+  record.scheme = head.scheme;
+  record.authority = head.authority;
+  record.path = head.path;
+  record.downstreamAddress = peer.address;
+  record.downstreamPort = peer.port;
+  record.inFlightAtArrival = openStreams;
+}
+
+/** What every request sets anyway is left alone. */
+function forget(record: StreamRecord): void {
+  record.requestEndAtMs = 0;
+  record.attemptStartedAtMs = 0;
+  record.pickedAtMs = 0;
+  record.connectionReadyAtMs = 0;
+  record.firstUpstreamByteAtMs = 0;
+  record.endedAtMs = 0;
+  record.queueMs = 0;
+  record.userAgent = '';
+  record.routeName = '';
+  record.clusterName = '';
+  record.hostAddress = '';
+  record.hostPort = 0;
+  record.attempt = 0;
+  record.connectionReused = false;
+  record.hostInFlightAtPick = 0;
+  record.status = 0;
+  record.requestBodyBytes = 0;
+  record.responseBodyBytes = 0;
+  record.responseFlags = '';
+  record.responseCodeDetails = '';
+  record.traceId = '';
+  record.spanId = '';
+  record.parentSpanId = '';
+  record.traceState = '';
+  record.sampled = false;
+}
