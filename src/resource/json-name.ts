@@ -3,15 +3,18 @@ import type { MessageType } from './protos.ts';
 
 /** The name protobuf gives a field in JSON: `consecutive_5xx` is `consecutive5xx`, `http_10` is `http10`. */
 export function jsonName(fieldName: string): string {
-  let name = '';
-  let raise = false;
-  for (const character of fieldName) {
-    if (character === '_') {
-      raise = true;
-      continue;
-    }
-    name += raise ? character.toUpperCase() : character;
-    raise = false;
+  const [first = '', ...words] = fieldName.split('_');
+  return first + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+}
+
+const jsonNameByField = new WeakMap<protobuf.FieldBase, string>();
+
+/** The JSON name of a field, remembered. */
+export function jsonNameOf(field: protobuf.FieldBase): string {
+  let name = jsonNameByField.get(field);
+  if (name === undefined) {
+    name = jsonName(field.name);
+    jsonNameByField.set(field, name);
   }
   return name;
 }

@@ -1,5 +1,5 @@
 import protobuf from 'protobufjs';
-import { jsonName } from './json-name.ts';
+import { jsonNameOf } from './json-name.ts';
 import { fullNameOf, type MessageType, messageType, messageTypeOfUrl } from './protos.ts';
 import { isScalarDefault } from './scalar-json.ts';
 import { isPlainObject } from './struct-json.ts';
@@ -48,7 +48,7 @@ function messageJson(type: MessageType, parts: Parts, depth: number): unknown {
     // Own properties only: proto3 defaults sit on the prototype of a decoded message.
     if (!Object.hasOwn(parts, field.name) || value === undefined || value === null) continue;
     const written = fieldJson(field, value, depth);
-    if (written !== undefined) json[jsonName(field.name)] = written;
+    if (written !== undefined) json[jsonNameOf(field)] = written;
   }
   return json;
 }

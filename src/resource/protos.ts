@@ -63,9 +63,16 @@ export function messageTypeOfUrl(typeUrl: string): MessageType | undefined {
   return typeUrl.includes('/') ? findMessageType(nameOfTypeUrl(typeUrl)) : undefined;
 }
 
-/** Full name of a definition without protobufjs's leading dot. */
+const nameByObject = new WeakMap<protobuf.ReflectionObject, string>();
+
+/** Full name of a definition without protobufjs's leading dot. Remembered: protobufjs puts it together at every call. */
 export function fullNameOf(object: protobuf.ReflectionObject): string {
-  return object.fullName.slice(1);
+  let name = nameByObject.get(object);
+  if (name === undefined) {
+    name = object.fullName.slice(1);
+    nameByObject.set(object, name);
+  }
+  return name;
 }
 
 /**
