@@ -47,6 +47,11 @@ export type ProxyFeedState =
 
 /** A sidecar often starts a moment before its registration: this long it waits before it is refused. */
 const REGISTRATION_GRACE_MS = 2_000;
+/**
+ * A first snapshot waits this long for endpoints that Consul has not told yet. A proxy may come with a full configuration
+ * from another server, and takes what is missing here for removed; but one unreadable service must not hold up the rest.
+ */
+const ENDPOINT_PATIENCE_MS = 10_000;
 const FIRST_LOOK_AGAIN_MS = 200;
 const LOOK_AGAIN_MS = 2_000;
 
@@ -204,7 +209,7 @@ export class ProxyFeed {
   }
 
   #waitedLongEnough(): boolean {
-    const leftMs = this.#startedMs + REGISTRATION_GRACE_MS - this.#options.nowMs();
+    const leftMs = this.#startedMs + ENDPOINT_PATIENCE_MS - this.#options.nowMs();
     if (leftMs <= 0) return true;
     clearTimeout(this.#patience);
     this.#patience = setTimeout(() => this.refresh(), leftMs);

@@ -4,17 +4,17 @@
  * it does not decide what a proxy gets, only that it gets it whole.
  */
 import { CLUSTER_LOAD_ASSIGNMENT_TYPE } from '../../resource/type-url.ts';
-import {
-  buildSnapshot,
-  type EncodedResource,
-  type NodeIdentity,
-  type NodeRefusal,
-  type Snapshot,
-  type SnapshotListener,
-  type SnapshotSource,
-  type SnapshotSubscription,
+import type {
+  EncodedResource,
+  NodeIdentity,
+  NodeRefusal,
+  Snapshot,
+  SnapshotListener,
+  SnapshotSource,
+  SnapshotSubscription,
 } from '../../xds/server/server.ts';
 import { BurstMerger } from './burst-merger.ts';
+import { composeSnapshot, type Types, typesOf } from './compose.ts';
 import { inconsistencies } from './consistency.ts';
 import { ResourceEncoder } from './resource-encoder.ts';
 import type { ResourceLiteral } from './resource-literal.ts';
@@ -44,7 +44,8 @@ interface ProxyEntry {
     | { readonly kind: 'refused'; readonly refusal: NodeRefusal }
     | {
         readonly kind: 'served';
-        readonly resources: readonly EncodedResource[];
+        /** All types but the endpoints. */
+        readonly types: Types;
         readonly assignments: readonly string[];
         readonly snapshot: Snapshot;
       };
@@ -108,7 +109,7 @@ export class SnapshotStore implements SnapshotSource {
       this.counters.refusedInconsistent += 1;
       return faults;
     }
-    this.#serve(this.#entry(nodeId), resources, parts.assignments);
+    this.#serve(this.#entry(nodeId), typesOf(resources), parts.assignments);
     return [];
   }
 
@@ -154,31 +155,40 @@ export class SnapshotStore implements SnapshotSource {
     return entry;
   }
 
-  /** Only the proxies that hold a changed assignment are touched, and of them only that type. */
+  /** Only the proxies that hold a changed assignment are touched, and of them only that type; replicas share the work. */
   #spreadAssignments(): void {
     const changed = new Set(this.#changedAssignments);
     this.#changedAssignments.clear();
+    const made = new Map<string, Types>();
     for (const proxy of this.#proxies.values()) {
       const { state } = proxy;
       if (state.kind !== 'served' || !state.assignments.some((name) => changed.has(name))) continue;
-      this.#serve(proxy, state.resources, state.assignments);
+      this.#serve(proxy, state.types, state.assignments, made);
     }
   }
 
-  #serve(proxy: ProxyEntry, resources: readonly EncodedResource[], names: readonly string[]): void {
+  #serve(proxy: ProxyEntry, types: Types, names: readonly string[], made = new Map<string, Types>()): void {
     const before = proxy.state.kind === 'served' ? proxy.state.snapshot : undefined;
-    const endpoints = before?.types.get(CLUSTER_LOAD_ASSIGNMENT_TYPE)?.resources;
-    // A name whose assignment went away a moment ago keeps the one this proxy holds: never a reference to nothing.
-    const assignments = names
-      .map((name) => this.#assignments.get(name) ?? endpoints?.get(name))
-      .filter((a) => a !== undefined);
-    const snapshot = buildSnapshot([...resources, ...assignments], before);
-    proxy.state = { kind: 'served', resources, assignments: names, snapshot };
+    const snapshot = composeSnapshot([types, this.#endpointTypes(names, before, made)], before);
+    proxy.state = { kind: 'served', types, assignments: names, snapshot };
     if (snapshot === before) {
       this.counters.unchanged += 1;
       return;
     }
     this.counters.snapshots += 1;
     for (const listener of [...proxy.listeners]) listener.onSnapshot(snapshot);
+  }
+
+  #endpointTypes(names: readonly string[], before: Snapshot | undefined, made: Map<string, Types>): Types {
+    const key = names.every((name) => this.#assignments.has(name)) ? names.join('\0') : undefined;
+    const known = key === undefined ? undefined : made.get(key);
+    if (known !== undefined) return known;
+    const held = before?.types.get(CLUSTER_LOAD_ASSIGNMENT_TYPE)?.resources;
+    // A name whose assignment went away a moment ago keeps the one this proxy holds: never a reference to nothing.
+    const types = typesOf(
+      names.map((name) => this.#assignments.get(name) ?? held?.get(name)).filter((a) => a !== undefined),
+    );
+    if (key !== undefined) made.set(key, types);
+    return types;
   }
 }
