@@ -28,7 +28,7 @@ export function registrationBody(registration: Registration): unknown {
         port: sidecarPort,
         checks: [
           { name: 'sidecar listens', tcp: `127.0.0.1:${sidecarPort}`, interval, timeout: '1s' },
-          { name: `alias of ${instance}`, alias_service: instance },
+          { name: `alias of ${instance}`, AliasService: instance },
         ],
         proxy: {
           upstreams: upstreams.map((upstream) => ({

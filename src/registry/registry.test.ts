@@ -112,6 +112,8 @@ test.each([
     'local bind port',
   ],
   ['{"name"', 'Request decode failed'],
+  [{ name: 'x', prot: 1 }, 'Request decode failed: json: unknown field "prot"'],
+  [{ name: 'x', check: { alias_service: 'y' } }, 'json: unknown field "alias_service"'],
 ])('a wrong registration is refused whole, saying why: %j', async (body, reason) => {
   const reply = await put('/v1/agent/service/register', body);
   expect(reply.status).toBe(400);
@@ -253,7 +255,7 @@ test('HTTP and TCP checks really run, and the sidecar alias follows', async () =
         { http: `http://127.0.0.1:${port}/health`, interval: '50ms', timeout: '1s' },
         { tcp: `127.0.0.1:${port}`, interval: '50ms' },
       ],
-      connect: { sidecar_service: { checks: [{ name: 'alias', alias_service: 'web' }] } },
+      connect: { sidecar_service: { checks: [{ name: 'alias', AliasService: 'web' }] } },
     });
     await expect.poll(() => statusOf('service:web:1')).toBe('passing');
     await expect.poll(() => statusOf('service:web:2')).toBe('passing');

@@ -4,7 +4,7 @@ import { agentServiceTopic } from '../agent/local-agent.ts';
 import { ApiError } from '../api-error.ts';
 import { compileFilter } from '../filter/filter.ts';
 import { readCheckDefinition } from '../input/check-definition.ts';
-import { readServiceDefinition } from '../input/service-definition.ts';
+import { readServiceDefinition, refuseFaults } from '../input/service-definition.ts';
 import { CHECK_SHAPE } from '../input/service-shape.ts';
 import { canonical, isJsonObject, type ShapeFaults } from '../input/shape.ts';
 import { aggregateStatus, isCheckStatus, type ProxyRow, type ServiceRow } from '../state/catalog-rows.ts';
@@ -125,7 +125,7 @@ function listChecks(state: RegistryState, request: ApiRequest): Answer {
 function registerCheck(state: RegistryState, request: ApiRequest): Answer {
   const faults: ShapeFaults = { wrong: [], unknown: [] };
   const fields = canonical(jsonBody(request), CHECK_SHAPE, '', faults);
-  if (faults.wrong.length > 0) throw new ApiError(400, `Request decode failed: ${faults.wrong.join('; ')}`);
+  refuseFaults(faults);
   if (!isJsonObject(fields) || (fields['Name'] ?? '') === '') throw new ApiError(400, 'Missing check name');
   state.agent.registerCheck(readCheckDefinition(fields, 'Invalid check'));
   return {};

@@ -138,11 +138,19 @@ function validateMeta(meta: StringMap): void {
   }
 }
 
+/** Go's decoder stops at the first; ours says them all. */
+export function refuseFaults(faults: ShapeFaults): void {
+  const unknown = faults.unknown.map(
+    (key) => `json: unknown field ${JSON.stringify(key.slice(key.lastIndexOf('.') + 1))}`,
+  );
+  const all = [...unknown, ...faults.wrong];
+  if (all.length > 0) throw new ApiError(400, `Request decode failed: ${all.join('; ')}`);
+}
+
 function readDocument(document: unknown): JsonObject {
   const faults: ShapeFaults = { wrong: [], unknown: [] };
   const fields = canonical(document, SERVICE_SHAPE, '', faults);
-  // Unknown keys of a registration are passed over, as Consul does; a value of the wrong type is not.
-  if (faults.wrong.length > 0) throw new ApiError(400, `Request decode failed: ${faults.wrong.join('; ')}`);
+  refuseFaults(faults);
   return isJsonObject(fields) ? fields : {};
 }
 

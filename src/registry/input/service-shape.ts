@@ -1,9 +1,10 @@
-/** The fields of a registration, as `PUT /v1/agent/service/register` takes them. */
+/**
+ * The fields of a registration, as `PUT /v1/agent/service/register` takes them. Consul knows most of them in CamelCase and in
+ * snake_case, some in CamelCase alone, and refuses what it does not know.
+ */
 import type { FieldShapes, Shape } from './shape.ts';
 
-export const CHECK_FIELDS: FieldShapes = {
-  ID: 'string',
-  CheckID: 'string',
+const CHECK_FIELDS: FieldShapes = {
   Name: 'string',
   Notes: 'string',
   ServiceID: 'string',
@@ -37,6 +38,26 @@ export const CHECK_FIELDS: FieldShapes = {
   OutputMaxSize: 'integer',
 };
 
+const CHECK_CAMEL_ONLY = [
+  ...['OSService', 'H2PING', 'AliasNode', 'AliasService', 'SuccessBeforePassing', 'FailuresBeforeWarning'],
+  ...['FailuresBeforeCritical', 'OutputMaxSize'],
+];
+const CHECK_ALIASES = { script_args: 'Args' };
+
+/** A check inside a service's registration names itself `CheckID`. */
+const SERVICE_CHECK: Shape = {
+  fields: { CheckID: 'string', ...CHECK_FIELDS },
+  aliases: CHECK_ALIASES,
+  camelOnly: [...CHECK_CAMEL_ONLY, 'CheckID', 'DisableRedirects'],
+};
+
+/** A check registered on its own names itself `ID`. */
+export const CHECK_SHAPE: Shape = {
+  fields: { ID: 'string', ...CHECK_FIELDS },
+  aliases: CHECK_ALIASES,
+  camelOnly: CHECK_CAMEL_ONLY,
+};
+
 const EXPOSE: Shape = {
   fields: {
     Checks: 'boolean',
@@ -55,7 +76,7 @@ const EXPOSE: Shape = {
 };
 
 export const MESH_GATEWAY: Shape = { fields: { Mode: 'string' } };
-export const TRANSPARENT_PROXY: Shape = { fields: { OutboundListenerPort: 'integer', DialedDirectly: 'boolean' } };
+export const TRANSPARENT_PROXY = { fields: { OutboundListenerPort: 'integer', DialedDirectly: 'boolean' } } as const;
 export const EXPOSE_SHAPE = EXPOSE;
 
 const UPSTREAM: Shape = {
@@ -83,7 +104,7 @@ const PROXY: Shape = {
     LocalServicePort: 'integer',
     LocalServiceSocketPath: 'string',
     Mode: 'string',
-    TransparentProxy: TRANSPARENT_PROXY,
+    TransparentProxy: { ...TRANSPARENT_PROXY, camelOnly: ['OutboundListenerPort', 'DialedDirectly'] },
     Config: 'any',
     Upstreams: { list: UPSTREAM },
     MeshGateway: MESH_GATEWAY,
@@ -91,6 +112,7 @@ const PROXY: Shape = {
     AccessLogs: 'any',
     EnvoyExtensions: 'any',
   },
+  camelOnly: ['EnvoyExtensions'],
 };
 
 const OWN_FIELDS: FieldShapes = {
@@ -105,23 +127,25 @@ const OWN_FIELDS: FieldShapes = {
   SocketPath: 'string',
   Weights: { fields: { Passing: 'integer', Warning: 'integer' } },
   EnableTagOverride: 'boolean',
-  Check: { fields: CHECK_FIELDS, aliases: { script_args: 'Args' } },
-  Checks: { list: { fields: CHECK_FIELDS, aliases: { script_args: 'Args' } } },
+  Check: SERVICE_CHECK,
+  Checks: { list: SERVICE_CHECK },
   Proxy: PROXY,
   Locality: { fields: { Region: 'string', Zone: 'string' } },
   Token: 'string',
-  Namespace: 'string',
-  Partition: 'string',
 };
+const OWN_CAMEL_ONLY = ['SocketPath'];
 
 export const SERVICE_SHAPE: Shape = {
+  camelOnly: OWN_CAMEL_ONLY,
   fields: {
     ...OWN_FIELDS,
     Connect: {
-      fields: { Native: 'boolean', SidecarService: { fields: { ...OWN_FIELDS, Connect: 'any' } } },
+      fields: {
+        Native: 'boolean',
+        SidecarService: { fields: { ...OWN_FIELDS, Connect: 'any' }, camelOnly: OWN_CAMEL_ONLY },
+      },
     },
   },
 };
 
-export const CHECK_SHAPE: Shape = { fields: CHECK_FIELDS, aliases: { script_args: 'Args' } };
 export const PROXY_SHAPE: Shape = PROXY;

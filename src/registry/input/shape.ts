@@ -9,7 +9,15 @@ export type Shape =
   | { readonly list: Shape }
   /** Keys are data, not field names. */
   | { readonly map: Shape }
-  | { readonly fields: FieldShapes; readonly aliases?: Readonly<Record<string, string>> };
+  | FieldsShape;
+
+export interface FieldsShape {
+  readonly fields: FieldShapes;
+  /** Other names, in snake_case, of some fields. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /** Fields that have no name in snake_case. */
+  readonly camelOnly?: readonly string[];
+}
 
 export type ScalarShape =
   | 'string'
@@ -39,7 +47,7 @@ export interface ShapeFaults {
 /** Deeper documents than any of Consul's are refused rather than walked. */
 const MAX_DEPTH = 32;
 
-const lookupTables = new WeakMap<FieldShapes, ReadonlyMap<string, string>>();
+const lookupTables = new WeakMap<FieldsShape, ReadonlyMap<string, string>>();
 
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -65,23 +73,23 @@ export function canonical(value: unknown, shape: Shape, path: string, faults: Sh
     }
     return result;
   }
-  return canonicalFields(value, shape.fields, shape.aliases ?? {}, path, faults, depth);
+  return canonicalFields(value, shape, path, faults, depth);
 }
 
 function canonicalFields(
   value: JsonObject,
-  fields: FieldShapes,
-  aliases: Readonly<Record<string, string>>,
+  fieldsShape: FieldsShape,
   path: string,
   faults: ShapeFaults,
   depth: number,
 ): JsonObject {
-  const names = namesOf(fields, aliases);
+  const { fields } = fieldsShape;
+  const names = namesOf(fieldsShape);
   const result: JsonObject = {};
   for (const [key, item] of Object.entries(value)) {
     const name = names.get(foldKey(key));
     const where = path === '' ? key : `${path}.${key}`;
-    if (name === undefined) {
+    if (name === undefined || (key.includes('_') && fieldsShape.camelOnly?.includes(name) === true)) {
       faults.unknown.push(where);
       continue;
     }
@@ -137,13 +145,13 @@ function foldKey(key: string): string {
   return key.replaceAll('_', '').toLowerCase();
 }
 
-function namesOf(fields: FieldShapes, aliases: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
-  const known = lookupTables.get(fields);
+function namesOf(shape: FieldsShape): ReadonlyMap<string, string> {
+  const known = lookupTables.get(shape);
   if (known !== undefined) return known;
   const names = new Map<string, string>();
-  for (const name of Object.keys(fields)) names.set(foldKey(name), name);
-  for (const [alias, name] of Object.entries(aliases)) names.set(foldKey(alias), name);
-  lookupTables.set(fields, names);
+  for (const name of Object.keys(shape.fields)) names.set(foldKey(name), name);
+  for (const [alias, name] of Object.entries(shape.aliases ?? {})) names.set(foldKey(alias), name);
+  lookupTables.set(shape, names);
   return names;
 }
 
