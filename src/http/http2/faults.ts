@@ -51,7 +51,6 @@ export const CONNECTION_FAULTS = {
   settingValue: connection(PROTOCOL_ERROR, 'invalid-setting'),
   settingWindow: connection(FLOW_CONTROL_ERROR, 'initial-window-too-large'),
   tooManySettings: connection(ENHANCE_YOUR_CALM, 'too-many-settings'),
-  unaskedSettingsAck: connection(PROTOCOL_ERROR, 'unasked-settings-ack'),
   settingsTimeout: connection(SETTINGS_TIMEOUT, 'settings-not-acknowledged'),
   prefaceTimeout: connection(ENHANCE_YOUR_CALM, 'preface-timeout'),
   // Flow control
@@ -70,6 +69,8 @@ export const CONNECTION_FAULTS = {
   tinyData: connection(ENHANCE_YOUR_CALM, 'tiny-data-flood'),
   priorityFlood: connection(ENHANCE_YOUR_CALM, 'priority-flood'),
   windowUpdateFlood: connection(ENHANCE_YOUR_CALM, 'window-update-flood'),
+  // Nothing is sent for this one: the socket is gone, or GOAWAY has said goodbye.
+  lost: connection(NO_ERROR, 'connection-lost'),
 } as const satisfies Record<string, Http2Fault>;
 
 /** Faults that end one stream with RST_STREAM. */

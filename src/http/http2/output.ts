@@ -127,7 +127,7 @@ export class Http2Output {
     this.#beginControl(GOAWAY_BYTES + debug.length, GOAWAY, 0, 0);
     this.length = this.bytes.writeUInt32BE(lastStreamId, this.length);
     this.length = this.bytes.writeUInt32BE(code, this.length);
-    this.length += this.bytes.latin1Write(debug, this.length);
+    this.length += this.bytes.write(debug, this.length, 'latin1');
   }
 
   #beginControl(payloadBytes: number, type: number, flags: number, streamId: number): void {

@@ -68,8 +68,3 @@ export const STATIC_TABLE_SIZE = 61;
 /** Names and values by index; entry 0 is unused. */
 export const STATIC_NAMES: readonly string[] = ['', ...ROWS.map(([name]) => name)];
 export const STATIC_VALUES: readonly string[] = ['', ...ROWS.map(([, value]) => value)];
-
-/** Lowest index of each name. */
-export const STATIC_INDEX_OF_NAME: ReadonlyMap<string, number> = new Map(
-  ROWS.map(([name], row): [string, number] => [name, row + 1]).reverse(),
-);

@@ -1,0 +1,83 @@
+import { aliasesKnownName } from '../../http1/protected-names.ts';
+
+/**
+ * What a field is, found once when its text is decoded and kept beside it in tables and heads, so that a field that comes
+ * back by index is not looked at again. The low four bits say which name, the others what is odd about the text.
+ */
+export const NAME_MASK = 0x0f;
+export const REGULAR = 0;
+export const METHOD = 1;
+export const SCHEME = 2;
+export const AUTHORITY = 3;
+export const PATH = 4;
+export const STATUS = 5;
+export const PROTOCOL = 6;
+export const UNKNOWN_PSEUDO = 7;
+/** Connection and its kin, which HTTP/2 forbids (RFC 9113 §8.2.2). */
+export const CONNECTION_SPECIFIC = 8;
+export const TE = 9;
+export const HOST = 10;
+export const CONTENT_LENGTH = 11;
+export const COOKIE = 12;
+export const EXPECT = 13;
+/** Dropped without being read. */
+export const OTHER_HOP_BY_HOP = 14;
+/** Never to be found by guessing what compresses well (RFC 7541 §7.1). */
+export const CREDENTIAL = 15;
+
+export const UNDERSCORE = 0x10;
+export const INVALID_NAME = 0x20;
+export const INVALID_VALUE = 0x40;
+/** Sent as a never-indexed literal, and to be sent on as one (RFC 7541 §6.2.3). */
+export const NEVER_INDEXED = 0x80;
+
+const NAME_KINDS: ReadonlyMap<string, number> = new Map([
+  [':method', METHOD],
+  [':scheme', SCHEME],
+  [':authority', AUTHORITY],
+  [':path', PATH],
+  [':status', STATUS],
+  [':protocol', PROTOCOL],
+  ['connection', CONNECTION_SPECIFIC],
+  ['keep-alive', CONNECTION_SPECIFIC],
+  ['proxy-connection', CONNECTION_SPECIFIC],
+  ['transfer-encoding', CONNECTION_SPECIFIC],
+  ['upgrade', CONNECTION_SPECIFIC],
+  ['te', TE],
+  ['host', HOST],
+  ['content-length', CONTENT_LENGTH],
+  ['cookie', COOKIE],
+  ['expect', EXPECT],
+  ['http2-settings', OTHER_HOP_BY_HOP],
+  ['authorization', CREDENTIAL],
+  ['proxy-authorization', CREDENTIAL],
+  ['set-cookie', CREDENTIAL],
+  ['x-consul-token', CREDENTIAL],
+]);
+
+const LOWER_TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+/** HTAB, SP, visible ASCII and obs-text, no blank at either end (RFC 9113 §8.2.1, RFC 9110 §5.5). */
+const VALUE = /^(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?$/;
+
+export function kindOfName(name: string): number {
+  const known = NAME_KINDS.get(name);
+  if (known !== undefined) return known;
+  if (name.charCodeAt(0) === 0x3a) return UNKNOWN_PSEUDO;
+  if (!LOWER_TOKEN.test(name)) return INVALID_NAME;
+  if (!name.includes('_')) return REGULAR;
+  return aliasesKnownName(name) ? INVALID_NAME : UNDERSCORE;
+}
+
+export function isFieldName(name: string): boolean {
+  return LOWER_TOKEN.test(name);
+}
+
+export function isFieldValue(value: string): boolean {
+  return VALUE.test(value);
+}
+
+/** Whether a field of that kind must not enter the table of a connection that many clients share. */
+export function isSensitive(kind: number): boolean {
+  const name = kind & NAME_MASK;
+  return (kind & NEVER_INDEXED) !== 0 || name === CREDENTIAL || name === COOKIE;
+}
