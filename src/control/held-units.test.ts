@@ -101,7 +101,7 @@ describe('one part in trouble', () => {
     await until(async () => expect((await problems()).join()).toContain('health of denied: never read so far'));
     setHealth('denied', 5);
     await until(() => expect(probe.endpoints(assignment('denied'))).toEqual(['127.0.0.1:5 HEALTHY']));
-    expect(probe.listeners().has('denied:127.0.0.1:9193')).toBe(true);
+    await until(() => expect(probe.listeners().has('denied:127.0.0.1:9193')).toBe(true));
   });
 
   test('a route moves to a service only when its endpoints are known', async () => {

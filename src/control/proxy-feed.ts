@@ -89,7 +89,12 @@ export class ProxyFeed {
   problems(): readonly Problem[] {
     const where = `proxy ${this.#options.nodeId}`;
     const problem = stateProblem(this.#state, where);
-    return problem === undefined ? this.#translationProblems : [problem, ...this.#translationProblems];
+    const registered = this.#watched === undefined ? undefined : knownValue(this.#watched.state);
+    return [
+      ...(problem === undefined ? [] : [problem]),
+      ...(registered?.problems.get(serviceId(this.#options.nodeId)) ?? []),
+      ...this.#translationProblems,
+    ];
   }
 
   start(): void {

@@ -51,7 +51,7 @@ export class ConsulHttp implements ConsulAsk {
     const connections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
     this.#pools = options.addresses.map((address) => ({
       address,
-      pool: new Pool(new URL(address).origin, { connections, pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS } }),
+      pool: new Pool(originOf(address), { connections, pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS } }),
     }));
     this.#headers = { accept: 'application/json' };
     if (options.token !== undefined && options.token !== '') this.#headers['x-consul-token'] = options.token;
@@ -119,6 +119,12 @@ export class ConsulHttp implements ConsulAsk {
       throw new ConsulError({ kind: 'unreachable' }, `${where}: ${reason}; is a Consul agent running there?`, error);
     }
   }
+}
+
+function originOf(address: string): string {
+  const isUsable = /^https?:/.test(address) && URL.canParse(address) && new URL(address).pathname === '/';
+  if (isUsable) return new URL(address).origin;
+  throw new Error(`Consul address "${address}" is no base URL; write it like http://127.0.0.1:8500`);
 }
 
 async function readBounded(

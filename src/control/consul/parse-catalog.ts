@@ -12,7 +12,7 @@ import {
   type Upstream,
 } from '../translate/catalog.ts';
 import { errorAt, type Problem } from '../translate/problem.ts';
-import { count, issuesText, list, modifyIndex, opaque, port, text } from './fields.ts';
+import { count, issuesText, list, modifyIndex, notObeyed, opaque, port, text } from './fields.ts';
 
 const locality = z
   .object({ Region: text, Zone: text })
@@ -62,11 +62,14 @@ const proxyService = z.object({
   }),
 });
 
-/** The proxies registered on one Consul node, by id. */
+/** The proxies registered on one Consul node, by id, and what is wrong with any of them. */
 export interface NodeProxies {
   readonly proxies: ReadonlyMap<ServiceId, ProxyRegistration>;
-  readonly problems: readonly Problem[];
+  readonly problems: ReadonlyMap<ServiceId, readonly Problem[]>;
 }
+
+/** Parts of a proxy's registration that mean something and are not obeyed yet. */
+const NOT_OBEYED_IN_PROXY = ['Mode', 'TransparentProxy', 'MeshGateway', 'Expose', 'EnvoyExtensions', 'MutualTLSMode'];
 
 const nodeServices = z
   .object({ Node: node.nullish(), Services: list(z.looseObject({ ID: text, Kind: text, ModifyIndex: modifyIndex })) })
@@ -75,21 +78,20 @@ const nodeServices = z
 /** Reads `/v1/catalog/node-services/:node`. A registration that is wrong keeps its last good form. */
 export function parseNodeServices(body: unknown, previous: NodeProxies | undefined): NodeProxies {
   const proxies = new Map<ServiceId, ProxyRegistration>();
-  const problems: Problem[] = [];
+  const problems = new Map<ServiceId, readonly Problem[]>();
   const answer = nodeServices.parse(body);
   if (answer?.Node === null || answer?.Node === undefined) return { proxies, problems };
   for (const service of answer.Services) {
     if (service.Kind !== 'connect-proxy') continue;
-    const parsed = proxyService.safeParse(service);
-    if (parsed.success) {
-      const registration = toRegistration(parsed.data, answer.Node);
-      proxies.set(registration.id, registration);
-      continue;
-    }
-    const lastGood = previous?.proxies.get(serviceId(service.ID));
-    if (lastGood !== undefined) proxies.set(lastGood.id, lastGood);
+    const id = serviceId(service.ID);
     const where = `registration ${service.ID} on node ${answer.Node.Node} (ModifyIndex ${service.ModifyIndex})`;
-    problems.push(errorAt(where, issuesText(parsed.error)));
+    const parsed = proxyService.safeParse(service);
+    const registration = parsed.success ? toRegistration(parsed.data, answer.Node) : previous?.proxies.get(id);
+    if (registration !== undefined) proxies.set(id, registration);
+    const found = parsed.success
+      ? notObeyed(service['Proxy'], NOT_OBEYED_IN_PROXY, where)
+      : [errorAt(where, issuesText(parsed.error))];
+    if (found.length > 0) problems.set(id, found);
   }
   return { proxies, problems };
 }

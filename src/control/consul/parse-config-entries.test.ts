@@ -92,6 +92,25 @@ describe('config entries', () => {
     expect(entries.get('api')).toMatchObject({ connectTimeoutMs: 61_500, requestTimeoutMs: 250 });
   });
 
+  test('are in force with a warning for each field that is set and not obeyed yet', () => {
+    const entry = {
+      Kind: 'service-resolver',
+      Name: 'api',
+      ModifyIndex: 3,
+      Failover: { '*': { Datacenters: ['dc2'] } },
+      PrioritizeByLocality: null,
+    };
+    const { entries, problems } = parseConfigEntries('service-resolver', [entry], undefined);
+    expect(entries.has('api')).toBe(true);
+    expect(problems).toEqual([
+      {
+        severity: 'warning',
+        where: 'service-resolver/api (ModifyIndex 3)',
+        message: '"Failover" is set and not obeyed yet; the rest is',
+      },
+    ]);
+  });
+
   test('throw on a body that is no list, so that the watch keeps what it has', () => {
     expect(() => parseConfigEntries('service-router', { error: 'x' }, undefined)).toThrow();
   });

@@ -9,7 +9,7 @@ import type {
   ServiceSplitter,
 } from '../translate/config-entries.ts';
 import { errorAt, type Problem } from '../translate/problem.ts';
-import { count, issuesText, list, modifyIndex, opaque, text } from './fields.ts';
+import { count, issuesText, list, modifyIndex, notObeyed, opaque, text } from './fields.ts';
 import { serviceResolver } from './parse-resolver.ts';
 import { serviceRouter, serviceSplitter } from './parse-routing.ts';
 
@@ -62,6 +62,22 @@ const SCHEMAS = {
   'service-resolver': serviceResolver,
 } as const;
 
+/** Fields of Consul's that mean something and are not obeyed yet: whoever sets one is told. */
+const NOT_OBEYED: Readonly<Record<ConfigEntryKind, readonly string[]>> = {
+  'proxy-defaults': [
+    'MeshGateway',
+    'Expose',
+    'AccessLogs',
+    'FailoverPolicy',
+    'PrioritizeByLocality',
+    'EnvoyExtensions',
+  ],
+  'service-defaults': ['MeshGateway', 'Expose', 'ExternalSNI', 'Destination', 'RateLimits', 'EnvoyExtensions'],
+  'service-router': [],
+  'service-splitter': [],
+  'service-resolver': ['Failover', 'PrioritizeByLocality'],
+};
+
 /**
  * Reads the answer of `/v1/config/:kind`. An entry that is wrong is named and skipped; where an earlier form of it was
  * right, that one stays in force. Throws only where the answer is no list at all.
@@ -82,6 +98,7 @@ export function parseConfigEntries<K extends ConfigEntryKind>(
     const origin: EntryOrigin = { kind, name: named.data.Name, modifyIndex: named.data.ModifyIndex };
     const parsed = SCHEMAS[kind].safeParse(item);
     if (parsed.success) {
+      problems.push(...notObeyed(item, NOT_OBEYED[kind], originText(origin)));
       // SCHEMAS and EntryOfKind list the same kinds; TypeScript does not follow the pairing through a generic key.
       entries.set(origin.name, { origin, ...parsed.data } as unknown as EntryOfKind[K]);
       continue;

@@ -62,8 +62,6 @@ export const serviceResolver = z
     ConnectTimeout: optionalDurationMs,
     RequestTimeout: optionalDurationMs,
     LoadBalancer: loadBalancer.nullish(),
-    Failover: z.unknown().optional(),
-    PrioritizeByLocality: z.unknown().optional(),
   })
   .transform((entry) => ({
     defaultSubset: entry.DefaultSubset,
@@ -72,12 +70,4 @@ export const serviceResolver = z
     connectTimeoutMs: entry.ConnectTimeout,
     requestTimeoutMs: entry.RequestTimeout,
     loadBalancer: entry.LoadBalancer ?? undefined,
-    unsupportedFields: [
-      ...(isSet(entry.Failover) ? ['Failover'] : []),
-      ...(isSet(entry.PrioritizeByLocality) ? ['PrioritizeByLocality'] : []),
-    ],
   }));
-
-function isSet(value: unknown): boolean {
-  return value !== undefined && value !== null && JSON.stringify(value) !== '{}';
-}

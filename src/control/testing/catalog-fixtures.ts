@@ -61,7 +61,13 @@ export function registration(proxy: Json = {}, service: Json = {}): ProxyRegistr
   };
   const { proxies, problems } = parseNodeServices(body, undefined);
   const found = proxies.get(serviceId('web-1-sidecar-proxy'));
-  if (found === undefined) throw new Error(problems.map(({ message }) => message).join('\n'));
+  if (found === undefined)
+    throw new Error(
+      [...problems.values()]
+        .flat()
+        .map(({ message }) => message)
+        .join('\n'),
+    );
   return found;
 }
 

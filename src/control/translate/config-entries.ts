@@ -111,8 +111,6 @@ export interface ServiceResolver {
   readonly connectTimeoutMs: number | undefined;
   readonly requestTimeoutMs: number | undefined;
   readonly loadBalancer: LoadBalancer | undefined;
-  /** Set but not obeyed yet: named in a warning. */
-  readonly unsupportedFields: readonly string[];
 }
 
 export interface ResolverSubset {
