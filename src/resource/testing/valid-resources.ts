@@ -1,3 +1,4 @@
+import { expect, test } from 'vitest';
 import { type Decoded, decodeStaticJson, type ResourceOfType } from '../resource.ts';
 import type { TypeUrl } from '../type-url.ts';
 
@@ -86,4 +87,14 @@ export function decodedOk<Url extends TypeUrl>(typeUrl: Url, json: unknown): Res
 /** The fields that were faulted, in order; empty for a valid resource. */
 export function faultFields(decoded: Decoded<unknown>): readonly string[] {
   return decoded.ok ? [] : decoded.faults.map((fault) => fault.field);
+}
+
+/** A resource that must be refused: what is wrong with it, and the one field that the refusal must name. */
+export type RefusedCase = readonly [what: string, json: Json, field: string];
+
+/** One test for each case. */
+export function refused(typeUrl: TypeUrl, cases: readonly RefusedCase[]): void {
+  test.each(cases)('%s', (_what, json, field) => {
+    expect(faultFields(decodeStaticJson(typeUrl, json))).toEqual([field]);
+  });
 }
