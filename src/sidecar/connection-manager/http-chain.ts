@@ -5,7 +5,7 @@ import type { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import type { StreamRecord } from '../../telemetry/stream-record.ts';
 import type { TraceStarter } from '../../telemetry/trace/trace.ts';
 import type { EventTurn } from '../../transport-socket/transport-socket.ts';
-import { compileFilterChain, FILTER_FACTORIES, type FilterChain } from '../filter/filter.ts';
+import { compileFilterChain, FILTER_FACTORIES, type FilterChain, type FilterFactory } from '../filter/filter.ts';
 import type { Upstreams } from '../filter/router/router.ts';
 import type { RouteTable } from '../route/route.ts';
 import { ManagerCounters } from './manager-counters.ts';
@@ -25,6 +25,8 @@ export interface ManagerContext {
   /** undefined: no tracing on this worker, whatever configuration says. */
   readonly traces: TraceStarter | undefined;
   readonly workerId: number;
+  /** Filters by type URL; undefined: all there are. */
+  readonly filterFactories?: ReadonlyMap<string, FilterFactory> | undefined;
 }
 
 /** Where a listener stands: goes into each record. */
@@ -66,7 +68,7 @@ export class HttpChain {
     this.place = place;
     const { turn, random, metrics } = context;
     const filterContext = { turn, random, metrics, statPrefix: manager.statPrefix };
-    this.filters = compileFilterChain(manager.httpFilters, FILTER_FACTORIES, filterContext);
+    this.filters = compileFilterChain(manager.httpFilters, context.filterFactories ?? FILTER_FACTORIES, filterContext);
     this.counters = new ManagerCounters(metrics, manager.statPrefix);
     this.limits = {
       ...DEFAULT_HTTP1_LIMITS,

@@ -19,6 +19,13 @@ import { RouteTable } from '../route/route.ts';
 import { ListenerSet } from './listener-set.ts';
 import type { RuntimeConfig, RuntimeFilterChain, RuntimeListener } from './runtime-listener.ts';
 
+export interface DataPathOptions {
+  readonly drainTimeoutMs?: number;
+  readonly maxConnections?: number;
+  readonly traces?: ManagerContext['traces'];
+  readonly filterFactories?: ManagerContext['filterFactories'];
+}
+
 /** Tests of the data path: one worker's listeners, clusters and pools over real sockets, built from narrow resources. */
 export class DataPath {
   readonly records: StreamRecord[] = [];
@@ -35,7 +42,7 @@ export class DataPath {
   #nextSlot = 1;
   #version = 0;
 
-  constructor(options: { drainTimeoutMs?: number; maxConnections?: number; traces?: ManagerContext['traces'] } = {}) {
+  constructor(options: DataPathOptions = {}) {
     setCanonicalCheck(true);
     this.turn = new EventTurn(systemClock, (error) => this.unexpected.push(error));
     const hash64 = (text: string): bigint => BigInt(text.length);
@@ -51,6 +58,7 @@ export class DataPath {
       observer: { streamEnded: (record) => this.#keep(record) },
       traces: options.traces,
       workerId: 0,
+      filterFactories: options.filterFactories,
     };
     this.listeners = new ListenerSet({
       context: this.context,
