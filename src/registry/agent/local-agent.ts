@@ -55,6 +55,8 @@ export class LocalAgent {
   readonly #options: LocalAgentOptions;
   readonly #services = new Map<string, LocalService>();
   readonly #checks = new Map<string, LocalCheck>();
+  /** Alias checks by the service they follow. */
+  readonly #followers = new Map<string, Set<string>>();
   readonly #reaper: NodeJS.Timeout;
 
   constructor(options: LocalAgentOptions) {
@@ -72,6 +74,13 @@ export class LocalAgent {
     return [...this.#services.keys()].sort().flatMap((id) => this.service(id) ?? []);
   }
 
+  *#ownServices(): Generator<ServiceRow> {
+    for (const id of this.#services.keys()) {
+      const row = this.service(id);
+      if (row !== undefined) yield row;
+    }
+  }
+
   service(id: string): ServiceRow | undefined {
     return this.#services.has(id) ? this.#options.catalog.service(this.nodeName, id) : undefined;
   }
@@ -81,7 +90,9 @@ export class LocalAgent {
   }
 
   checksOfService(id: string): CheckRow[] {
-    return this.checks().filter((check) => check.ServiceID === '' || check.ServiceID === id);
+    const { catalog } = this.#options;
+    const deciding = [...catalog.checksOf(this.nodeName, ''), ...catalog.checksOf(this.nodeName, id)];
+    return deciding.filter((check) => this.#checks.has(check.CheckID));
   }
 
   // ---- services
@@ -90,7 +101,7 @@ export class LocalAgent {
   register(definition: ServiceDefinition, replaceExistingChecks: boolean): void {
     const { service } = definition;
     const sidecar =
-      definition.sidecar === undefined ? undefined : expandSidecar(service, definition.sidecar, this.services());
+      definition.sidecar === undefined ? undefined : expandSidecar(service, definition.sidecar, this.#ownServices());
     this.#needRoom(sidecar === undefined ? 1 : 2, definition.checks.length + (sidecar?.checks.length ?? 0));
     this.#addService(service, definition.checks, false, replaceExistingChecks);
     if (sidecar !== undefined) this.#addService(sidecar.service, sidecar.checks, true, replaceExistingChecks);
@@ -195,19 +206,15 @@ export class LocalAgent {
       this.#addCheck(checkId, check.name === '' ? `Service '${service.Service}' check` : check.name, check, service);
     });
     if (replace) {
-      for (const [checkId, check] of this.#checks) {
-        if (check.serviceId === service.ID && !kept.has(checkId)) this.#removeCheck(checkId);
+      for (const { CheckID } of catalog.checksOf(this.nodeName, service.ID)) {
+        if (!kept.has(CheckID)) this.#removeCheck(CheckID);
       }
     }
     this.#refreshAliases(service.ID);
   }
 
   #removeService(id: string): void {
-    for (const [checkId, check] of this.#checks) {
-      if (check.serviceId !== id) continue;
-      check.runner.stop();
-      this.#checks.delete(checkId);
-    }
+    for (const { CheckID } of this.#options.catalog.checksOf(this.nodeName, id)) this.#forgetCheck(CheckID);
     this.#services.delete(id);
     this.#options.catalog.removeService(this.nodeName, id);
     this.#options.changes.forget(this.#options.changes.current, agentServiceTopic(id));
@@ -215,7 +222,7 @@ export class LocalAgent {
   }
 
   #addCheck(checkId: string, name: string, definition: CheckDefinition, service: NewService | undefined): void {
-    this.#checks.get(checkId)?.runner.stop();
+    this.#forgetCheck(checkId);
     const known = this.#options.catalog.check(this.nodeName, checkId);
     const { probe } = definition;
     this.#options.catalog.ensureCheck(this.nodeName, {
@@ -239,7 +246,10 @@ export class LocalAgent {
       criticalSinceMs: undefined,
     });
     this.#noteCritical(checkId);
-    if (probe.kind === 'alias') this.#refreshAlias(checkId, probe.serviceId);
+    if (probe.kind === 'alias') {
+      this.#followersOf(probe.serviceId).add(checkId);
+      this.#refreshAlias(checkId, probe.serviceId);
+    }
     if (service !== undefined) this.#refreshAliases(service.ID);
   }
 
@@ -260,13 +270,33 @@ export class LocalAgent {
   }
 
   #removeCheck(checkId: string): boolean {
-    const check = this.#checks.get(checkId);
+    const check = this.#forgetCheck(checkId);
     if (check === undefined) return false;
-    check.runner.stop();
-    this.#checks.delete(checkId);
     this.#options.catalog.removeCheck(this.nodeName, checkId);
     if (check.serviceId !== '') this.#refreshAliases(check.serviceId);
     return true;
+  }
+
+  /** Stops it; the catalog's row is the caller's business. */
+  #forgetCheck(checkId: string): LocalCheck | undefined {
+    const check = this.#checks.get(checkId);
+    if (check === undefined) return undefined;
+    check.runner.stop();
+    this.#checks.delete(checkId);
+    if (check.follows !== undefined) {
+      const followers = this.#followersOf(check.follows);
+      followers.delete(checkId);
+      if (followers.size === 0) this.#followers.delete(check.follows);
+    }
+    return check;
+  }
+
+  #followersOf(serviceId: string): Set<string> {
+    const known = this.#followers.get(serviceId);
+    if (known !== undefined) return known;
+    const created = new Set<string>();
+    this.#followers.set(serviceId, created);
+    return created;
   }
 
   #updateCheck(checkId: string, status: CheckStatus, output: string): void {
@@ -281,9 +311,7 @@ export class LocalAgent {
   }
 
   #refreshAliases(serviceId: string): void {
-    for (const [checkId, check] of this.#checks) {
-      if (check.follows === serviceId) this.#refreshAlias(checkId, serviceId);
-    }
+    for (const checkId of this.#followers.get(serviceId) ?? []) this.#refreshAlias(checkId, serviceId);
   }
 
   /** The output names no other output: two aliases that follow each other must settle. */

@@ -72,9 +72,7 @@ function checksOfService(state: RegistryState, request: ApiRequest): IndexedQuer
     answer: () => {
       const all = state.catalog
         .instancesOf(name)
-        .flatMap((instance) =>
-          state.catalog.checksOn(instance.node).filter((check) => check.ServiceID === instance.service.ID),
-        );
+        .flatMap((instance) => state.catalog.checksOf(instance.node, instance.service.ID));
       return { json: all.filter(accepts) };
     },
   };

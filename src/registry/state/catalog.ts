@@ -11,6 +11,8 @@ interface NodeEntry {
   row: NodeRow;
   readonly services: Map<string, ServiceRow>;
   readonly checks: Map<string, CheckRow>;
+  /** The same rows by the service they belong to; `''`: the node's own. */
+  readonly checksByService: Map<string, Map<string, CheckRow>>;
 }
 
 export class Catalog {
@@ -60,7 +62,7 @@ export class Catalog {
   }
 
   checksOn(node: string): CheckRow[] {
-    return [...(this.#nodes.get(node)?.checks.values() ?? [])].sort((a, b) => compare(a.CheckID, b.CheckID));
+    return byCheckId(this.#nodes.get(node)?.checks.values());
   }
 
   check(node: string, checkId: string): CheckRow | undefined {
@@ -69,9 +71,14 @@ export class Catalog {
 
   /** The checks that decide over an instance: its own and its node's. */
   checksDeciding(instance: ServiceInstance): CheckRow[] {
-    return this.checksOn(instance.node).filter(
-      (check) => check.ServiceID === '' || check.ServiceID === instance.service.ID,
+    return [...this.checksOf(instance.node, ''), ...this.checksOf(instance.node, instance.service.ID)].sort((a, b) =>
+      compare(a.CheckID, b.CheckID),
     );
+  }
+
+  /** The checks of one service instance; of the node itself for `''`. */
+  checksOf(node: string, serviceId: string): CheckRow[] {
+    return byCheckId(this.#nodes.get(node)?.checksByService.get(serviceId)?.values());
   }
 
   allChecks(): CheckRow[] {
@@ -87,7 +94,7 @@ export class Catalog {
     const row: NodeRow = { ...node, CreateIndex: entry?.row.CreateIndex ?? index, ModifyIndex: index };
     const topics = new Set<Topic>(['nodes', `node:${node.Node}`]);
     if (entry === undefined) {
-      this.#nodes.set(node.Node, { row, services: new Map(), checks: new Map() });
+      this.#nodes.set(node.Node, { row, services: new Map(), checks: new Map(), checksByService: new Map() });
     } else {
       entry.row = row;
       for (const service of entry.services.values()) addServiceTopics(topics, service);
@@ -119,7 +126,10 @@ export class Catalog {
     const known = entry.checks.get(check.CheckID);
     if (known !== undefined && sameRow(known, check)) return;
     const index = this.#changes.next();
-    entry.checks.set(check.CheckID, { ...check, CreateIndex: known?.CreateIndex ?? index, ModifyIndex: index });
+    const row: CheckRow = { ...check, CreateIndex: known?.CreateIndex ?? index, ModifyIndex: index };
+    if (known !== undefined) dropFrom(entry.checksByService, known.ServiceID, known.CheckID);
+    entry.checks.set(check.CheckID, row);
+    groupOf(entry.checksByService, check.ServiceID).set(check.CheckID, row);
     const topics = this.#checkTopics(entry, node, check);
     // A check may move from one service to another under the same id.
     if (known !== undefined) for (const topic of this.#checkTopics(entry, node, known)) topics.add(topic);
@@ -131,6 +141,7 @@ export class Catalog {
     const known = entry?.checks.get(checkId);
     if (entry === undefined || known === undefined) return false;
     entry.checks.delete(checkId);
+    dropFrom(entry.checksByService, known.ServiceID, checkId);
     this.#changes.publish(this.#changes.next(), this.#checkTopics(entry, node, known));
     return true;
   }
@@ -142,11 +153,11 @@ export class Catalog {
     if (entry === undefined || known === undefined) return false;
     const index = this.#changes.next();
     const topics = new Set<Topic>(['services', `node:${node}`]);
-    for (const check of entry.checks.values()) {
-      if (check.ServiceID !== serviceId) continue;
+    for (const check of this.checksOf(node, serviceId)) {
       entry.checks.delete(check.CheckID);
-      topics.add('checks');
+      topics.add('checks').add(`node-checks:${node}`);
     }
+    entry.checksByService.delete(serviceId);
     entry.services.delete(serviceId);
     addServiceTopics(topics, known);
     this.#finish(index, topics, this.#unlink(node, known));
@@ -221,6 +232,10 @@ function serviceTopics(service: NewService): Topic[] {
 
 function addServiceTopics(topics: Set<Topic>, service: NewService): void {
   for (const topic of serviceTopics(service)) topics.add(topic);
+}
+
+function byCheckId(checks: Iterable<CheckRow> | undefined): CheckRow[] {
+  return [...(checks ?? [])].sort((a, b) => compare(a.CheckID, b.CheckID));
 }
 
 function instanceKey(node: string, serviceId: string): string {
