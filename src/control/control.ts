@@ -86,7 +86,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   };
 
   try {
-    if (options.requireConsul === true) await consul.locateLeader();
+    if (options.requireConsul === true) await consul.requireLeader();
     consul.start();
     trustDomain.start();
 

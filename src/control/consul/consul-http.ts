@@ -63,6 +63,11 @@ export class ConsulHttp implements ConsulAsk {
     return this.#pools[this.#preferred]?.address ?? '';
   }
 
+  /** The server asked so far is in trouble that no answer has shown (it hangs): the next question goes to the next one. */
+  preferAnother(): void {
+    this.#preferred = (this.#preferred + 1) % this.#pools.length;
+  }
+
   /** Asks the server that answered last; one that cannot be reached or has no leader hands over to the next, once round. */
   async ask(path: string, query: QueryParameters, options: AskOptions): Promise<ConsulAnswer> {
     let lastError: unknown;
@@ -75,7 +80,7 @@ export class ConsulHttp implements ConsulAsk {
       } catch (error) {
         lastError = error;
         if (options.signal?.aborted === true || !worthAnotherServer(error)) throw error;
-        if (this.#preferred === at) this.#preferred = (at + 1) % this.#pools.length;
+        if (this.#preferred === at) this.preferAnother();
       }
     }
     throw lastError;

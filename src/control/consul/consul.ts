@@ -40,6 +40,9 @@ export interface ConsulOptions {
   readonly onLink?: (state: LinkState) => void;
 }
 
+/** How long a server that must have Consul waits for it to answer. */
+const START_DEADLINE_MS = 5_000;
+
 /** How it stands between this server and Consul. */
 export interface ConsulStatus {
   readonly address: string;
@@ -56,6 +59,9 @@ export class Consul {
   readonly #hub: WatchHub;
   readonly #oneShots: OneShots;
   readonly #link: ConsulLink;
+  /** The address that the last good probe asked, and the one when Consul was last back. */
+  #answering = '';
+  #answeredBefore = '';
 
   constructor(options: ConsulOptions) {
     const { clock, random, token, timings, lingerMs } = options;
@@ -65,13 +71,34 @@ export class Consul {
     this.#hub = new WatchHub({ consul: this.#budget, clock, random, timings, lingerMs });
     this.#oneShots = new OneShots(() => this.#http.address, token);
     this.#link = new ConsulLink({
-      probe: () => this.#oneShots.leader(),
+      probe: () => this.#probe(),
       clock,
       intervalMs: options.probeIntervalMs,
-      onBack: (afterOutage) => (afterOutage ? this.#hub.nudgeAll() : this.#hub.nudgeTroubled()),
+      onBack: (afterOutage) => this.#back(afterOutage),
       onChange: options.onLink ?? (() => {}),
     });
     this.entries = new ConfigEntriesFeed(this.#hub);
+  }
+
+  async #probe(): Promise<string> {
+    const address = this.#http.address;
+    try {
+      const leader = await this.#oneShots.leader();
+      this.#answering = address;
+      this.#answeredBefore ||= address;
+      return leader;
+    } catch (error) {
+      if (this.#http.address === address) this.#http.preferAnother();
+      throw error;
+    }
+  }
+
+  /** Questions that hang at a server that is no longer asked would hear nothing until their deadline. */
+  #back(afterOutage: boolean): void {
+    const moved = this.#answering !== this.#answeredBefore;
+    this.#answeredBefore = this.#answering;
+    if (afterOutage || moved) this.#hub.nudgeAll();
+    else this.#hub.nudgeTroubled();
   }
 
   /** Begins to watch what every proxy needs. */
@@ -88,9 +115,11 @@ export class Consul {
     await this.#http.close();
   }
 
-  /** Rejects when Consul does not answer, or has no leader. */
-  locateLeader(): Promise<string> {
-    return this.#oneShots.leader();
+  /** Rejects when no address answers with a leader, saying what to do. */
+  async requireLeader(): Promise<void> {
+    const answer = await this.#http.ask('/v1/status/leader', {}, { deadlineMs: START_DEADLINE_MS });
+    if (answer.json() === '')
+      throw new Error(`Consul at ${this.#http.address} has no leader; wait for its servers to elect one`);
   }
 
   /** Rejects with a ConsulError where Consul could not be asked: that is no "unknown". */

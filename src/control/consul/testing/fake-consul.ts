@@ -30,6 +30,7 @@ export class FakeConsul {
   readonly #server: Server;
   #fault: FakeFault = { kind: 'none' };
   #index = 10;
+  #port = 0;
 
   private constructor() {
     this.#server = createServer((request, response) => this.#answer(request, response));
@@ -38,11 +39,12 @@ export class FakeConsul {
   static async start(port = 0): Promise<FakeConsul> {
     const fake = new FakeConsul();
     await new Promise<void>((resolve) => fake.#server.listen(port, '127.0.0.1', resolve));
+    fake.#port = (fake.#server.address() as AddressInfo).port;
     return fake;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   get address(): string {
