@@ -11,6 +11,8 @@ import { UsageError } from './usage-error.ts';
 const MINIMUM_NODE_MAJOR = 24;
 
 enableCompileCache();
+// Commands load gRPC when they run. Its own lines on standard error only repeat what our errors say with more care.
+process.env['GRPC_VERBOSITY'] ??= 'NONE';
 
 try {
   checkNodeVersion();
