@@ -77,8 +77,3 @@ export function indexParameter(request: ApiRequest, name: string): number | unde
   }
   return Number(text);
 }
-
-export function booleanParameter(request: ApiRequest, name: string): boolean {
-  const text = request.query.get(name);
-  return text !== null && text !== 'false' && text !== '0';
-}

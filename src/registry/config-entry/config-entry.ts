@@ -6,7 +6,6 @@ import { ApiError, multiErrorText } from '../api-error.ts';
 import { canonical, isJsonObject, type JsonObject, type ShapeFaults } from '../input/shape.ts';
 import type { ConfigEntries, NewConfigEntry } from '../state/config-entries.ts';
 import { PROXY_DEFAULTS, SERVICE_DEFAULTS } from './defaults.ts';
-import { SERVICE_RESOLVER, SERVICE_ROUTER, SERVICE_SPLITTER } from './discovery-chain.ts';
 import { type ConfigEntryKind, IGNORED_FIELDS } from './kind.ts';
 import {
   CONTROL_PLANE_REQUEST_LIMIT,
@@ -17,6 +16,9 @@ import {
   SERVICE_INTENTIONS,
 } from './policy.ts';
 import { type EntryView, serviceGraphFaults } from './service-graph.ts';
+import { SERVICE_RESOLVER } from './service-resolver.ts';
+import { SERVICE_ROUTER } from './service-router.ts';
+import { SERVICE_SPLITTER } from './service-splitter.ts';
 
 export const CONFIG_ENTRY_KINDS: ReadonlyMap<string, ConfigEntryKind> = new Map(
   [

@@ -30,3 +30,14 @@ export function objects(value: unknown): JsonObject[] {
     ? value.filter((item): item is JsonObject => typeof item === 'object' && item !== null && !Array.isArray(item))
     : [];
 }
+
+/** Go's zero values count as absent. */
+export function isSet(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0;
+  return value !== undefined && value !== null && value !== '' && value !== false;
+}
+
+/** What a router and a splitter may do to headers. */
+export const HEADER_MODIFIERS: Shape = {
+  fields: { Add: { map: 'string' }, Set: { map: 'string' }, Remove: { list: 'string' } },
+};

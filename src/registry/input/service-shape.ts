@@ -147,5 +147,3 @@ export const SERVICE_SHAPE: Shape = {
     },
   },
 };
-
-export const PROXY_SHAPE: Shape = PROXY;
