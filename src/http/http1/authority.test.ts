@@ -9,7 +9,9 @@ test('an authority is judged within its range of a longer text', () => {
   expect(isAuthority(text, 6, 16)).toBe(false);
   expect(isAuthority('[::1', 0, 4)).toBe(false);
   expect(isAuthority('[::1]', 0, 4)).toBe(false);
+  expect(isAuthority('[:]', 0, 3)).toBe(false);
   expect(isAuthority('x[::1]', 1, 6)).toBe(true);
+  expect(isAuthority('[::]', 0, 4)).toBe(true);
 });
 
 test('CONNECT needs a port', () => {

@@ -244,6 +244,8 @@ test('responses of one connection follow each other, one expect each', () => {
   decoder.decode(first, 0, first.length);
   expect([decoder.isIdle, decoder.isUnanswered]).toEqual([true, false]);
   decoder.expect('GET');
-  decoder.decode(second, 0, second.length);
+  decoder.decode(second, 0, 9);
+  expect(decoder.isUnanswered).toBe(false);
+  decoder.decode(second, 9, second.length);
   expect([ended, decoder.isIdle]).toEqual([[200, 0, 404], false]);
 });

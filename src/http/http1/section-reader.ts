@@ -36,10 +36,6 @@ export class SectionReader {
     this.#tooLarge = tooLarge;
   }
 
-  get hasBytes(): boolean {
-    return this.#carriedBytes > 0;
-  }
-
   begin(): void {
     this.isDone = false;
     this.fault = undefined;
