@@ -177,6 +177,24 @@ describe('the protocol of an upstream', () => {
     expectSound(proxy);
   });
 
+  test('is known beside limits that an agent copied from an entry in its own spelling', () => {
+    const limits = { MaxConnections: 10, MaxPendingRequests: null };
+    const passive_health_check = {
+      Interval: 10_000_000_000,
+      MaxFailures: 4,
+      EnforcingConsecutive5xx: 50,
+      BaseEjectionTime: 0,
+    };
+    const proxy = translated(registration(upstream({ protocol: 'http', limits, passive_health_check })), HTTP_MESH);
+    expect(proxy.problems).toEqual([]);
+    const cluster = proxy.units.flatMap(({ resources }) => resources).find(({ name }) => name.endsWith(API));
+    expect(cluster?.json).toMatchObject({
+      circuitBreakers: { thresholds: [{ maxConnections: 10 }] },
+      outlierDetection: { interval: '10s', consecutive5xx: 4, enforcingConsecutive5xx: 50 },
+    });
+    expectSound(proxy);
+  });
+
   test('equal to what it would be anyway does not set the cluster apart', () => {
     expect(resourceNames(translated(registration(upstream({ protocol: 'http' })), HTTP_MESH))).toContain(
       `Cluster ${API}`,

@@ -8,6 +8,7 @@ import type {
   ServiceRouter,
   ServiceSplitter,
 } from '../translate/config-entries.ts';
+import { snakeCaseKeys } from '../translate/option-reader.ts';
 import { errorAt, type Problem } from '../translate/problem.ts';
 import { count, issuesText, list, modifyIndex, notObeyed, opaque, text } from './fields.ts';
 import { serviceResolver } from './parse-resolver.ts';
@@ -112,43 +113,21 @@ export function parseConfigEntries<K extends ConfigEntryKind>(
   return { entries: new Map([...entries].sort(([a], [b]) => (a < b ? -1 : 1))), problems };
 }
 
-/** UpstreamConfig is written in CamelCase in an entry and in snake_case in a registration: one spelling from here on. */
+/** What an entry says of upstreams, in the spelling of a registration's upstream config, from here on the only one. */
 function upstreamOptions(block: OpaqueConfig): OpaqueConfig {
-  const options: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(block)) {
-    const known = UPSTREAM_KEYS[key];
-    if (known !== undefined && !isUnset(value)) options[known] = nested(value);
-  }
-  return options;
-}
-
-const UPSTREAM_KEYS: Readonly<Record<string, string>> = {
-  Protocol: 'protocol',
-  ConnectTimeoutMs: 'connect_timeout_ms',
-  Limits: 'limits',
-  PassiveHealthCheck: 'passive_health_check',
-  BalanceOutboundConnections: 'balance_outbound_connections',
-};
-
-const NESTED_KEYS: Readonly<Record<string, string>> = {
-  MaxConnections: 'max_connections',
-  MaxPendingRequests: 'max_pending_requests',
-  MaxConcurrentRequests: 'max_concurrent_requests',
-  Interval: 'interval',
-  MaxFailures: 'max_failures',
-  EnforcingConsecutive5xx: 'enforcing_consecutive_5xx',
-  MaxEjectionPercent: 'max_ejection_percent',
-  BaseEjectionTime: 'base_ejection_time',
-};
-
-function nested(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, inner]) => !isUnset(inner))
-      .map(([key, inner]) => [NESTED_KEYS[key] ?? key, inner]),
+  const known = Object.entries(snakeCaseKeys(block)).filter(
+    ([key, value]) => UPSTREAM_KEYS.includes(key) && !isUnset(value),
   );
+  return Object.fromEntries(known);
 }
+
+const UPSTREAM_KEYS = [
+  'protocol',
+  'connect_timeout_ms',
+  'limits',
+  'passive_health_check',
+  'balance_outbound_connections',
+];
 
 function isUnset(value: unknown): boolean {
   return value === null || value === undefined || value === '' || value === 0;

@@ -37,11 +37,12 @@ export class OptionReader {
     return this.#refuse(key, value, `${integer ? 'a whole number' : 'a number'} from ${min} to ${max}`);
   }
 
-  /** As Go writes it (`10s`), or nanoseconds. */
+  /** As Go writes it (`10s`), or nanoseconds; Consul prints 0 for what is not set. */
   durationMs(key: string, maxMs: number): number | undefined {
     const value = this.#take(key);
     if (value === undefined) return undefined;
     const parsed = typeof value === 'string' || typeof value === 'number' ? goDurationMs(value) : undefined;
+    if (parsed === 0) return undefined;
     if (parsed !== undefined && parsed >= 0 && parsed <= maxMs) return parsed;
     return this.#refuse(key, value, `a duration like "10s", at most ${maxMs} ms`);
   }
@@ -66,7 +67,7 @@ export class OptionReader {
     // Lists of one are how HCL writes a block.
     const block: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value;
     if (typeof block !== 'object' || block === null || Array.isArray(block)) return this.#refuse(key, value, 'a map');
-    const reader = new OptionReader(block as OpaqueConfig, `${this.#where}: ${key}`);
+    const reader = new OptionReader(snakeCaseKeys(block as OpaqueConfig), `${this.#where}: ${key}`);
     const result = read(reader);
     reader.reportUnknown([]);
     this.problems.push(...reader.problems);
@@ -107,4 +108,15 @@ export class OptionReader {
     this.problems.push(errorAt(this.#where, `"${key}" must be ${wanted}, not ${shown}; the key is not applied`));
     return undefined;
   }
+}
+
+/**
+ * `MaxConnections` as `max_connections`: people write registrations in snake_case and entries in CamelCase, and agents
+ * copy the latter into the former as it is.
+ */
+export function snakeCaseKeys(config: OpaqueConfig): OpaqueConfig {
+  const entries = Object.entries(config).map(
+    ([key, value]) => [key.replace(/([a-z])([A-Z0-9])/g, '$1_$2').toLowerCase(), value] as const,
+  );
+  return Object.fromEntries(entries);
 }
