@@ -1,7 +1,7 @@
 import type { Cluster } from '../../resource/cluster.ts';
 import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
 import { decodeResource, decodeStaticJson } from '../../resource/decode.ts';
-import type { Decoded } from '../../resource/fault.ts';
+import type { Decoded, Fault } from '../../resource/fault.ts';
 import type { Listener } from '../../resource/listener.ts';
 import type { RouteConfiguration } from '../../resource/route-configuration.ts';
 import {
@@ -11,6 +11,13 @@ import {
   ROUTE_CONFIGURATION_TYPE,
 } from '../../resource/type-url.ts';
 import type { ResourceChange } from '../config/config.ts';
+import {
+  assignmentFaults,
+  clusterFaults,
+  DATA_PLANE_EXTENSIONS,
+  listenerFaults,
+  routeFaults,
+} from './data-plane-support.ts';
 
 /** A decoded resource of any of the types a sidecar holds, with the wall-clock milliseconds at which it came. */
 export type AnyResource = TaggedResource & { readonly receivedAtWallMs: number };
@@ -30,16 +37,28 @@ export function decodeAnyResource(typeUrl: string, bytes: Uint8Array, wallMs: nu
 function decodeTagged(typeUrl: string, bytes: Uint8Array): Decoded<TaggedResource> {
   switch (typeUrl) {
     case LISTENER_TYPE:
-      return tagged(decodeResource(LISTENER_TYPE, bytes), (value) => ({ kind: 'listener', value }));
-    case ROUTE_CONFIGURATION_TYPE:
-      return tagged(decodeResource(ROUTE_CONFIGURATION_TYPE, bytes), (value) => ({
-        kind: 'routeConfiguration',
+      return tagged(runnable(decodeResource(LISTENER_TYPE, bytes, DATA_PLANE_EXTENSIONS), listenerFaults), (value) => ({
+        kind: 'listener',
         value,
       }));
+    case ROUTE_CONFIGURATION_TYPE:
+      return tagged(
+        runnable(decodeResource(ROUTE_CONFIGURATION_TYPE, bytes, DATA_PLANE_EXTENSIONS), routeFaults),
+        (value) => ({
+          kind: 'routeConfiguration',
+          value,
+        }),
+      );
     case CLUSTER_TYPE:
-      return tagged(decodeResource(CLUSTER_TYPE, bytes), (value) => ({ kind: 'cluster', value }));
+      return tagged(runnable(decodeResource(CLUSTER_TYPE, bytes, DATA_PLANE_EXTENSIONS), clusterFaults), (value) => ({
+        kind: 'cluster',
+        value,
+      }));
     case CLUSTER_LOAD_ASSIGNMENT_TYPE:
-      return tagged(decodeResource(CLUSTER_LOAD_ASSIGNMENT_TYPE, bytes), (value) => ({ kind: 'assignment', value }));
+      return tagged(
+        runnable(decodeResource(CLUSTER_LOAD_ASSIGNMENT_TYPE, bytes, DATA_PLANE_EXTENSIONS), assignmentFaults),
+        (value) => ({ kind: 'assignment', value }),
+      );
     default:
       return { ok: false, faults: [{ field: 'type_url', message: `${typeUrl} is no type that a sidecar holds` }] };
   }
@@ -85,12 +104,22 @@ export function staticChanges(clusters: readonly unknown[], listeners: readonly 
     {
       kind: 'clusters',
       removed: [],
-      changed: clusters.map((json, index) => accepted(`clusters[${index}]`, decodeStaticJson(CLUSTER_TYPE, json))),
+      changed: clusters.map((json, index) =>
+        accepted(
+          `clusters[${index}]`,
+          runnable(decodeStaticJson(CLUSTER_TYPE, json, DATA_PLANE_EXTENSIONS), clusterFaults),
+        ),
+      ),
     },
     {
       kind: 'listeners',
       removed: [],
-      changed: listeners.map((json, index) => accepted(`listeners[${index}]`, decodeStaticJson(LISTENER_TYPE, json))),
+      changed: listeners.map((json, index) =>
+        accepted(
+          `listeners[${index}]`,
+          runnable(decodeStaticJson(LISTENER_TYPE, json, DATA_PLANE_EXTENSIONS), listenerFaults),
+        ),
+      ),
     },
   ];
 }
@@ -103,4 +132,11 @@ function accepted<T>(path: string, decoded: Decoded<T>): T {
 
 function tagged<T>(decoded: Decoded<T>, tag: (value: T) => TaggedResource): Decoded<TaggedResource> {
   return decoded.ok ? { ok: true, value: tag(decoded.value) } : decoded;
+}
+
+/** A resource that decodes is still refused where it asks for what no worker could carry out. */
+function runnable<T>(decoded: Decoded<T>, faultsOf: (value: T) => readonly Fault[]): Decoded<T> {
+  if (!decoded.ok) return decoded;
+  const faults = faultsOf(decoded.value);
+  return faults.length === 0 ? decoded : { ok: false, faults };
 }

@@ -1,0 +1,84 @@
+import type { Cluster } from '../../resource/cluster.ts';
+import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
+import { ALL_EXTENSIONS, type ExtensionSupport, ROUTER_FILTER } from '../../resource/extension-support.ts';
+import type { Fault } from '../../resource/fault.ts';
+import type { FilterChain, Listener } from '../../resource/listener.ts';
+import type { RouteConfiguration } from '../../resource/route-configuration.ts';
+import { chainsOf } from '../config/references.ts';
+
+/**
+ * What this data plane has no code for. A resource that asks for it is refused by name, because passing over a policy or
+ * a transport socket would change who may talk to whom.
+ */
+export const DATA_PLANE_EXTENSIONS: ExtensionSupport = {
+  httpFilters: new Set([ROUTER_FILTER]),
+  networkFilters: new Set(),
+  accessLoggers: ALL_EXTENSIONS.accessLoggers,
+};
+
+const NOT_YET = 'is not supported by this sidecar yet';
+
+export function listenerFaults(listener: Listener): Fault[] {
+  const faults = listener.listenerFilters.map((filter, index) => ({
+    field: `listener_filters[${index}]`,
+    message: `${filter.kind} ${NOT_YET}`,
+  }));
+  chainsOf(listener).forEach((chain, index) => {
+    faults.push(...chainFaults(chain, `filter_chains[${index}]`));
+  });
+  return faults;
+}
+
+export function routeFaults(configuration: RouteConfiguration): Fault[] {
+  return configuration.virtualHosts.flatMap((virtualHost, host) =>
+    virtualHost.routes.flatMap((route, index) =>
+      route.action.kind === 'route' && route.action.requestMirrorPolicies.length > 0
+        ? [{ field: `virtual_hosts[${host}].routes[${index}].route.request_mirror_policies`, message: NOT_YET }]
+        : [],
+    ),
+  );
+}
+
+export function clusterFaults(cluster: Cluster): Fault[] {
+  const faults: Fault[] = [];
+  const { loadBalancing, transportSocket, upstreamProtocol } = cluster;
+  if (transportSocket?.kind === 'upstreamTls') faults.push({ field: 'transport_socket', message: `TLS ${NOT_YET}` });
+  if (upstreamProtocol.kind === 'explicitHttp2') {
+    faults.push({ field: 'typed_extension_protocol_options', message: `explicit HTTP/2 ${NOT_YET}` });
+  }
+  if (cluster.discovery.kind === 'originalDst') faults.push({ field: 'type', message: `ORIGINAL_DST ${NOT_YET}` });
+  if ('slowStart' in loadBalancing && loadBalancing.slowStart !== undefined) {
+    faults.push({ field: 'load_balancing_policy', message: `slow start ${NOT_YET}` });
+  }
+  return faults;
+}
+
+export function assignmentFaults(assignment: ClusterLoadAssignment): Fault[] {
+  const drops = assignment.dropOverloads.some(({ fraction }) => fraction > 0);
+  return drops ? [{ field: 'policy.drop_overloads', message: NOT_YET }] : [];
+}
+
+function chainFaults(chain: FilterChain, path: string): Fault[] {
+  const faults: Fault[] = [];
+  if (chain.transportSocket?.kind === 'downstreamTls')
+    faults.push({ field: `${path}.transport_socket`, message: `TLS ${NOT_YET}` });
+  const { serverNames, applicationProtocols, transportProtocol } = chain.match;
+  const needsInspection =
+    serverNames.length > 0 || applicationProtocols.length > 0 || !['', 'raw_buffer'].includes(transportProtocol);
+  if (needsInspection)
+    faults.push({ field: `${path}.filter_chain_match`, message: `a match on what a client says first ${NOT_YET}` });
+  for (const filter of chain.filters) {
+    if (filter.kind !== 'httpConnectionManager') continue;
+    if (filter.config.codecType === 'http2')
+      faults.push({ field: `${path}.filters.codec_type`, message: `HTTP2 ${NOT_YET}` });
+    const { routes } = filter.config;
+    if (routes.kind === 'inline')
+      faults.push(
+        ...routeFaults(routes.routeConfiguration).map(({ field, message }) => ({
+          field: `${path}.filters.route_config.${field}`,
+          message,
+        })),
+      );
+  }
+  return faults;
+}

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import {
+  cluster,
+  httpConnectionManager,
+  httpListener,
+  route,
+  routeAction,
+  routeConfiguration,
+  virtualHost,
+} from '../../../test/support/resources.ts';
+import { buildMessage } from '../../resource/strict-builder.ts';
+import { CLUSTER_TYPE, LISTENER_TYPE } from '../../resource/type-url.ts';
+import { clusterFaults, listenerFaults, routeFaults } from './data-plane-support.ts';
+import { decodeAnyResource, resourceChange, staticChanges } from './resource-changes.ts';
+
+const RBAC_LISTENER = {
+  name: 'inbound',
+  address: { socket_address: { address: '127.0.0.1', port_value: 1 } },
+  filter_chains: [
+    {
+      filters: [
+        {
+          name: 'rbac',
+          typed_config: {
+            '@type': 'type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC',
+            stat_prefix: 'x',
+          },
+        },
+        {
+          name: 'tcp',
+          typed_config: {
+            '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+            stat_prefix: 'x',
+            cluster: 'c',
+          },
+        },
+      ],
+    },
+  ],
+};
+
+describe('resources this data plane takes', () => {
+  it('a policy it cannot enforce is refused by name, never passed over', () => {
+    const built = buildMessage('envoy.config.listener.v3.Listener', RBAC_LISTENER);
+    if (!built.ok) throw new Error(JSON.stringify(built.faults));
+    const decoded = decodeAnyResource(LISTENER_TYPE, built.value, 0);
+    expect(decoded.ok ? [] : decoded.faults.map((fault) => fault.message).join()).toContain('rbac.v3.RBAC');
+    expect(() => staticChanges([], [RBAC_LISTENER])).toThrow('static_resources.listeners[0]');
+  });
+
+  it('names TLS, HTTP/2, mirroring and inspection as what it lacks', () => {
+    const tls = {
+      kind: 'upstreamTls',
+      sni: '',
+      common: {
+        certificates: [],
+        trustedCaPem: undefined,
+        matchSubjectAltNames: [],
+        alpnProtocols: [],
+        minimumVersion: 'TLSv1.2',
+      },
+    } as const;
+    expect(clusterFaults(cluster('c', { transportSocket: tls }))[0]?.field).toBe('transport_socket');
+    expect(listenerFaults({ ...httpListener('l'), listenerFilters: [{ kind: 'tlsInspector' }] })[0]?.message).toContain(
+      'tlsInspector',
+    );
+    expect(listenerFaults(httpListener('l', httpConnectionManager({ codecType: 'http2' })))[0]?.message).toContain(
+      'HTTP2',
+    );
+    const mirrored = routeConfiguration({
+      virtualHosts: [
+        virtualHost({
+          routes: [route({ action: routeAction({ requestMirrorPolicies: [{ cluster: 'm', fraction: 1 }] }) })],
+        }),
+      ],
+    });
+    expect(routeFaults(mirrored)[0]?.field).toBe('virtual_hosts[0].routes[0].route.request_mirror_policies');
+    expect(listenerFaults(httpListener('l'))).toEqual([]);
+    expect(clusterFaults(cluster('c'))).toEqual([]);
+  });
+
+  it('makes one change of one type', () => {
+    const built = buildMessage('envoy.config.cluster.v3.Cluster', {
+      name: 'c',
+      type: 'STATIC',
+      load_assignment: { cluster_name: 'c' },
+    });
+    if (!built.ok) throw new Error(JSON.stringify(built.faults));
+    const decoded = decodeAnyResource(CLUSTER_TYPE, built.value, 7);
+    if (!decoded.ok) throw new Error(JSON.stringify(decoded.faults));
+    expect(decoded.value.receivedAtWallMs).toBe(7);
+    expect(resourceChange(CLUSTER_TYPE, [decoded.value], ['gone'])).toMatchObject({
+      kind: 'clusters',
+      changed: [{ name: 'c' }],
+      removed: ['gone'],
+    });
+    expect(decodeAnyResource('type.googleapis.com/x', built.value, 0).ok).toBe(false);
+  });
+});
