@@ -55,8 +55,8 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
 
   // Watch.
   const consul = new Consul({ ...options.consul, clock, random, onLink: (state) => tellLink(log, options, state) });
-  const trustDomain = new TrustDomainFeed(consul, () => feeds.refreshAll());
-  consul.entries.subscribe(() => feeds.refreshAll());
+  const trustDomain = new TrustDomainFeed(consul, () => feeds.refresh('everything'));
+  consul.entries.subscribe((change) => feeds.refresh(change));
 
   // Translate, and keep snapshots: what a proxy is made of is watched only while it is connected.
   const store = new SnapshotStore({

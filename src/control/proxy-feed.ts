@@ -1,4 +1,11 @@
-import { type Consul, knownValue, type NodeProxies, type ProxyLocation, type Watched } from './consul/consul.ts';
+import {
+  type Consul,
+  type EntriesChange,
+  knownValue,
+  type NodeProxies,
+  type ProxyLocation,
+  type Watched,
+} from './consul/consul.ts';
 import type { EndpointFeed } from './endpoint-feed.ts';
 import { chooseUnits, mergedParts } from './held-units.ts';
 import { BurstMerger, type SnapshotStore } from './snapshot/snapshot.ts';
@@ -67,6 +74,8 @@ export class ProxyFeed {
   #retained = new Map<string, EndpointGroup>();
   /** By key, the form of each unit that the proxy holds now. */
   #published = new Map<string, TranslatedUnit>();
+  /** Whose entries the last translation asked for. */
+  #services: ReadonlySet<string> = new Set();
   #translationProblems: readonly Problem[] = [];
   #lookAgain: NodeJS.Timeout | undefined;
   /** Ends the wait for the endpoints of a first snapshot. */
@@ -101,9 +110,10 @@ export class ProxyFeed {
     void this.#locate();
   }
 
-  /** Something that every proxy is made of has changed. */
-  refresh(): void {
-    if (this.#registration !== undefined) this.#merger.request();
+  /** Something that proxies are made of has changed: the entries of these services, or something that concerns all. */
+  refresh(change: EntriesChange): void {
+    const concerned = change === 'everything' || !this.#services.isDisjointFrom(change);
+    if (this.#registration !== undefined && concerned) this.#merger.request();
   }
 
   /** An assignment is there for the first time; translation is due where this proxy waits for it. */
@@ -193,6 +203,7 @@ export class ProxyFeed {
     if (mesh === undefined || this.#registration === undefined) return;
     const translated = translateProxy({ registration: this.#registration, ...mesh });
     this.#translationProblems = translated.problems;
+    this.#services = translated.services;
     const wanted = new Map(translated.units.flatMap(groupsByName));
     this.#retain(wanted);
     const { units, waiting } = chooseUnits(translated, this.#published, (unit) => this.#isComplete(unit));
@@ -217,7 +228,7 @@ export class ProxyFeed {
     const leftMs = this.#startedMs + ENDPOINT_PATIENCE_MS - this.#options.nowMs();
     if (leftMs <= 0) return true;
     clearTimeout(this.#patience);
-    this.#patience = setTimeout(() => this.refresh(), leftMs);
+    this.#patience = setTimeout(() => this.#merger.request(), leftMs);
     this.#patience.unref();
     return false;
   }

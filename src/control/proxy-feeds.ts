@@ -1,4 +1,4 @@
-import type { Consul } from './consul/consul.ts';
+import type { Consul, EntriesChange } from './consul/consul.ts';
 import type { EndpointFeed } from './endpoint-feed.ts';
 import { type MeshState, ProxyFeed } from './proxy-feed.ts';
 import type { SnapshotStore } from './snapshot/snapshot.ts';
@@ -88,8 +88,8 @@ export class ProxyFeeds {
     followed.linger.unref();
   }
 
-  refreshAll(): void {
-    for (const { feed } of this.#followed.values()) feed.refresh();
+  refresh(change: EntriesChange): void {
+    for (const { feed } of this.#followed.values()) feed.refresh(change);
   }
 
   assignmentArrived(name: string): void {

@@ -117,3 +117,14 @@ test('two units never give one cluster name two meanings', () => {
     { numRuns: 150 },
   );
 });
+
+test('entries of services that were not asked for have no say', () => {
+  fc.assert(
+    fc.property(anyEntries, upstreams, (entries, Upstreams) => {
+      const proxy = translated(registration({ Upstreams }), ...entries);
+      const concerned = entries.filter(({ Kind, Name }) => Kind === 'proxy-defaults' || proxy.services.has(Name));
+      expect(JSON.stringify(translated(registration({ Upstreams }), ...concerned))).toBe(JSON.stringify(proxy));
+    }),
+    { numRuns: 150 },
+  );
+});

@@ -1,13 +1,25 @@
-import { CONFIG_ENTRY_KINDS, type ConfigEntries, type ConfigEntryKind } from '../translate/config-entries.ts';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  CONFIG_ENTRY_KINDS,
+  type ConfigEntries,
+  type ConfigEntryKind,
+  type ServiceDefaults,
+  type ServiceResolver,
+  type ServiceRouter,
+  type ServiceSplitter,
+} from '../translate/config-entries.ts';
 import { errorAt, type Problem } from '../translate/problem.ts';
 import { knownValue } from './blocking-query.ts';
 import type { ParsedEntries } from './parse-config-entries.ts';
 import type { Watched, WatchHub } from './watch-hub.ts';
 import { configEntriesWatch } from './watches.ts';
 
+/** Which services' entries changed; `everything` where one changed that concerns all. */
+export type EntriesChange = 'everything' | ReadonlySet<string>;
+
 /** All config entries at one moment; `undefined` until every kind has been read once: half a set would route wrongly. */
 export interface EntriesState {
-  readonly entries: ConfigEntries | undefined;
+  readonly entries: EntryMaps | undefined;
   readonly problems: readonly Problem[];
 }
 
@@ -16,7 +28,7 @@ type WatchedKinds = { readonly [K in ConfigEntryKind]: Watched<ParsedEntries<K>>
 /** The watches on all kinds of config entry, as one value. */
 export class ConfigEntriesFeed {
   readonly #hub: WatchHub;
-  readonly #listeners = new Set<(state: EntriesState) => void>();
+  readonly #listeners = new Set<(change: EntriesChange) => void>();
   #watched: WatchedKinds | undefined;
   #state: EntriesState = { entries: undefined, problems: [] };
 
@@ -46,7 +58,8 @@ export class ConfigEntriesFeed {
     this.#listeners.clear();
   }
 
-  subscribe(listener: (state: EntriesState) => void): () => void {
+  /** The listener is told of changes of what is in force; not of errors, and not of changes that change nothing. */
+  subscribe(listener: (change: EntriesChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -54,12 +67,42 @@ export class ConfigEntriesFeed {
   #merge(): void {
     const watched = this.#watched;
     if (watched === undefined) return;
-    this.#state = { entries: mergedEntries(watched) ?? this.#state.entries, problems: problemsOf(watched) };
-    for (const listener of [...this.#listeners]) listener(this.#state);
+    const before = this.#state.entries;
+    const entries = mergedEntries(watched) ?? before;
+    this.#state = { entries, problems: problemsOf(watched) };
+    if (entries === undefined) return;
+    const change = changeBetween(before, entries);
+    if (change !== 'everything' && change.size === 0) return;
+    for (const listener of [...this.#listeners]) listener(change);
   }
 }
 
-function mergedEntries(watched: WatchedKinds): ConfigEntries | undefined {
+/** All entries of the mesh as maps, which translation only looks things up in. */
+interface EntryMaps extends ConfigEntries {
+  readonly serviceDefaults: ReadonlyMap<string, ServiceDefaults>;
+  readonly serviceRouters: ReadonlyMap<string, ServiceRouter>;
+  readonly serviceSplitters: ReadonlyMap<string, ServiceSplitter>;
+  readonly serviceResolvers: ReadonlyMap<string, ServiceResolver>;
+}
+
+function changeBetween(before: EntryMaps | undefined, now: EntryMaps): EntriesChange {
+  if (before === undefined || !isDeepStrictEqual(before.proxyDefaults, now.proxyDefaults)) return 'everything';
+  const changed = new Set<string>();
+  collectChanged(before.serviceDefaults, now.serviceDefaults, changed);
+  collectChanged(before.serviceRouters, now.serviceRouters, changed);
+  collectChanged(before.serviceSplitters, now.serviceSplitters, changed);
+  collectChanged(before.serviceResolvers, now.serviceResolvers, changed);
+  return changed;
+}
+
+function collectChanged<T>(before: ReadonlyMap<string, T>, now: ReadonlyMap<string, T>, changed: Set<string>): void {
+  if (before === now) return;
+  for (const name of [...before.keys(), ...now.keys()]) {
+    if (!isDeepStrictEqual(before.get(name), now.get(name))) changed.add(name);
+  }
+}
+
+function mergedEntries(watched: WatchedKinds): EntryMaps | undefined {
   const proxyDefaults = knownValue(watched['proxy-defaults'].state);
   const serviceDefaults = knownValue(watched['service-defaults'].state);
   const serviceRouters = knownValue(watched['service-router'].state);

@@ -54,6 +54,22 @@ describe('consul', () => {
     await until(() => expect(consul.entries.state.entries).toBeDefined());
   });
 
+  test('tells whose entries changed, and nothing where nothing did', async () => {
+    const [fake] = fakes;
+    connect();
+    const changes: unknown[] = [];
+    consul.entries.subscribe((change) => changes.push(change === 'everything' ? change : [...change]));
+    await until(() => expect(changes).toEqual(['everything']));
+    const defaults = (Name: string, Protocol: string): object => ({ Kind: 'service-defaults', Name, Protocol });
+    fake?.set('/v1/config/service-defaults', [defaults('a', 'http'), defaults('b', 'http')]);
+    await until(() => expect(changes).toEqual(['everything', ['a', 'b']]));
+    fake?.touch('/v1/config/service-defaults');
+    fake?.set('/v1/config/service-defaults', [{ ...defaults('a', 'http'), Note: 'unread' }, defaults('b', 'tcp')]);
+    await until(() => expect(changes.at(-1)).toEqual(['b']));
+    fake?.set('/v1/config/proxy-defaults', [{ Kind: 'proxy-defaults', Name: 'global', Config: {} }]);
+    await until(() => expect(changes).toEqual(['everything', ['a', 'b'], ['b'], 'everything']));
+  });
+
   test('notices that the server it asks hangs, goes over to another, and asks everything again there', async () => {
     connect();
     const watched = consul.watchHealth(API, 'dc1', () => {});

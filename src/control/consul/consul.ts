@@ -19,7 +19,7 @@ import { type Watched, WatchHub, type WatchReport } from './watch-hub.ts';
 import { healthWatch, nodeServicesWatch, trustDomainWatch } from './watches.ts';
 
 export { knownValue, type WatchState } from './blocking-query.ts';
-export type { EntriesState } from './config-entries-feed.ts';
+export type { EntriesChange, EntriesState } from './config-entries-feed.ts';
 export type { LinkState } from './consul-link.ts';
 export type { ProxyLocation } from './locate-proxy.ts';
 export type { InstanceOverview, ServiceOverview } from './one-shots.ts';

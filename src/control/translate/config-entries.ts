@@ -140,19 +140,33 @@ export type LoadBalancerHashPolicy = {
   | { readonly field: 'source_ip' }
 );
 
+/** Entries by name. Translation only ever asks for one by its name, so that who asked for what can be known. */
+export interface EntryLookup<T> {
+  get(name: string): T | undefined;
+}
+
 /** All entries in force; a kind that has never been read is not representable here on purpose: nothing is translated before. */
 export interface ConfigEntries {
   readonly proxyDefaults: ProxyDefaults | undefined;
-  readonly serviceDefaults: ReadonlyMap<string, ServiceDefaults>;
-  readonly serviceRouters: ReadonlyMap<string, ServiceRouter>;
-  readonly serviceSplitters: ReadonlyMap<string, ServiceSplitter>;
-  readonly serviceResolvers: ReadonlyMap<string, ServiceResolver>;
+  readonly serviceDefaults: EntryLookup<ServiceDefaults>;
+  readonly serviceRouters: EntryLookup<ServiceRouter>;
+  readonly serviceSplitters: EntryLookup<ServiceSplitter>;
+  readonly serviceResolvers: EntryLookup<ServiceResolver>;
 }
 
-export const NO_CONFIG_ENTRIES: ConfigEntries = {
-  proxyDefaults: undefined,
-  serviceDefaults: new Map(),
-  serviceRouters: new Map(),
-  serviceSplitters: new Map(),
-  serviceResolvers: new Map(),
-};
+/** The same entries, noting the name of every service that is asked for, there or not. */
+export function noting(entries: ConfigEntries, asked: Set<string>): ConfigEntries {
+  const note = <T>(lookup: EntryLookup<T>): EntryLookup<T> => ({
+    get: (name) => {
+      asked.add(name);
+      return lookup.get(name);
+    },
+  });
+  return {
+    proxyDefaults: entries.proxyDefaults,
+    serviceDefaults: note(entries.serviceDefaults),
+    serviceRouters: note(entries.serviceRouters),
+    serviceSplitters: note(entries.serviceSplitters),
+    serviceResolvers: note(entries.serviceResolvers),
+  };
+}

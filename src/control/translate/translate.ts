@@ -4,7 +4,7 @@
  * API, no encoding, no stream, no clock and no other proxy. Equal input gives equal output, in a stable order.
  */
 import type { ProxyRegistration, Upstream } from './catalog.ts';
-import type { ConfigEntries } from './config-entries.ts';
+import { type ConfigEntries, noting } from './config-entries.ts';
 import { inboundUnit } from './inbound.ts';
 import { upstreamName } from './names.ts';
 import { outboundUnit } from './outbound.ts';
@@ -15,7 +15,7 @@ import { TranslationFault } from './translation-fault.ts';
 import { upstreamOptions } from './upstream-options.ts';
 
 export * from './catalog.ts';
-export { type ConfigEntries, NO_CONFIG_ENTRIES } from './config-entries.ts';
+export type { ConfigEntries } from './config-entries.ts';
 export { loadAssignment } from './endpoints.ts';
 export { DEFAULT_TRUST_DOMAIN } from './names.ts';
 export { errorAt, type Problem, warningAt } from './problem.ts';
@@ -28,7 +28,9 @@ export interface TranslationInput {
 }
 
 /** Everything one proxy should hold, but for its endpoints, which it shares with others. Never throws on bad input. */
-export function translateProxy(input: TranslationInput): TranslatedProxy {
+export function translateProxy(given: TranslationInput): TranslatedProxy {
+  const services = new Set<string>();
+  const input = { ...given, entries: noting(given.entries, services) };
   const problems: Problem[] = [];
   const units: TranslatedUnit[] = [];
   const faultyUnits: string[] = [];
@@ -56,7 +58,7 @@ export function translateProxy(input: TranslationInput): TranslatedProxy {
     taken.set(bindKey(upstream), upstream.destinationName);
     attempt(key, () => upstreamUnit(upstream, options, input, problems));
   }
-  return { units, faultyUnits, problems };
+  return { units, faultyUnits, problems, services };
 }
 
 function upstreamUnit(

@@ -26,4 +26,6 @@ export interface TranslatedProxy {
   /** Units that are wanted and could not be made: hold them at their last good form. */
   readonly faultyUnits: readonly string[];
   readonly problems: readonly Problem[];
+  /** Whose entries had a say, or would have had one: a change of any other service's leaves all of this as it is. */
+  readonly services: ReadonlySet<string>;
 }
