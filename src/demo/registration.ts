@@ -62,6 +62,8 @@ export async function askConsul(
     method,
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  }).catch((error: unknown) => {
+    throw new Error(`Consul at ${registryUrl} does not answer: ${causeOf(error)}`, { cause: error });
   });
   const text = await response.text();
   if (!response.ok)
@@ -72,4 +74,10 @@ export async function askConsul(
   } catch {
     return text;
   }
+}
+
+/** `fetch` says only that it failed; why stands in the cause. */
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }

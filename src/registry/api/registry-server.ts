@@ -139,6 +139,8 @@ class Exchange {
       'x-consul-knownleader': 'true',
       'x-consul-lastcontact': '0',
       'x-consul-effective-consistency': mode,
+      'x-consul-default-acl-policy': 'allow',
+      'x-consul-query-backend': 'blocking-query',
     };
   }
 

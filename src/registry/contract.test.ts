@@ -1,0 +1,17 @@
+import { afterAll, beforeAll, test } from 'vitest';
+import { CONTRACT, ContractApi } from './contract.ts';
+import { type Registry, startRegistry } from './registry.ts';
+
+let registry: Registry;
+
+beforeAll(async () => {
+  registry = await startRegistry({ port: 0 });
+});
+
+afterAll(async () => {
+  await registry.stop();
+});
+
+test.each(CONTRACT)('$name', async (contractCase) => {
+  await contractCase.run(new ContractApi(registry.url));
+});
