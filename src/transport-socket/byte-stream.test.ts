@@ -116,6 +116,21 @@ describe('lent reads', () => {
     await user.until(() => user.events.includes('closed '));
   });
 
+  it('nothing is read before resume()', async () => {
+    const user = new Recorder();
+    const address = server.address();
+    const connected = once(server, 'connection');
+    const client = net.connect(typeof address === 'object' && address !== null ? address.port : 0);
+    clients.push(client);
+    const [socket] = (await connected) as [net.Socket];
+    const stream = ByteStream.accept(turn, socket, user, 65_536);
+    await new Promise<void>((resolve) => client.write('early', () => resolve()));
+    for (let round = 0; round < 5; round++) await new Promise((resolve) => setImmediate(resolve));
+    expect(user.received).toBe('');
+    stream.resume();
+    await user.until(() => user.received === 'early');
+  });
+
   it('the server forgets a socket whose handle was taken', async () => {
     const { stream } = await accepted(new Recorder());
     stream.destroy();

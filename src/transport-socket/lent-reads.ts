@@ -24,8 +24,8 @@ export function adoptForLentReads(
   if (!isHandle(handle)) return undefined;
   const onread = { buffer, callback };
   const options: net.SocketConstructorOpts = { allowHalfOpen: true, onread };
-  // Two options that net.Socket takes and its types do not name.
-  const adopted = new net.Socket(Object.assign(options, { handle, highWaterMark }));
+  // Options that net.Socket takes and its types do not name; with manualStart nothing is read before resume().
+  const adopted = new net.Socket(Object.assign(options, { handle, highWaterMark, manualStart: true }));
   if (Reflect.get(adopted, '_handle') !== handle) return undefined;
   // Without a handle destroy() only settles the server's own connection count.
   Reflect.set(accepted, '_handle', null);

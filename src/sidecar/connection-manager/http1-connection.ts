@@ -131,6 +131,7 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
     this.#decoder.finish();
     if (this.#stream?.isOpen === true) {
       this.#slot.current.counters.cxDestroyRemoteActiveRq.increment();
+      this.#slot.openStreams--;
       this.#stream.cancel('DC', LOCAL_REPLIES.downstreamDisconnect.details);
     }
     this.#startLingering();

@@ -88,6 +88,25 @@ describe('the record of a stream', () => {
     expect(record.queueMs).toBe(connectionReadyAtMs - pickedAtMs);
   });
 
+  it('counts the streams open on arrival, whichever way those before it ended', async () => {
+    const port = await path.serve();
+    for (const leave of ['FIN', 'RST'] as const) {
+      const leaver = await RawPeer.connect(port);
+      leaver.send('GET / HTTP/1.1\r\nhost: web\r\n\r\n');
+      await expect.poll(() => path.gauge('http', 'ingress', 'downstream_rq_active')).toBe(1);
+      if (leave === 'FIN') leaver.socket.end();
+      else leaver.socket.resetAndDestroy();
+      await expect.poll(() => path.gauge('http', 'ingress', 'downstream_rq_active')).toBe(0);
+      leaver.destroy();
+    }
+    client = await RawPeer.connect(port);
+    client.send('GET / HTTP/1.1\r\nhost: web\r\n\r\n');
+    const host = await upstream.connection(2);
+    await host.receives('\r\n\r\n');
+    host.send(OK);
+    expect((await path.recordsReach(3)).inFlightAtArrival).toBe(1);
+  });
+
   it('comes exactly once per stream, and all gauges return to zero', async () => {
     const port = await path.serve();
     await request(port);

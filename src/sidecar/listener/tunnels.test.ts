@@ -155,6 +155,16 @@ describe('TCP proxy', () => {
     expect(path.counter('cluster', 'web', 'upstream_cx_connect_fail')).toBe(3);
   });
 
+  it('what the client said first reaches the host that was found at last', async () => {
+    path.addCluster('web', [await unusedPort(), await unusedPort(), upstream.port]);
+    const port = await serveTcp({ maxConnectAttempts: 3 });
+    for (let index = 0; index < 3; index++) {
+      const client = await connect(port);
+      client.send(`greeting ${index}`);
+      await (await upstream.connection(index)).receives(`greeting ${index}`);
+    }
+  });
+
   it('closes an idle pair', async () => {
     const client = await connect(await serveTcp({ idleTimeoutMs: 50 }));
     const host = await upstream.connection(0);
