@@ -10,7 +10,15 @@ export interface ProxyShape {
 const TYPE = 'type.googleapis.com/';
 const HCM = `${TYPE}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`;
 
-export function envoyBootstrap(port: number, shape: ProxyShape): unknown {
+export interface EnvoyBootstrap {
+  readonly static_resources: { readonly listeners: readonly unknown[]; readonly clusters: readonly NamedCluster[] };
+}
+
+interface NamedCluster {
+  readonly name: string;
+}
+
+export function envoyBootstrap(port: number, shape: ProxyShape): EnvoyBootstrap & Readonly<Record<string, unknown>> {
   return {
     node: { id: 'bench', cluster: 'bench' },
     ...(shape.adminPort === undefined ? {} : { admin: { address: socketAddress(shape.adminPort) } }),
@@ -91,7 +99,7 @@ function tcpProxy(): unknown {
   };
 }
 
-function originCluster(port: number): unknown {
+function originCluster(port: number): NamedCluster & Readonly<Record<string, unknown>> {
   return {
     name: 'origin',
     type: 'STATIC',
@@ -101,7 +109,7 @@ function originCluster(port: number): unknown {
   };
 }
 
-function otlpCluster(port: number): unknown {
+function otlpCluster(port: number): NamedCluster & Readonly<Record<string, unknown>> {
   return {
     name: 'otlp',
     type: 'STATIC',

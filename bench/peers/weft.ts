@@ -9,6 +9,15 @@ import type { Peer } from './peer.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
+/** Spans leave through the exporter that OTEL_* configures, not through a cluster. */
+function weftBootstrap(port: number, shape: ProxyShape): unknown {
+  const { static_resources: resources, ...rest } = envoyBootstrap(port, shape);
+  return {
+    ...rest,
+    static_resources: { ...resources, clusters: resources.clusters.filter(({ name }) => name !== 'otlp') },
+  };
+}
+
 /** Weft's own sidecar with its default features on, one worker, from the same bootstrap as Envoy. */
 export function weftProxy(shape: ProxyShape): Peer {
   return {
@@ -18,7 +27,7 @@ export function weftProxy(shape: ProxyShape): Peer {
       const port = await freePort();
       const admin = await freePort();
       const config = join(folder, 'bootstrap.json');
-      writeFileSync(config, JSON.stringify(envoyBootstrap(port, shape)));
+      writeFileSync(config, JSON.stringify(weftBootstrap(port, shape)));
       const command = [
         process.execPath,
         PROGRAM,

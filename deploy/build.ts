@@ -1,0 +1,57 @@
+/**
+ * `npm run build`: makes JavaScript of the sources in dist/, bundled so that a sidecar is ready sooner.
+ *
+ *     dist/src/cli/main.js                    the command line
+ *     dist/src/worker/worker.js               a sidecar's worker thread
+ *     dist/proto/                             what the bundles load at run time
+ *
+ * All bundles stand two folders below dist/, so that one relative path from each leads to what they load.
+ */
+import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const ENTRIES = [
+  { in: 'src/cli/main.ts', out: 'src/cli/main' },
+  { in: 'src/sidecar/process/worker.ts', out: 'src/worker/worker' },
+];
+
+/** Files that find things beside themselves are told their place in the sources, from wherever the bundle put them. */
+const keepPlaces: Plugin = {
+  name: 'keep-places',
+  setup(builder) {
+    builder.onLoad({ filter: /src\/.*\.ts$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8');
+      if (!text.includes('import.meta.url')) return undefined;
+      const place = path.slice(ROOT.length).replace(/\.ts$/, '.js');
+      const here = `new URL(${JSON.stringify(`../../${place}`)}, import.meta.url).href`;
+      return {
+        loader: 'ts',
+        contents: text.replaceAll("'./worker.ts'", "'../../worker/worker.js'").replaceAll('import.meta.url', here),
+      };
+    });
+  },
+};
+
+rmSync(`${ROOT}dist`, { recursive: true, force: true });
+await build({
+  absWorkingDir: ROOT,
+  entryPoints: ENTRIES,
+  outdir: 'dist',
+  chunkNames: 'src/chunks/[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  sourcemap: 'linked',
+  legalComments: 'eof',
+  banner: {
+    js: "import { createRequire as weftCreateRequire } from 'node:module'; const require = weftCreateRequire(import.meta.url);",
+  },
+  plugins: [keepPlaces],
+  logLevel: 'warning',
+});
+cpSync(`${ROOT}proto`, `${ROOT}dist/proto`, { recursive: true });
+process.stdout.write('built dist/src/cli/main.js and dist/src/worker/worker.js\n');
