@@ -54,7 +54,13 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   const nowMs = (): number => clock.nowMs();
 
   // Watch.
-  const consul = new Consul({ ...options.consul, clock, random, onLink: (state) => tellLink(log, options, state) });
+  const consul = new Consul({
+    ...options.consul,
+    clock,
+    random,
+    onLink: (state) => tellLink(log, options, state),
+    onSubscriberFault: (error) => log.error({ err: error }, 'a fault while taking news from Consul; please report it'),
+  });
   const trustDomain = new TrustDomainFeed(consul, () => feeds.refresh('everything'));
   consul.entries.subscribe((change) => feeds.refresh(change));
 

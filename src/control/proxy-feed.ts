@@ -197,8 +197,18 @@ export class ProxyFeed {
     this.#lookAgain.unref();
   }
 
-  /** Translates, takes each part that is complete, holds the others at the form the proxy has, and publishes the whole. */
+  /** A fault of ours, or a bound that was reached, leaves this proxy as it is and the server running. */
   #translate(): void {
+    try {
+      this.#translateNow();
+    } catch (error) {
+      const where = `proxy ${this.#options.nodeId}`;
+      this.#translationProblems = [errorAt(where, `keeps what it has; translating it failed: ${errorText(error)}`)];
+    }
+  }
+
+  /** Translates, takes each part that is complete, holds the others at the form the proxy has, and publishes the whole. */
+  #translateNow(): void {
     const mesh = this.#options.mesh();
     if (mesh === undefined || this.#registration === undefined) return;
     const translated = translateProxy({ registration: this.#registration, ...mesh });

@@ -38,6 +38,8 @@ export interface ConsulOptions {
   readonly lingerMs?: number | undefined;
   readonly probeIntervalMs?: number | undefined;
   readonly onLink?: (state: LinkState) => void;
+  /** Something that was told of news threw: a fault of the program. */
+  readonly onSubscriberFault?: (error: unknown) => void;
 }
 
 /** How long a server that must have Consul waits for it to answer. */
@@ -68,7 +70,8 @@ export class Consul {
     this.#clock = clock;
     this.#http = new ConsulHttp({ addresses: options.addresses, token });
     this.#budget = new ConnectionBudget(this.#http, () => clock.nowMs(), options.maxConcurrentQuestions);
-    this.#hub = new WatchHub({ consul: this.#budget, clock, random, timings, lingerMs });
+    const { onSubscriberFault } = options;
+    this.#hub = new WatchHub({ consul: this.#budget, clock, random, timings, lingerMs, onSubscriberFault });
     this.#oneShots = new OneShots(() => this.#http.address, token);
     this.#link = new ConsulLink({
       probe: () => this.#probe(),

@@ -37,6 +37,7 @@ export class OneShots {
   readonly #addressOfNow: () => string;
   readonly #token: string | undefined;
   readonly #clients = new Map<string, Consul>();
+  readonly #agentNodes = new Map<string, Promise<string>>();
   #overview: { readonly atMs: number; readonly services: Promise<readonly ServiceOverview[]> } | undefined;
 
   constructor(addressOfNow: () => string, token: string | undefined) {
@@ -51,8 +52,18 @@ export class OneShots {
     return leader;
   }
 
-  /** The name of the node whose agent answers. */
-  async agentNode(): Promise<string> {
+  /** The name of the node whose agent answers; an agent keeps its name, so it is asked once. */
+  agentNode(): Promise<string> {
+    const address = this.#addressOfNow();
+    const known = this.#agentNodes.get(address);
+    if (known !== undefined) return known;
+    const asked = this.#askAgentNode();
+    this.#agentNodes.set(address, asked);
+    asked.catch(() => this.#agentNodes.delete(address));
+    return asked;
+  }
+
+  async #askAgentNode(): Promise<string> {
     const self = z.object({ Config: z.object({ NodeName: z.string() }) }).parse(await this.#client().agent.self());
     return self.Config.NodeName;
   }

@@ -50,6 +50,27 @@ describe('watch hub', () => {
     hub.stop();
   });
 
+  test('goes on when a subscriber throws, and says so', async () => {
+    fake.set('/v1/a', 1);
+    const faults: unknown[] = [];
+    const hub = new WatchHub({
+      consul: http,
+      clock: systemClock,
+      random: seededRandom(1),
+      onSubscriberFault: (error) => faults.push(error),
+    });
+    const broken = new Error('broken');
+    hub.subscribe(spec('a'), () => {
+      throw broken;
+    });
+    const heard: unknown[] = [];
+    hub.subscribe(spec('a'), (state) => heard.push(state.kind));
+    await until(() => expect(heard).toEqual(['current']));
+    expect(faults).toEqual([broken]);
+    expect(hub.reports()).toMatchObject([{ state: 'current' }]);
+    hub.stop();
+  });
+
   test('lets go of a watch a while after the last one left', async () => {
     fake.set('/v1/a', 1);
     const hub = hubWith(20);

@@ -38,6 +38,8 @@ export interface WatchHubOptions {
   readonly random: Random;
   readonly timings?: WatchTimings | undefined;
   readonly lingerMs?: number | undefined;
+  /** A listener threw: a fault of the program, not of Consul. */
+  readonly onSubscriberFault?: ((error: unknown) => void) | undefined;
 }
 
 interface SharedWatch {
@@ -115,13 +117,22 @@ export class WatchHub {
       timings: this.#options.timings ?? DEFAULT_TIMINGS,
       parse: (body, previous) => spec.parse(body, previous as T | undefined),
       onState: (state) => {
-        for (const listener of [...listeners]) listener(state);
+        for (const listener of [...listeners]) this.#tell(listener, state);
       },
     });
     const watch: SharedWatch = { key: spec.key, query, listeners, linger: undefined };
     this.#watches.set(spec.key, watch);
     void query.start();
     return watch;
+  }
+
+  /** A subscriber that fails must not end a watch that others hold. */
+  #tell(listener: (state: WatchState<unknown>) => void, state: WatchState<unknown>): void {
+    try {
+      listener(state);
+    } catch (error) {
+      this.#options.onSubscriberFault?.(error);
+    }
   }
 
   #lingerThenClose(watch: SharedWatch): void {
