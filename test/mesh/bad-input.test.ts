@@ -203,7 +203,7 @@ describe('garbage', () => {
       ...[api.inboundPort, caller.inboundPort, caller.upstreamPort('api')],
     ];
     await Promise.all(ports.flatMap((port) => [pour(port, bytes, 'finished'), pour(port, bytes, 'reset')]));
-    const programs = [mesh.registry, mesh.control, api.sidecar, caller.sidecar];
+    const programs = [mesh.registry, mesh.control, api.sidecar, caller.sidecar].filter((one) => one !== undefined);
     expect(programs.filter(({ isGone }) => isGone).map(({ name, output }) => `${name}\n${output}`)).toEqual([]);
     const answer = await ask({ port: caller.upstreamPort('api'), headers: { 'x-nonce': kind } });
     expect(answer.origin.nonce).toBe(kind);

@@ -11,6 +11,8 @@ const ORIGIN_MAIN = fileURLToPath(new URL('./origin-main.ts', import.meta.url));
 const CHECK_INTERVAL = '250ms';
 
 export interface MeshOptions {
+  /** A Consul that runs already; absent: a registry of the mesh's own. */
+  readonly consulUrl?: string;
   /** Where sidecars send their spans; absent: nowhere. */
   readonly otlp?: { readonly http: string; readonly grpc: string };
 }
@@ -48,7 +50,8 @@ export interface Instance {
 
 /** Real programs on one machine: a registry, a control server, and applications with their sidecars. */
 export class Mesh implements AsyncDisposable {
-  readonly registry: ChildProgram;
+  /** Undefined where somebody else's Consul is used. */
+  readonly registry: ChildProgram | undefined;
   readonly registryUrl: string;
   control: ChildProgram;
   xdsPort = 0;
@@ -57,7 +60,7 @@ export class Mesh implements AsyncDisposable {
   readonly #stateDirectory = mkdtempSync(join(tmpdir(), 'weft-mesh-'));
   readonly #instances: Instance[] = [];
 
-  private constructor(options: MeshOptions, registry: ChildProgram, registryUrl: string) {
+  private constructor(options: MeshOptions, registry: ChildProgram | undefined, registryUrl: string) {
     this.#options = options;
     this.registry = registry;
     this.registryUrl = registryUrl;
@@ -65,9 +68,9 @@ export class Mesh implements AsyncDisposable {
   }
 
   static async start(options: MeshOptions = {}): Promise<Mesh> {
-    const registry = weft(['registry', '--port', '0']);
-    const [, url = ''] = await registry.said(/HTTP API on (http:\S+)/);
-    const mesh = new Mesh(options, registry, url);
+    const registry = options.consulUrl === undefined ? weft(['registry', '--port', '0']) : undefined;
+    const said = await registry?.said(/HTTP API on (http:\S+)/);
+    const mesh = new Mesh(options, registry, options.consulUrl ?? said?.[1] ?? '');
     try {
       await mesh.#controlServes();
       return mesh;
@@ -106,7 +109,8 @@ export class Mesh implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const programs = this.#instances.flatMap(({ app, sidecar }) => [sidecar, app]);
-    await Promise.all([...programs, this.control, this.registry].map((program) => ended(program)));
+    await Promise.all([...programs, this.control].map((program) => ended(program)));
+    await this.registry?.[Symbol.asyncDispose]();
     rmSync(this.#stateDirectory, { recursive: true, force: true });
   }
 
