@@ -4,8 +4,6 @@
  * 0 done, 1 failed, 2 wrong usage or configuration. The only place that reads the environment or exits.
  */
 import { enableCompileCache } from 'node:module';
-import { CommanderError } from 'commander';
-import { commandLine } from './command-line.ts';
 import { UsageError } from './usage-error.ts';
 
 const MINIMUM_NODE_MAJOR = 24;
@@ -16,6 +14,7 @@ process.env['GRPC_VERBOSITY'] ??= 'NONE';
 
 try {
   checkNodeVersion();
+  const { commandLine } = await import('./command-line.ts');
   await commandLine(process.env).parseAsync(process.argv);
   process.exit(process.exitCode ?? 0);
 } catch (error) {
@@ -31,9 +30,16 @@ function checkNodeVersion(): void {
 
 /** One line on standard error that says what and what to do; a stack only where the error is none of ours. */
 function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  // Commander has printed its own message and the usage hint.
+  if (isCommanderError(error)) return error.exitCode === 0 ? 0 : 2;
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`weft: ${message.replaceAll('\n', ' ')}\n`);
   if (process.env['WEFT_STACKS'] === '1' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   return error instanceof UsageError ? 2 : 1;
+}
+
+function isCommanderError(error: unknown): error is { readonly exitCode: number } {
+  return (
+    error instanceof Error && 'exitCode' in error && 'code' in error && String(error.code).startsWith('commander.')
+  );
 }
