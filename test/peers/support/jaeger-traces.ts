@@ -28,17 +28,20 @@ const MAX_TRACES = 1_000;
 /** The newest traces in which the service took part. */
 export async function tracesOf(queryAddress: string, service: string): Promise<readonly JaegerTrace[]> {
   const query = new URLSearchParams({ service, limit: String(MAX_TRACES), lookback: '1h' });
-  const response = await fetch(`${queryAddress}/api/traces?${query}`, { signal: AbortSignal.timeout(20_000) });
+  const response = await fetch(`${queryAddress}/api/traces?${query.toString()}`, {
+    signal: AbortSignal.timeout(20_000),
+  });
   const { data } = (await response.json()) as TracesAnswer;
   return data.map(({ traceID, spans, processes }) => ({
     traceId: traceID,
     spans: spans.map((span) => {
       const tags = new Map(span.tags.map(({ key, value }) => [key, value]));
+      const kind = tags.get('span.kind');
       return {
         spanId: span.spanID,
         parentSpanId: span.references?.find(({ refType }) => refType === 'CHILD_OF')?.spanID ?? '',
         service: processes[span.processID]?.serviceName ?? '',
-        kind: String(tags.get('span.kind') ?? ''),
+        kind: typeof kind === 'string' ? kind : '',
         startNs: BigInt(span.startTime) * 1_000n,
         endNs: BigInt(span.startTime + span.duration) * 1_000n,
         tags,
