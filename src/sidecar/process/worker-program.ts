@@ -22,7 +22,8 @@ if (port === null) throw new Error('worker.ts runs as a worker thread of a sidec
 const start = workerData as WorkerStart;
 const tell = (message: FromWorker): void => port.postMessage(message);
 
-const { h64: hash64 } = await xxhash();
+const hasher = await xxhash();
+const hash64 = (text: string): bigint => hasher.h64(text);
 const counters = new SharedCounters(start.sharedCounters, start.ledger);
 const clusters = new ClusterSet(counters, { random: systemRandom, hash64 });
 const metrics = new MetricsRegistry({ announce: (announcements) => tell({ kind: 'metrics', announcements }) });
