@@ -111,7 +111,7 @@ function configDump(
   };
   const statics = (typeUrl: string, resources: readonly unknown[]): DumpedResource[] =>
     resources.map((resource) => ({
-      name: String(asObject(resource)['name'] ?? ''),
+      name: nameOf(resource),
       source: 'static',
       state: 'active',
       versionInfo: '',
@@ -197,6 +197,11 @@ function parseAddress(text: string): Address {
   const colon = text.lastIndexOf(':');
   if (text.startsWith('/') || colon < 0) return { kind: 'pipe', path: text, mode: 0 };
   return { kind: 'ip', host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+}
+
+function nameOf(resource: unknown): string {
+  const { name } = asObject(resource);
+  return typeof name === 'string' ? name : '';
 }
 
 function asObject(value: unknown): Readonly<Record<string, unknown>> {

@@ -38,7 +38,7 @@ export class MainMetrics {
   }
 
   refresh(): void {
-    for (const { gauge, read } of this.#gauges) gauge.set(read());
+    for (const shown of this.#gauges) shown.gauge.set(shown.read());
     for (const mirrored of this.#mirrored) {
       const total = mirrored.read();
       mirrored.counter.add(total - mirrored.seen);

@@ -69,10 +69,11 @@ export class WorkerSupervisor {
 
   /** Ends every worker at once; drain before if streams should finish. */
   async stop(): Promise<void> {
-    const ended = this.#states.map((state, workerId) => {
+    const ended: Promise<number>[] = [];
+    this.#states.forEach((state, workerId) => {
       this.#states[workerId] = { kind: 'stopped' };
       if (state.kind === 'waiting' || state.kind === 'starting') clearTimeout(state.timer);
-      return state.kind === 'starting' || state.kind === 'running' ? state.worker.terminate() : undefined;
+      if (state.kind === 'starting' || state.kind === 'running') ended.push(state.worker.terminate());
     });
     await Promise.all(ended);
   }
