@@ -5,8 +5,13 @@ export const DEFAULT_MAX_CONCURRENT_QUESTIONS = 128;
 /** A question that others wait behind may be held this long before it has to make room. */
 const MIN_HOLD_MS = 500;
 
+/** While others wait, a question is asked for no longer than this, and then ends by itself: an aborted one costs a connection. */
+const CROWDED_WAIT = '1s';
+
 interface Holder {
   readonly since: number;
+  /** Asked while others waited: it ends by itself. */
+  readonly isShort: boolean;
   readonly makeRoom: AbortController;
 }
 
@@ -50,11 +55,15 @@ export class ConnectionBudget implements ConsulAsk {
   async ask(path: string, query: QueryParameters, options: AskOptions): Promise<ConsulAnswer> {
     for (;;) {
       await this.#takeSlot(options.signal);
-      const holder: Holder = { since: this.#nowMs(), makeRoom: new AbortController() };
+      const isShort = this.#waiting.length > 0 && query['wait'] !== undefined;
+      const holder: Holder = { since: this.#nowMs(), isShort, makeRoom: new AbortController() };
       this.#holders.add(holder);
       try {
         const signal = join(options.signal, holder.makeRoom.signal);
-        return await this.#inner.ask(path, query, { deadlineMs: options.deadlineMs, signal });
+        return await this.#inner.ask(path, isShort ? { ...query, wait: CROWDED_WAIT } : query, {
+          deadlineMs: options.deadlineMs,
+          signal,
+        });
       } catch (error) {
         // Made room for another: back to the end of the queue, with the same question.
         if (!holder.makeRoom.signal.aborted || options.signal?.aborted === true) throw error;
@@ -110,7 +119,7 @@ export class ConnectionBudget implements ConsulAsk {
     const now = this.#nowMs();
     for (const holder of this.#holders) {
       if (wanted === 0 || now - holder.since < MIN_HOLD_MS) return;
-      if (holder.makeRoom.signal.aborted) continue;
+      if (holder.isShort || holder.makeRoom.signal.aborted) continue;
       holder.makeRoom.abort();
       this.#turnsTaken += 1;
       wanted -= 1;

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { goDurationMs } from '../../translate/go-duration.ts';
 
 /** What the fake does with every question instead of answering it. */
 export type FakeFault =
@@ -101,23 +102,28 @@ export class FakeConsul {
     const index = Number(url.searchParams.get('index') ?? 0);
     if (this.#fault.kind === 'hang') return;
     if (this.#fault.kind === 'none' && document !== undefined && index > 0 && document.index === index) {
-      this.#hold(url.pathname, index, response);
+      this.#hold(url.pathname, index, goDurationMs(url.searchParams.get('wait') ?? '5m') ?? 0, response);
       return;
     }
     this.#send(url.pathname, response);
   }
 
-  #hold(path: string, index: number, response: ServerResponse): void {
+  #hold(path: string, index: number, waitMs: number, response: ServerResponse): void {
     const waiting: Waiting = {
       path,
       index,
       answer: () => {
+        clearTimeout(timer);
         this.#waiting.delete(waiting);
         this.#send(path, response);
       },
     };
+    const timer = setTimeout(waiting.answer, waitMs);
     this.#waiting.add(waiting);
-    response.on('close', () => this.#waiting.delete(waiting));
+    response.on('close', () => {
+      clearTimeout(timer);
+      this.#waiting.delete(waiting);
+    });
   }
 
   #send(path: string, response: ServerResponse): void {
