@@ -368,10 +368,14 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
     const { record } = this;
     const { fields } = this.head;
     const { traces } = this.#context;
+    const edits = this.requestEdits;
     if (traces === undefined) return;
-    this.requestEdits.set(fields, 'traceparent', traces.outgoingTraceparent(record));
-    if (record.traceState !== '') this.requestEdits.set(fields, 'tracestate', record.traceState);
-    else if (fields.indexOf('tracestate') >= 0) this.requestEdits.remove(fields, 'tracestate');
+    const traceparent = traces.outgoingTraceparent(record);
+    // A retry finds the one of the attempt before among the edits.
+    if (record.attempt > 0 || fields.indexOf('traceparent') >= 0) edits.set(fields, 'traceparent', traceparent);
+    else edits.add('traceparent', traceparent);
+    if (record.traceState !== '') edits.set(fields, 'tracestate', record.traceState);
+    else if (fields.indexOf('tracestate') >= 0) edits.remove(fields, 'tracestate');
   }
 
   #armDeadlines(): void {

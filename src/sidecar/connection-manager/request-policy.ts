@@ -23,9 +23,8 @@ export function applyRequestPolicy(
 ): string {
   const { fields } = head;
   if (manager.useRemoteAddress) applyEdgePolicy(manager, fields, edits, downstreamAddress);
-  if (fields.indexOf('x-forwarded-proto') < 0 || manager.useRemoteAddress) {
-    edits.set(fields, 'x-forwarded-proto', head.scheme);
-  }
+  if (fields.indexOf('x-forwarded-proto') < 0) edits.add('x-forwarded-proto', head.scheme);
+  else if (manager.useRemoteAddress) edits.set(fields, 'x-forwarded-proto', head.scheme);
   if (manager.forwardClientCertDetails !== 'alwaysForwardOnly' && fields.indexOf('x-forwarded-client-cert') >= 0) {
     // No peer certificate is verified here, so nobody may claim one.
     edits.remove(fields, 'x-forwarded-client-cert');
