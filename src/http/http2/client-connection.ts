@@ -92,8 +92,8 @@ export class Http2ClientConnection extends Http2Connection {
     this.tellIfDrained();
   }
 
-  override onStreamClosed(stream: Http2Stream, kind: number): void {
-    super.onStreamClosed(stream, kind);
+  override onStreamGone(): void {
+    super.onStreamGone();
     if (this.fault === undefined) this.#sink.onCapacity();
   }
 

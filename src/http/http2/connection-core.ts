@@ -160,6 +160,9 @@ export abstract class ConnectionCore implements StreamHost {
   onStreamClosed(stream: Http2Stream, kind: number): void {
     this.streams.delete(stream.id);
     this.closedStreams.close(stream.id, kind);
+  }
+
+  onStreamGone(): void {
     this.tellIfDrained();
   }
 

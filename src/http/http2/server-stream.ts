@@ -1,4 +1,4 @@
-import type { ResponseHead } from '../head.ts';
+import { type ResponseHead, UNKNOWN_LENGTH } from '../head.ts';
 import type { HeaderEdits } from '../header-edits.ts';
 import type { HpackEncoder } from './hpack/hpack-encoder.ts';
 import type { Http2RequestHead } from './http2-heads.ts';
@@ -55,10 +55,7 @@ export class Http2ServerStream extends Http2Stream {
    */
   sendHead(head: ResponseHead, edits: HeaderEdits, framing: Http2ResponseFraming): void {
     if (!this.canSend) return;
-    const isUpgrade = framing.status === SWITCHING_PROTOCOLS;
-    if (isUpgrade && this.head.upgrade === '') {
-      throw new Error(`HTTP/2 has no 101: stream ${this.id} asked for no upgrade; answer with another status`);
-    }
+    const isUpgrade = this.#isUpgrade(framing.status);
     const { encoder, output } = this.#serverHost;
     this.writer.noteHead(writeResponseHead(encoder, output, this.id, head, edits, framing, isUpgrade));
   }
@@ -67,7 +64,10 @@ export class Http2ServerStream extends Http2Stream {
   sendLocalHead(status: number, pairs: readonly string[], bodyLength: number): void {
     if (!this.canSend) return;
     const { encoder, output } = this.#serverHost;
-    this.writer.noteHead(writeLocalResponseHead(encoder, output, this.id, status, pairs, bodyLength));
+    const isUpgrade = this.#isUpgrade(status);
+    const sent = isUpgrade ? 200 : status;
+    const length = isUpgrade ? UNKNOWN_LENGTH : bodyLength;
+    this.writer.noteHead(writeLocalResponseHead(encoder, output, this.id, sent, pairs, length));
   }
 
   /**
@@ -83,6 +83,12 @@ export class Http2ServerStream extends Http2Stream {
   /** The connection's side: the stream has closed. */
   onWireClosed(): void {
     this.#freePlace();
+  }
+
+  #isUpgrade(status: number): boolean {
+    if (status !== SWITCHING_PROTOCOLS) return false;
+    if (this.head.upgrade !== '') return true;
+    throw new Error(`HTTP/2 has no 101: stream ${this.id} asked for no upgrade; answer with another status`);
   }
 
   #freePlace(): void {

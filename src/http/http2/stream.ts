@@ -25,7 +25,10 @@ export interface StreamHost {
   writeTrailers(streamId: number, pairs: readonly string[]): number;
   /** The stream has bytes that wait, or none any more. */
   setWaiting(stream: Http2Stream, isWaiting: boolean): void;
+  /** The stream has closed; its sink has not been told yet. */
   onStreamClosed(stream: Http2Stream, kind: number): void;
+  /** And now it has, where it had to be. */
+  onStreamGone(): void;
 }
 
 export type Http2StreamState = 'open' | 'halfClosedLocal' | 'halfClosedRemote' | 'closed';
@@ -137,6 +140,7 @@ export abstract class Http2Stream {
     if (this.#state === 'closed') return;
     this.host.output.resetStream(this.id, code);
     this.#close(RESET_BY_US);
+    this.host.onStreamGone();
   }
 
   /** The owner is done with the stream: what it still holds of the window goes back. */
@@ -178,10 +182,11 @@ export abstract class Http2Stream {
     if (this.declaredBytes >= 0 && this.#receivedBytes !== this.declaredBytes) return STREAM_FAULTS.bodyTooShort;
     if (trailers !== undefined) this.sink.onTrailers(trailers);
     if (this.#state === 'closed') return undefined;
-    const { sink } = this;
-    if (this.#state === 'halfClosedLocal') this.#close(ENDED);
+    const isOver = this.#state === 'halfClosedLocal';
+    if (isOver) this.#close(ENDED);
     else this.#setState('halfClosedRemote');
-    sink.onEnd();
+    this.sink.onEnd();
+    if (isOver) this.host.onStreamGone();
     return undefined;
   }
 
@@ -222,8 +227,10 @@ export abstract class Http2Stream {
 
   /** The writer has sent END_STREAM. */
   onLocalEnd(): void {
-    if (this.#state === 'halfClosedRemote') this.#close(ENDED);
-    else if (this.#state === 'open') this.#setState('halfClosedLocal');
+    if (this.#state === 'halfClosedRemote') {
+      this.#close(ENDED);
+      this.host.onStreamGone();
+    } else if (this.#state === 'open') this.#setState('halfClosedLocal');
   }
 
   onDrained(): void {
@@ -263,6 +270,7 @@ export abstract class Http2Stream {
     const { sink } = this;
     this.#close(kind);
     sink.onReset(reset);
+    this.host.onStreamGone();
   }
 
   #close(kind: number): void {

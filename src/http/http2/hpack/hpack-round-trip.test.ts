@@ -1,0 +1,118 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Http2Output } from '../output.ts';
+import { NEVER_INDEXED } from './field-kind.ts';
+import { HpackDecoder } from './hpack-decoder.ts';
+import { HpackEncoder } from './hpack-encoder.ts';
+import { huffmanDecode, longestDecoded } from './huffman-decode.ts';
+import { huffmanEncode, huffmanLength } from './huffman-encode.ts';
+
+interface Field {
+  readonly name: string;
+  readonly value: string;
+  readonly isSensitive: boolean;
+}
+
+const latin1 = (maxLength: number): fc.Arbitrary<string> =>
+  fc.array(fc.integer({ min: 0, max: 255 }), { maxLength }).map((codes) => String.fromCharCode(...codes));
+
+const fieldArbitrary: fc.Arbitrary<Field> = fc.record({
+  name: fc.constantFrom(':path', ':status', 'content-type', 'cookie', 'x-a', 'x-b', 'x-long-name-of-a-field'),
+  value: fc.oneof(fc.constantFrom('', '/', '200', 'application/json', 'trailers'), latin1(80), latin1(1200)),
+  isSensitive: fc.boolean(),
+});
+
+function encodeBlock(encoder: HpackEncoder, output: Http2Output, fields: readonly Field[]): Buffer {
+  encoder.begin(output);
+  for (const { name, value, isSensitive } of fields) encoder.field(output, name, value, isSensitive);
+  const bytes = Buffer.from(output.bytes.subarray(0, output.length));
+  output.clear();
+  return bytes;
+}
+
+describe('HPACK', () => {
+  test('what is encoded decodes to the same, over many blocks and changing table sizes', () => {
+    const step = fc.record({ limit: fc.option(fc.integer({ min: 0, max: 4096 })), fields: fc.array(fieldArbitrary) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        const encoder = new HpackEncoder(4096);
+        const decoder = new HpackDecoder();
+        const output = new Http2Output(() => {});
+        for (const { limit, fields } of steps) {
+          if (limit !== null) encoder.limitTable(limit);
+          const block = encodeBlock(encoder, output, fields);
+          const decoded: [string, string][] = [];
+          const onField = (name: string, value: string): void => void decoded.push([name, value]);
+          expect(decoder.decode(block, 0, block.length, { onField })).toBe(true);
+          expect(decoded).toEqual(fields.map(({ name, value }) => [name, value]));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('a repeated head shrinks to an index for each field', () => {
+    const encoder = new HpackEncoder(4096);
+    const output = new Http2Output(() => {});
+    const fields = ['x-a', 'x-b', 'user-agent'].map((name) => ({ name, value: 'the same again', isSensitive: false }));
+    const sizes = [1, 2, 3].map(() => encodeBlock(encoder, output, fields).length);
+    expect(sizes[2]).toBe(3);
+    expect(sizes[0]).toBeGreaterThan(40);
+  });
+
+  test('a sensitive field never enters the table and says so to those further on', () => {
+    const encoder = new HpackEncoder(4096);
+    const decoder = new HpackDecoder();
+    const output = new Http2Output(() => {});
+    for (let round = 0; round < 3; round += 1) {
+      const block = encodeBlock(encoder, output, [{ name: 'authorization', value: 'Bearer x', isSensitive: true }]);
+      let seen = 0;
+      const onField = (_name: string, _value: string, kind: number): void => {
+        seen = kind;
+      };
+      decoder.decode(block, 0, block.length, { onField });
+      expect(seen & NEVER_INDEXED).toBe(NEVER_INDEXED);
+    }
+    expect(decoder.table.count).toBe(0);
+  });
+
+  test('the encoder keeps to a limit of its own and to the smaller one of the peer', () => {
+    for (const [own, peer] of [
+      [0, 4096],
+      [4096, 0],
+    ] as const) {
+      const encoder = new HpackEncoder(own);
+      encoder.limitTable(peer);
+      const output = new Http2Output(() => {});
+      const fields = [{ name: 'x-a', value: 'again', isSensitive: false }];
+      const blocks = [1, 2, 3].map(() => encodeBlock(encoder, output, fields));
+      expect(blocks[0]?.[0]).toBe(0x20);
+      expect(blocks[2]).toEqual(blocks[1]);
+    }
+  });
+});
+
+describe('Huffman', () => {
+  test('every text decodes to itself, in exactly the length foretold', () => {
+    fc.assert(
+      fc.property(latin1(200), (text) => {
+        const coded = Buffer.alloc(huffmanLength(text));
+        expect(huffmanEncode(text, coded, 0)).toBe(coded.length);
+        const into = Buffer.alloc(longestDecoded(coded.length));
+        const length = huffmanDecode(coded, 0, coded.length, into);
+        expect(into.toString('latin1', 0, length)).toBe(text);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('arbitrary bytes never write beyond the room foretold', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+        const into = new Uint8Array(longestDecoded(bytes.length) + 8).fill(0xee);
+        huffmanDecode(bytes, 0, bytes.length, into);
+        expect(into.subarray(longestDecoded(bytes.length)).every((byte) => byte === 0xee)).toBe(true);
+      }),
+    );
+  });
+});
