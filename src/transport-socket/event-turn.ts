@@ -82,6 +82,8 @@ export class EventTurn {
     this.#timerAtMs = wakeMs;
     const delayMs = Math.max(1, Math.ceil(wakeMs - this.clock.nowMs()));
     this.#timer = setTimeout(() => this.#onTimer(), delayMs);
+    // Deadlines guard sockets; without any there is nothing to stay for.
+    this.#timer.unref();
   }
 
   /**
