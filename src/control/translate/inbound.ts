@@ -24,6 +24,7 @@ export function inboundUnit(
   const { name, address } = publicAddress(registration, options);
   const filter = isHttp(protocol)
     ? httpConnectionManagerJson({
+        direction: 'inbound',
         statPrefix: PUBLIC_LISTENER,
         protocol,
         traceSamplingPercent: options.traceSamplingPercent,

@@ -6,10 +6,14 @@ const ROUTER_FILTER: Json = {
   typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
 };
 
+/** The caller's address is appended to x-forwarded-for; what the caller's own proxy says of earlier hops is kept. */
+const RECORD_CALLER: Json = { useRemoteAddress: true, xffNumTrustedHops: 1, preserveExternalRequestId: true };
+
 export interface HttpConnectionManagerParts {
   readonly statPrefix: string;
   readonly protocol: Protocol;
   readonly traceSamplingPercent: number;
+  readonly direction: 'inbound' | 'outbound';
   /** `rds` or `routeConfig`. */
   readonly routes: Json;
 }
@@ -22,6 +26,9 @@ export function httpConnectionManagerJson(parts: HttpConnectionManagerParts): Js
       '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
       statPrefix: parts.statPrefix,
       ...parts.routes,
+      ...(parts.direction === 'inbound' ? RECORD_CALLER : {}),
+      serverName: 'weft',
+      serverHeaderTransformation: 'APPEND_IF_ABSENT',
       httpFilters: [ROUTER_FILTER],
       ...(isHttp2(parts.protocol) ? { http2ProtocolOptions: {} } : {}),
       tracing: { randomSampling: { value: parts.traceSamplingPercent } },

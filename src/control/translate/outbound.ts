@@ -72,6 +72,7 @@ function listenerLiteral(
   const statPrefix = `upstream.${chain.service}.default.${upstream.datacenter || context.registration.datacenter}`;
   const filter = isHttp(chain.protocol)
     ? httpConnectionManagerJson({
+        direction: 'outbound',
         statPrefix,
         protocol: chain.protocol,
         traceSamplingPercent: context.traceSamplingPercent,

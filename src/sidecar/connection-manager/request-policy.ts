@@ -7,8 +7,8 @@ import { NOT_PROCESSED_HEADER } from '../filter/filter.ts';
 import { newRequestId } from './request-id.ts';
 
 /**
- * Fields that only the mesh itself may set. Where `use_remote_address` says that this listener is an edge they are taken
- * off every request, whatever the source address (CVE-2024-45806: a private address is no trust).
+ * Fields that only the mesh itself may set. Where `use_remote_address` says that this listener is an edge (and no hop
+ * before it is trusted) they are taken off every request, whatever the source address (CVE-2024-45806: a private address is no trust).
  */
 const EDGE_STRIPPED_PREFIXES = ['x-envoy-', 'x-weft-', 'x-original-'];
 const EDGE_STRIPPED = new Set(['x-forwarded-host', 'x-forwarded-port', 'forwarded']);
@@ -22,9 +22,10 @@ export function applyRequestPolicy(
   random: Random,
 ): string {
   const { fields } = head;
-  if (manager.useRemoteAddress) applyEdgePolicy(manager, fields, edits, downstreamAddress);
+  if (isEdge(manager)) stripEdgeFields(fields, edits);
+  if (manager.useRemoteAddress && !manager.skipXffAppend) appendForwardedFor(fields, edits, downstreamAddress);
   if (fields.indexOf('x-forwarded-proto') < 0) edits.add('x-forwarded-proto', head.scheme);
-  else if (manager.useRemoteAddress) edits.set(fields, 'x-forwarded-proto', head.scheme);
+  else if (isEdge(manager)) edits.set(fields, 'x-forwarded-proto', head.scheme);
   if (manager.forwardClientCertDetails !== 'alwaysForwardOnly' && fields.indexOf('x-forwarded-client-cert') >= 0) {
     // No peer certificate is verified here, so nobody may claim one.
     edits.remove(fields, 'x-forwarded-client-cert');
@@ -44,14 +45,13 @@ function requestId(manager: HttpConnectionManager, fields: HeaderFields, edits: 
   return fresh;
 }
 
-function applyEdgePolicy(
-  manager: HttpConnectionManager,
-  fields: HeaderFields,
-  edits: HeaderEdits,
-  downstreamAddress: string,
-): void {
+/** The first trusted proxy on the way. With `xff_num_trusted_hops` the peer is a trusted proxy itself, and what it says stays. */
+function isEdge(manager: HttpConnectionManager): boolean {
+  return manager.useRemoteAddress && manager.xffNumTrustedHops === 0;
+}
+
+function stripEdgeFields(fields: HeaderFields, edits: HeaderEdits): void {
   for (let index = 0; index < fields.count; index++) if (isStripped(fields.nameAt(index))) edits.removeAt(index);
-  if (!manager.skipXffAppend) appendForwardedFor(fields, edits, downstreamAddress);
 }
 
 function isStripped(name: string): boolean {
