@@ -65,7 +65,7 @@ describe('a plain sidecar', () => {
       edsClusterConfig: { edsConfig: { ads: {}, resourceApiVersion: 'V3' } },
       connectTimeout: '5s',
       lbPolicy: 'ROUND_ROBIN',
-      circuitBreakers: { thresholds: [{ retryBudget: { budgetPercent: { value: 20 }, minRetryConcurrency: 3 } }] },
+      circuitBreakers: { thresholds: [{ retryBudget: { budgetPercent: { value: 100 }, minRetryConcurrency: 3 } }] },
       outlierDetection: {},
       commonLbConfig: { healthyPanicThreshold: { value: 0 } },
       typedExtensionProtocolOptions: {
@@ -442,7 +442,7 @@ describe('extension keys', () => {
       'warning: unknown key "weft_lb_polcy"; it is ignored. Is it misspelt?',
     ]);
     expect(resource(proxy, 'Cluster', API)).toMatchObject({
-      circuitBreakers: { thresholds: [{ retryBudget: { budgetPercent: { value: 20 } } }] },
+      circuitBreakers: { thresholds: [{ retryBudget: { budgetPercent: { value: 100 } } }] },
     });
     expect(JSON.stringify(proxy)).not.toContain('maxConnections');
   });

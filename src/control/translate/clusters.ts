@@ -9,8 +9,12 @@ import type { PassiveHealthCheck, UpstreamLimits, UpstreamOptions } from './upst
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 /** Well below the hour after which the inbound side closes an idle connection, so that a reused one is rarely dead. */
 const POOL_IDLE_TIMEOUT_MS = 300_000;
-/** Retries in flight, as a share of the requests in flight, and how many are always allowed. */
-const DEFAULT_RETRY_BUDGET_PERCENT = 20;
+/**
+ * Retries in flight, as a share of the requests in flight, and how many are always allowed. Every request may be retried at
+ * once: when an instance dies, all that were sent to it are, and none of them reached an application. Less is for upstreams
+ * whose routes also retry what did.
+ */
+const DEFAULT_RETRY_BUDGET_PERCENT = 100;
 const MIN_RETRY_CONCURRENCY = 3;
 
 /** Where an assignment is asked for: over the stream that is open anyway. */
