@@ -73,8 +73,8 @@ describe('a call through two sidecars', () => {
       },
     });
     expect(origin.headers).toMatchObject({ 'x-custom': ['kept'], 'x-forwarded-proto': ['http'] });
-    // As in Consul's configuration, sidecars are no edge (use_remote_address is off): who called first stays as it came.
-    expect(origin.headers['x-forwarded-for']).toEqual(['203.0.113.9']);
+    // The sidecar beside the application adds who called it; what the caller said of earlier hops is kept.
+    expect(origin.headers['x-forwarded-for']).toEqual(['203.0.113.9, 127.0.0.1']);
     expect(origin.headers['x-request-id']?.join()).toMatch(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
     const [traceparent = '', ...more] = origin.headers['traceparent'] ?? [];
     expect(more).toEqual([]);

@@ -8,7 +8,8 @@ import { freePort } from './free-ports.ts';
 import { type Origin, startOrigin } from './origin.ts';
 
 const ORIGIN_MAIN = fileURLToPath(new URL('./origin-main.ts', import.meta.url));
-const CHECK_INTERVAL = '250ms';
+/** A dead program refuses at once; only a busy machine is slow, and that must not look like death. */
+const CHECK_TIMES = { Interval: '250ms', Timeout: '10s' };
 
 export interface MeshOptions {
   /** A Consul that runs already; absent: a registry of the mesh's own. */
@@ -125,11 +126,11 @@ export class Mesh implements AsyncDisposable {
       ID: instance,
       Address: '127.0.0.1',
       Port: appPort,
-      Check: { TCP: `127.0.0.1:${appPort}`, Interval: CHECK_INTERVAL, Timeout: '1s', Status: 'passing' },
+      Check: { TCP: `127.0.0.1:${appPort}`, ...CHECK_TIMES, Status: 'passing' },
       Connect: {
         SidecarService: {
           Port: inboundPort,
-          Checks: [{ TCP: `127.0.0.1:${inboundPort}`, Interval: CHECK_INTERVAL, Timeout: '1s', Status: 'passing' }],
+          Checks: [{ TCP: `127.0.0.1:${inboundPort}`, ...CHECK_TIMES, Status: 'passing' }],
           Proxy: {
             Upstreams: upstreams.map((name) => ({
               DestinationName: name,
