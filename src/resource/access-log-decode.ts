@@ -1,9 +1,7 @@
 import type { AccessLogFormat, AccessLogger } from './access-logger.ts';
 import { decodeDataSource } from './data-source-decode.ts';
-import { decodeTypedExtension } from './extension-decode.ts';
 import type { ExtensionSupport } from './extension-support.ts';
 import type { MessageReader } from './message-reader.ts';
-import type { TypedExtension } from './route-configuration.ts';
 
 /** Decoders of access loggers by full message name. */
 export const ACCESS_LOGGER_DECODERS: ReadonlyMap<string, (reader: MessageReader) => AccessLogger> = new Map<
@@ -15,24 +13,22 @@ export const ACCESS_LOGGER_DECODERS: ReadonlyMap<string, (reader: MessageReader)
   ['envoy.extensions.access_loggers.stream.v3.StderrAccessLog', decodeStream('stderr')],
 ]);
 
-/** A list of envoy.config.accesslog.v3.AccessLog: the loggers' typed configs. Filters on them are refused. */
+/** A list of envoy.config.accesslog.v3.AccessLog. Filters on them are refused. */
 export function decodeAccessLogs(
   reader: MessageReader,
   name: string,
   support: ExtensionSupport,
-): readonly TypedExtension[] {
+): readonly AccessLogger[] {
   return reader.messages(name).flatMap((accessLog) => {
     accessLog.refuse('filter');
-    const logger = decodeTypedExtension(accessLog.message('typed_config'));
     const config = accessLog.opened('typed_config');
-    if (logger === undefined || config === undefined) return [];
+    if (config === undefined) return [];
     const decode = ACCESS_LOGGER_DECODERS.get(config.typeName);
     if (decode === undefined || !support.accessLoggers.has(config.typeName)) {
       accessLog.fault('typed_config', `access logger ${config.typeName} is not supported`);
       return [];
     }
-    decode(config);
-    return [logger];
+    return [decode(config)];
   });
 }
 

@@ -1,3 +1,4 @@
+import type { AccessLogger } from './access-logger.ts';
 import type { Fraction } from './matcher.ts';
 import type { RouteConfiguration, TypedExtension } from './route-configuration.ts';
 
@@ -52,7 +53,7 @@ export interface HttpConnectionManager {
   readonly upgradeTypes: readonly string[];
   readonly forwardClientCertDetails: 'sanitize' | 'forwardOnly' | 'appendForward' | 'sanitizeSet' | 'alwaysForwardOnly';
   readonly tracing: Tracing | undefined;
-  readonly accessLogs: readonly TypedExtension[];
+  readonly accessLogs: readonly AccessLogger[];
 }
 
 export interface HttpFilter {

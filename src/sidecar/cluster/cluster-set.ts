@@ -1,8 +1,7 @@
-import type { Random } from '../../base/random.ts';
 import type { Cluster } from '../../resource/cluster.ts';
 import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
 import type { Host } from './host.ts';
-import { RuntimeCluster } from './runtime-cluster.ts';
+import { type ClusterInputs, RuntimeCluster } from './runtime-cluster.ts';
 import type { SharedCounters } from './shared-counters.ts';
 
 /** A cluster with the slot the main thread gave it. */
@@ -22,10 +21,10 @@ export interface SlottedAssignment {
 export class ClusterSet {
   readonly #clusters = new Map<string, RuntimeCluster>();
   readonly #counters: SharedCounters;
-  readonly #inputs: { random: Random; hash64: (text: string) => bigint };
+  readonly #inputs: ClusterInputs;
   readonly #hostRemovedListeners: ((host: Host) => void)[] = [];
 
-  constructor(counters: SharedCounters, inputs: { random: Random; hash64: (text: string) => bigint }) {
+  constructor(counters: SharedCounters, inputs: ClusterInputs) {
     this.#counters = counters;
     this.#inputs = inputs;
   }

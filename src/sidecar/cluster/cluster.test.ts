@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { assignment, cluster, endpoint } from '../../../test/support/resources.ts';
+import { systemClock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import { addressText } from '../../resource/address.ts';
 import type { Cluster } from '../../resource/cluster.ts';
@@ -17,7 +18,7 @@ import {
   settleLedger,
 } from './shared-counters.ts';
 
-const inputs = { random: seededRandom(3), hash64: (text: string) => BigInt(text.length) };
+const inputs = { clock: systemClock, random: seededRandom(3), hash64: (text: string) => BigInt(text.length) };
 
 function slotsFor(value: ClusterLoadAssignment): Map<string, number> {
   const slots = new Map<string, number>();

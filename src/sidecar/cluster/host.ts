@@ -18,6 +18,10 @@ export class Host implements BalancedHost {
   locality: Locality;
   priority: number;
   readonly #counters: SharedCounters;
+  /** When it became eligible last, monotonic milliseconds; slow start counts from here. Undefined while it is not. */
+  eligibleSinceMs: number | undefined;
+  /** What slow start makes of the configured weight; undefined where the cluster has none. */
+  slowStartWeight: number | undefined;
   readonly #inFlightCell: number;
   readonly #healthCell: number;
 
@@ -42,7 +46,7 @@ export class Host implements BalancedHost {
   }
 
   get weight(): number {
-    return this.endpoint.loadBalancingWeight;
+    return this.slowStartWeight ?? this.endpoint.loadBalancingWeight;
   }
 
   get hashKey(): string {

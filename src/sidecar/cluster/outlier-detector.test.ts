@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { assignment, cluster, endpoint } from '../../../test/support/resources.ts';
+import { systemClock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import type { OutlierDetection } from '../../resource/cluster.ts';
 import { ClusterSet } from './cluster-set.ts';
@@ -21,7 +22,7 @@ const DETECTION: OutlierDetection = {
 
 function setup(hostCount: number, detection: OutlierDetection = DETECTION) {
   const counters = new SharedCounters(createSharedCounterMemory(), createSharedCounterMemory());
-  const clusters = new ClusterSet(counters, { random: seededRandom(1), hash64: () => 0n });
+  const clusters = new ClusterSet(counters, { clock: systemClock, random: seededRandom(1), hash64: () => 0n });
   const endpoints = Array.from({ length: hostCount }, (_, index) => endpoint(index + 1));
   clusters.upsert({ cluster: cluster('web', { outlierDetection: detection }), slot: 0 });
   clusters.assign({

@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { addressText } from '../../resource/address.ts';
 import type { Cluster } from '../../resource/cluster.ts';
@@ -7,6 +8,14 @@ import { CircuitBreakers } from './circuit-breakers.ts';
 import { Host } from './host.ts';
 import { localityKey, PickPlan } from './pick-plan.ts';
 import { CLUSTER_FIELD, type SharedCounters } from './shared-counters.ts';
+import { applySlowStart } from './slow-start.ts';
+
+/** What clusters need of their worker. */
+export interface ClusterInputs {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hash64: (text: string) => bigint;
+}
 
 /** What is asked of a pick. */
 export interface PickContext {
@@ -31,16 +40,13 @@ export class RuntimeCluster {
   #localityWeights = new Map<string, number>();
   #plan: PickPlan;
   #planGeneration = 0;
-  readonly #inputs: BalancerInputs;
+  /** When the weights of ramping hosts are to be worked out again; undefined while none ramps. */
+  #rampsUntilMs: number | undefined;
+  readonly #inputs: BalancerInputs & { readonly clock: Clock };
   readonly #counters: SharedCounters;
   readonly #generationCell: number;
 
-  constructor(
-    config: Cluster,
-    slot: number,
-    counters: SharedCounters,
-    inputs: { random: Random; hash64: (text: string) => bigint },
-  ) {
+  constructor(config: Cluster, slot: number, counters: SharedCounters, inputs: ClusterInputs) {
     this.name = config.name;
     this.slot = slot;
     this.#config = config;
@@ -62,7 +68,8 @@ export class RuntimeCluster {
 
   /** undefined where no host may take traffic (Envoy's `no healthy upstream`). */
   pick(context: PickContext): Host | undefined {
-    if (this.#counters.get(this.#generationCell) !== this.#planGeneration) this.#plan = this.#makePlan();
+    if (this.#counters.get(this.#generationCell) !== this.#planGeneration || this.#isRamping())
+      this.#plan = this.#makePlan();
     const host = this.#plan.pick(context.hash);
     if (host === undefined || context.excluded.length === 0 || !context.excluded.includes(host)) return host;
     return this.#pickAnother(host, context);
@@ -114,8 +121,16 @@ export class RuntimeCluster {
     return others[Math.floor(this.#inputs.random.next() * others.length)] ?? first;
   }
 
+  /** True where a host is still on its way to full weight and the last step is over. */
+  #isRamping(): boolean {
+    return this.#rampsUntilMs !== undefined && this.#inputs.clock.nowMs() >= this.#rampsUntilMs;
+  }
+
   #makePlan(): PickPlan {
     this.#planGeneration = this.#counters.get(this.#generationCell);
+    const { loadBalancing } = this.#config;
+    const slowStart = 'slowStart' in loadBalancing ? loadBalancing.slowStart : undefined;
+    this.#rampsUntilMs = applySlowStart([...this.#hosts.values()], slowStart, this.#inputs.clock.nowMs());
     return new PickPlan([...this.#hosts.values()], this.#config, this.#inputs, this.#localityWeights);
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { plainRequest } from '../../../test/support/plain-fields.ts';
 import { assignment, cluster, endpoint, httpListener, routeConfiguration } from '../../../test/support/resources.ts';
+import { systemClock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import { ClusterSet } from '../cluster/cluster-set.ts';
 import { createSharedCounterMemory, SharedCounters } from '../cluster/shared-counters.ts';
@@ -123,6 +124,7 @@ describe('runtime config in a worker', () => {
   function worker() {
     const random = seededRandom(1);
     const clusters = new ClusterSet(new SharedCounters(createSharedCounterMemory(), createSharedCounterMemory()), {
+      clock: systemClock,
       random,
       hash64: () => 0n,
     });

@@ -3,5 +3,6 @@
  * filter chain, local replies, and one record per stream. Knows the codec of its side and the router. Does not know which
  * socket was bound where, how configuration arrives, or anything about hosts.
  */
-export { ChainSlot, HttpChain, type ListenerPlace, type ManagerContext, type StreamObserver } from './http-chain.ts';
+export { AccessLogs } from './access-logs.ts';
+export { ChainSlot, HttpChain, type ListenerPlace, type ManagerContext } from './http-chain.ts';
 export { type ConnectionOwner, Http1Connection } from './http1-connection.ts';

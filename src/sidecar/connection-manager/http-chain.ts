@@ -2,18 +2,14 @@ import type { Random } from '../../base/random.ts';
 import { DEFAULT_HTTP1_LIMITS, type Http1Limits } from '../../http/http1/http1.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
 import type { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
-import type { StreamRecord } from '../../telemetry/stream-record.ts';
+import { allOf, type StreamObserver } from '../../telemetry/telemetry.ts';
 import type { TraceStarter } from '../../telemetry/trace/trace.ts';
 import type { EventTurn } from '../../transport-socket/transport-socket.ts';
 import { compileFilterChain, FILTER_FACTORIES, type FilterChain, type FilterFactory } from '../filter/filter.ts';
 import type { Upstreams } from '../filter/router/router.ts';
 import type { RouteTable } from '../route/route.ts';
+import type { AccessLogs } from './access-logs.ts';
 import { ManagerCounters } from './manager-counters.ts';
-
-/** Told once about each stream, when it is over. The record is lent until the call returns. */
-export interface StreamObserver {
-  streamEnded(record: StreamRecord): void;
-}
 
 /** What every connection of one worker shares. */
 export interface ManagerContext {
@@ -22,6 +18,8 @@ export interface ManagerContext {
   readonly metrics: MetricsRegistry;
   readonly upstreams: Upstreams;
   readonly observer: StreamObserver;
+  /** undefined: no access logs on this worker, whatever configuration says. */
+  readonly accessLogs?: AccessLogs;
   /** undefined: no tracing on this worker, whatever configuration says. */
   readonly traces: TraceStarter | undefined;
   readonly workerId: number;
@@ -55,6 +53,8 @@ export class HttpChain {
   readonly tracingShare: number | undefined;
   readonly highWaterMarkBytes: number;
   readonly normalizesPath: boolean;
+  /** The worker's observer and the chain's own access logs. */
+  readonly observer: StreamObserver;
 
   constructor(
     context: ManagerContext,
@@ -82,6 +82,9 @@ export class HttpChain {
     const { tracing } = manager;
     this.tracingShare = tracing === undefined ? undefined : Math.min(tracing.randomSampling, tracing.overallSampling);
     this.highWaterMarkBytes = Math.min(bufferLimitBytes, MAX_WATERMARK_BYTES);
+    const logs =
+      context.accessLogs === undefined ? [] : manager.accessLogs.map((logger) => context.accessLogs?.get(logger));
+    this.observer = allOf([context.observer, ...logs.filter((log) => log !== undefined)]);
     this.normalizesPath =
       manager.normalizePath || manager.mergeSlashes || manager.pathWithEscapedSlashesAction !== 'keepUnchanged';
   }

@@ -405,8 +405,8 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
   #close(flags: string, details: string): void {
     if (this.#state === 'idle') return;
     const { record } = this;
-    const { counters, filters } = this.#chain;
-    const { observer, traces, turn } = this.#context;
+    const { counters, filters, observer } = this.#chain;
+    const { traces, turn } = this.#context;
     if (this.#state === 'tunnel') counters.cxUpgradesActive.add(-1);
     this.#state = 'idle';
     this.#resumeAt = RUNNING;

@@ -47,7 +47,7 @@ export class DataPath {
     this.turn = new EventTurn(systemClock, (error) => this.unexpected.push(error));
     const hash64 = (text: string): bigint => BigInt(text.length);
     const counters = new SharedCounters(createSharedCounterMemory(), createSharedCounterMemory());
-    this.clusters = new ClusterSet(counters, { random: this.#random, hash64 });
+    this.clusters = new ClusterSet(counters, { clock: systemClock, random: this.#random, hash64 });
     const { turn, clusters, metrics } = this;
     this.upstreams = new Upstreams({ turn, clusters, metrics, random: this.#random, hash64 });
     this.context = {

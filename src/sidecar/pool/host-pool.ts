@@ -1,8 +1,7 @@
-import type { Address } from '../../resource/address.ts';
 import { Deadline, type DeadlineOwner, type EventTurn } from '../../transport-socket/transport-socket.ts';
 import { type ConnectionOwner, Http1UpstreamConnection } from './http1-upstream-connection.ts';
 import type { PoolCounters } from './pool-counters.ts';
-import { type ClusterLimits, PENDING_TIMEOUT_MS, type PoolOptions } from './pool-limits.ts';
+import { type ClusterLimits, PENDING_TIMEOUT_MS, type PooledHost, type PoolOptions } from './pool-limits.ts';
 import type { PoolFailure } from './upstream-sink.ts';
 
 /** Whoever asks for a connection. Exactly one of the two is called, perhaps before acquire() returns. */
@@ -15,7 +14,7 @@ export interface ConnectionWaiter {
 export class HostPool implements ConnectionOwner, DeadlineOwner {
   options: PoolOptions;
   readonly #turn: EventTurn;
-  readonly #address: Address;
+  readonly #host: PooledHost;
   readonly #counters: PoolCounters;
   readonly #limits: ClusterLimits;
   readonly #idle: Http1UpstreamConnection[] = [];
@@ -27,9 +26,9 @@ export class HostPool implements ConnectionOwner, DeadlineOwner {
   #connecting = 0;
   #isDraining = false;
 
-  constructor(turn: EventTurn, address: Address, options: PoolOptions, counters: PoolCounters, limits: ClusterLimits) {
+  constructor(turn: EventTurn, host: PooledHost, options: PoolOptions, counters: PoolCounters, limits: ClusterLimits) {
     this.#turn = turn;
-    this.#address = address;
+    this.#host = host;
     this.options = options;
     this.#counters = counters;
     this.#limits = limits;
@@ -106,6 +105,8 @@ export class HostPool implements ConnectionOwner, DeadlineOwner {
     const holdsPlace = this.#all.get(connection);
     if (!this.#all.delete(connection)) return;
     if (holdsPlace === true) this.#limits.release('connections');
+    this.#host.connectionClosed();
+    if (wasConnecting !== undefined) this.#host.connectFailed();
     const at = this.#idle.indexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
     if (wasConnecting !== undefined) {
@@ -162,7 +163,8 @@ export class HostPool implements ConnectionOwner, DeadlineOwner {
       if (!isFirst) return false;
     }
     this.#connecting++;
-    this.#all.set(new Http1UpstreamConnection(this.#turn, this, this.#counters, this.#address), holdsPlace);
+    this.#all.set(new Http1UpstreamConnection(this.#turn, this, this.#counters, this.#host.address), holdsPlace);
+    this.#host.connectionOpened();
     return true;
   }
 

@@ -1,4 +1,5 @@
 import { DEFAULT_HTTP1_LIMITS, type Http1Limits } from '../../http/http1/http1.ts';
+import type { Address } from '../../resource/address.ts';
 
 /** How a pool treats the connections to one host. Milliseconds; 0 or undefined means without limit where it says so. */
 export interface PoolOptions {
@@ -31,4 +32,12 @@ export const UPSTREAM_HTTP1_LIMITS: Http1Limits = { ...DEFAULT_HTTP1_LIMITS, hea
 export interface ClusterLimits {
   tryAcquire(kind: 'connections' | 'pendingRequests'): boolean;
   release(kind: 'connections' | 'pendingRequests'): void;
+}
+
+/** The host a pool connects to: where it is, and who is told what becomes of its connections. */
+export interface PooledHost {
+  readonly address: Address;
+  connectionOpened(): void;
+  connectionClosed(): void;
+  connectFailed(): void;
 }

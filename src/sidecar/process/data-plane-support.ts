@@ -4,6 +4,7 @@ import { ALL_EXTENSIONS, type ExtensionSupport, ROUTER_FILTER } from '../../reso
 import type { Fault } from '../../resource/fault.ts';
 import type { FilterChain, Listener } from '../../resource/listener.ts';
 import type { RouteConfiguration } from '../../resource/route-configuration.ts';
+import { compileAccessLogFormat } from '../../telemetry/access-log/access-log.ts';
 import { chainsOf } from '../config/references.ts';
 
 /**
@@ -41,15 +42,12 @@ export function routeFaults(configuration: RouteConfiguration): Fault[] {
 
 export function clusterFaults(cluster: Cluster): Fault[] {
   const faults: Fault[] = [];
-  const { loadBalancing, transportSocket, upstreamProtocol } = cluster;
+  const { transportSocket, upstreamProtocol } = cluster;
   if (transportSocket?.kind === 'upstreamTls') faults.push({ field: 'transport_socket', message: `TLS ${NOT_YET}` });
   if (upstreamProtocol.kind === 'explicitHttp2') {
     faults.push({ field: 'typed_extension_protocol_options', message: `explicit HTTP/2 ${NOT_YET}` });
   }
   if (cluster.discovery.kind === 'originalDst') faults.push({ field: 'type', message: `ORIGINAL_DST ${NOT_YET}` });
-  if ('slowStart' in loadBalancing && loadBalancing.slowStart !== undefined) {
-    faults.push({ field: 'load_balancing_policy', message: `slow start ${NOT_YET}` });
-  }
   return faults;
 }
 
@@ -71,6 +69,11 @@ function chainFaults(chain: FilterChain, path: string): Fault[] {
     if (filter.kind !== 'httpConnectionManager') continue;
     if (filter.config.codecType === 'http2')
       faults.push({ field: `${path}.filters.codec_type`, message: `HTTP2 ${NOT_YET}` });
+    filter.config.accessLogs.forEach((logger, index) => {
+      const compiled = compileAccessLogFormat(logger.format);
+      if (!compiled.ok)
+        faults.push({ field: `${path}.filters.access_log[${index}]`, message: compiled.faults.join('; ') });
+    });
     const { routes } = filter.config;
     if (routes.kind === 'inline')
       faults.push(

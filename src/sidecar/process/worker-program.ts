@@ -12,7 +12,7 @@ import { SpanRing, TraceStarter } from '../../telemetry/trace/trace.ts';
 import { EventTurn } from '../../transport-socket/transport-socket.ts';
 import { ClusterSet, OutlierDetector, SharedCounters } from '../cluster/cluster.ts';
 import { RuntimeConfigBuilder } from '../config/runtime-config-builder.ts';
-import type { ManagerContext } from '../connection-manager/connection-manager.ts';
+import { AccessLogs, type ManagerContext } from '../connection-manager/connection-manager.ts';
 import { Upstreams } from '../filter/router/router.ts';
 import { ListenerSet } from '../listener/listener.ts';
 import type { FromWorker, ListenerFailure, ToWorker, WorkerStart } from './messages.ts';
@@ -25,7 +25,7 @@ const tell = (message: FromWorker): void => port.postMessage(message);
 const hasher = await xxhash();
 const hash64 = (text: string): bigint => hasher.h64(text);
 const counters = new SharedCounters(start.sharedCounters, start.ledger);
-const clusters = new ClusterSet(counters, { random: systemRandom, hash64 });
+const clusters = new ClusterSet(counters, { clock: systemClock, random: systemRandom, hash64 });
 const metrics = new MetricsRegistry({ announce: (announcements) => tell({ kind: 'metrics', announcements }) });
 const turn = new EventTurn(systemClock, (error) => tell({ kind: 'problem', message: errorText(error) }));
 const outliers = new OutlierDetector(clusters, counters, (ejection) => tell({ kind: 'ejected', ejection }));
@@ -40,6 +40,9 @@ const upstreams = new Upstreams({
     outliers.report(host, status);
   },
 });
+const accessLogs = new AccessLogs(metrics, (error) =>
+  tell({ kind: 'problem', message: `access log: ${errorText(error)}` }),
+);
 const spanRing = start.spanRing === undefined ? undefined : new SpanRing(start.spanRing, performance.timeOrigin);
 const context: ManagerContext = {
   turn,
@@ -47,6 +50,7 @@ const context: ManagerContext = {
   metrics,
   upstreams,
   observer: { streamEnded: () => undefined },
+  accessLogs,
   traces: new TraceStarter(systemRandom, spanRing),
   workerId: start.workerId,
 };
@@ -97,6 +101,7 @@ function boundAddress(address: string, boundPort: number): string {
 
 async function drain(inboundOnly: boolean): Promise<void> {
   await listeners.drain(inboundOnly ? 'inbound' : 'all');
+  if (!inboundOnly) await accessLogs.close();
   tell({ kind: 'drained' });
 }
 

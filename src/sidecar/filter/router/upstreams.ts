@@ -51,7 +51,7 @@ export class UpstreamCluster {
       known.options = options;
       return known;
     }
-    const pool = new HostPool(this.#turn, host.address, options, this.#poolCounters, this.cluster.breakers);
+    const pool = new HostPool(this.#turn, host, options, this.#poolCounters, this.cluster.breakers);
     this.#pools.set(host, pool);
     return pool;
   }
