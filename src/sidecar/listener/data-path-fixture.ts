@@ -13,7 +13,7 @@ import { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import { StreamRecord } from '../../telemetry/stream-record.ts';
 import { EventTurn } from '../../transport-socket/transport-socket.ts';
 import { ClusterSet, createSharedCounterMemory, SharedCounters } from '../cluster/cluster.ts';
-import type { ManagerContext } from '../connection-manager/connection-manager.ts';
+import { AccessLogs, type ManagerContext } from '../connection-manager/connection-manager.ts';
 import { Upstreams } from '../filter/router/router.ts';
 import { RouteTable } from '../route/route.ts';
 import { ListenerSet } from './listener-set.ts';
@@ -32,6 +32,7 @@ export class DataPath {
   readonly bindFailures: string[] = [];
   readonly unexpected: unknown[] = [];
   readonly metrics = new MetricsRegistry({ announce: () => undefined });
+  readonly accessLogs = new AccessLogs(this.metrics, (error) => this.unexpected.push(error));
   readonly turn: EventTurn;
   readonly clusters: ClusterSet;
   readonly upstreams: Upstreams;
@@ -56,6 +57,7 @@ export class DataPath {
       random: this.#random,
       upstreams: this.upstreams,
       observer: { streamEnded: (record) => this.#keep(record) },
+      accessLogs: this.accessLogs,
       traces: options.traces,
       workerId: 0,
       filterFactories: options.filterFactories,
