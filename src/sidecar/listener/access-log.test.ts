@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { httpListener } from '../../../test/support/resources.ts';
 import type { AccessLogger } from '../../resource/access-logger.ts';
 import { DataPath, RawPeer, RawUpstream } from './data-path-fixture.ts';
 
@@ -50,9 +51,8 @@ describe('access logs', () => {
   });
 
   it('a format that cannot be compiled is a fault of that listener, named', async () => {
-    const faults = await path
-      .apply([])
-      .then(() => path.serve({ accessLogs: [log('%NO_SUCH_OPERATOR%')] }).catch(() => 0));
-    expect(faults).toBe(0);
+    const [fault] = await path.apply([httpListener('bad', { accessLogs: [log('%NO_SUCH_OPERATOR%')] })]);
+    expect(fault).toMatchObject({ listenerName: 'bad' });
+    expect(fault?.message).toContain('NO_SUCH_OPERATOR');
   });
 });
