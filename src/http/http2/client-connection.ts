@@ -81,7 +81,7 @@ export class Http2ClientConnection extends Http2Connection {
     this.guard.streamsOpened += 1;
     const stream = new Http2ClientStream(id, this, sink, this.peer.initialWindowBytes, formOf(line));
     stream.noteHead(at);
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     return stream;
   }
 
@@ -116,7 +116,7 @@ export class Http2ClientConnection extends Http2Connection {
   protected override takeGoAway(lastStreamId: number, code: number): void {
     this.isClosing = true;
     const { reason } = STREAM_FAULTS.notProcessed;
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.snapshot()) {
       // RFC 9113 §6.8, §8.7: the server has not looked at these and will not.
       if (stream.id > lastStreamId) stream.abandon({ code, reason, isByPeer: true, isUnprocessed: true });
     }

@@ -11,6 +11,7 @@ import { ReceiveWindow } from './receive-window.ts';
 import { PeerSettings } from './settings.ts';
 import type { Http2Stream, StreamHost } from './stream.ts';
 import type { Http2Reset } from './stream-sink.ts';
+import { StreamTable } from './stream-table.ts';
 import { writeTrailers } from './write-head.ts';
 
 /** Whoever owns a connection. */
@@ -37,7 +38,7 @@ export abstract class ConnectionCore implements StreamHost {
   fault: Http2Fault | undefined = undefined;
   sendWindow = FIRST_WINDOW_BYTES;
   protected nowMs: number;
-  protected readonly streams = new Map<number, Http2Stream>();
+  protected readonly streams = new StreamTable<Http2Stream>();
   protected readonly closedStreams = new ClosedStreams();
   protected readonly peer: PeerSettings;
   protected readonly deadlines: ConnectionDeadlines;
@@ -217,6 +218,6 @@ export abstract class ConnectionCore implements StreamHost {
   }
 
   #abandonAll(reset: Http2Reset): void {
-    for (const stream of this.streams.values()) stream.abandon(reset);
+    for (const stream of this.streams.snapshot()) stream.abandon(reset);
   }
 }

@@ -343,7 +343,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
     const change = this.peer.initialWindowBytes - windowBefore;
     if (change !== 0) {
       // RFC 9113 §6.9.2: windows of open streams move by the difference, perhaps below zero.
-      for (const stream of this.streams.values()) {
+      for (const stream of this.streams.snapshot()) {
         if (!stream.widenSendWindow(change)) return CONNECTION_FAULTS.settingWindow;
       }
       this.sendWaiting();

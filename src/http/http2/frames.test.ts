@@ -207,6 +207,16 @@ describe('draining a server (RFC 9113 §6.8)', () => {
     expect(server.events.at(-1)).toBe('drained');
   });
 
+  test('does not wait for ever for a client that answers no ping', () => {
+    const { server } = draining();
+    expect(server.connection.nextDeadlineMs).toBe(10_000);
+    server.connection.advance(9999);
+    expect(server.sent()).toEqual([]);
+    server.connection.advance(10_000);
+    expect(server.sent()).toEqual(['GOAWAY 1 NO_ERROR']);
+    expect(server.connection.nextDeadlineMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
   test('begins by itself after the number of requests that a connection may carry', () => {
     const server = RecordedServer.greeted({ maxRequestsPerConnection: 2 });
     server.receive(headers(1, GET, true));

@@ -73,5 +73,13 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = Object.freeze({
   headersWithUnderscores: 'allow',
 });
 
-/** Between sidecars, where one connection carries what many clients ask. */
-export const MESH_HTTP2_LIMITS: Http2Limits = Object.freeze({ ...DEFAULT_HTTP2_LIMITS, maxConcurrentStreams: 1024 });
+/**
+ * Between sidecars, where one connection carries what many clients ask: a burst of cancellations may be as large as twice
+ * all that is open.
+ */
+export const MESH_HTTP2_LIMITS: Http2Limits = Object.freeze({
+  ...DEFAULT_HTTP2_LIMITS,
+  maxConcurrentStreams: 1024,
+  glitchBurst: 2048,
+  glitchesPerSecond: 200,
+});

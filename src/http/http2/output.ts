@@ -24,8 +24,9 @@ const KEPT_CAPACITY_BYTES = 32 * 1024;
 const FLAGS_OFFSET = 4;
 
 /**
- * All frames of one turn, gathered for one write. Whoever owns the socket is told when the first byte comes, takes
- * `bytes` from 0 to `length` when the turn ends, and clears.
+ * All frames of one turn, gathered for one write. Whoever owns the socket is told when the first byte comes (and
+ * must not write there and then), takes `bytes` from 0 to `length` when the turn ends, and calls the connection's
+ * `outputTaken`.
  */
 export class Http2Output {
   bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY_BYTES);

@@ -26,10 +26,4 @@ export class SendQueue {
     }
     this.byteLength -= count;
   }
-
-  clear(): void {
-    this.#chunks.length = 0;
-    this.#offset = 0;
-    this.byteLength = 0;
-  }
 }

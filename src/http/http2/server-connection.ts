@@ -47,6 +47,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
   #isDraining = false;
   /** Above this, requests are none of ours any more. */
   #lastServedId = MAX_STREAM_ID;
+  #finishDrainAtMs = Number.POSITIVE_INFINITY;
 
   /** `scheme` is what the connection itself is, not what a client's :scheme claims. */
   constructor(
@@ -75,13 +76,15 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
 
   /**
    * Begins a graceful end (RFC 9113 §6.8): GOAWAY for "no more, please", and a ping. When the ping returns everything that
-   * was on its way has arrived, and the final GOAWAY follows by itself; or at once through `finishDrain`.
+   * was on its way has arrived, and the final GOAWAY follows by itself; or when the client takes too long to answer; or at
+   * once through `finishDrain`.
    */
   drain(): void {
     if (this.#isDraining || this.fault !== undefined) return;
     this.#isDraining = true;
     this.output.goAway(MAX_STREAM_ID, NO_ERROR, '');
     this.sendDrainPing();
+    this.#finishDrainAtMs = this.nowMs + this.limits.headTimeoutMs;
   }
 
   /** Sends the final GOAWAY: later requests are ignored, and their clients know it is safe to send them elsewhere. */
@@ -89,9 +92,19 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     if (this.isClosing || this.fault !== undefined) return;
     this.#isDraining = true;
     this.isClosing = true;
+    this.#finishDrainAtMs = Number.POSITIVE_INFINITY;
     this.#lastServedId = this.#lastStreamId;
     this.output.goAway(this.#lastStreamId, NO_ERROR, '');
     this.tellIfDrained();
+  }
+
+  override get nextDeadlineMs(): number {
+    return this.fault === undefined ? Math.min(super.nextDeadlineMs, this.#finishDrainAtMs) : super.nextDeadlineMs;
+  }
+
+  override advance(nowMs: number): void {
+    super.advance(nowMs);
+    if (nowMs >= this.#finishDrainAtMs) this.finishDrain();
   }
 
   onStreamReleased(): void {
@@ -202,7 +215,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
   #open(streamId: number, endStream: boolean, head: Http2RequestHead): void {
     const stream = new Http2ServerStream(streamId, this, NOBODY, this.peer.initialWindowBytes, head, head.bodyLength);
     if (endStream) stream.beginRemoteEnded();
-    this.streams.set(streamId, stream);
+    this.streams.add(stream);
     this.#activeStreams += 1;
     const sink = this.#sink.onRequestHead(stream, head);
     stream.attach(sink);

@@ -35,7 +35,8 @@ export class StreamWriter<S extends WriterStream = WriterStream> {
   sendWindow: number;
   readonly #stream: S;
   readonly #host: WriterHost<S>;
-  readonly #queue = new SendQueue();
+  /** Made when first something waits. */
+  #queue: SendQueue | undefined = undefined;
   /** Nothing more may be handed to this writer. */
   isEnding = false;
   #trailers: readonly string[] | undefined = undefined;
@@ -53,7 +54,7 @@ export class StreamWriter<S extends WriterStream = WriterStream> {
   }
 
   get isWaiting(): boolean {
-    return this.#queue.byteLength > 0;
+    return this.#queue !== undefined && this.#queue.byteLength > 0;
   }
 
   /** HEADERS of this stream begin at `frameAt` in the output. */
@@ -75,6 +76,7 @@ export class StreamWriter<S extends WriterStream = WriterStream> {
     }
     if (at === end) return true;
     if (!this.isWaiting) this.#host.setWaiting(this.#stream, true);
+    this.#queue ??= new SendQueue();
     this.#queue.push(buffer, at, end);
     return this.#queue.byteLength <= this.#host.limits.maxSendBufferBytes;
   }
@@ -91,10 +93,11 @@ export class StreamWriter<S extends WriterStream = WriterStream> {
 
   /** Sends at most one frame of what waits; answers whether anything went. */
   sendSome(): boolean {
-    const room = this.#room(this.#queue.byteLength);
-    if (room === 0) return false;
+    const queue = this.#queue;
+    const room = queue === undefined ? 0 : this.#room(queue.byteLength);
+    if (queue === undefined || room === 0) return false;
     const into = this.#openData(room);
-    this.#queue.take(room, this.#host.output.bytes, into);
+    queue.take(room, this.#host.output.bytes, into);
     this.#noteProgress(room);
     if (!this.isWaiting) this.#drained();
     return true;
@@ -109,7 +112,7 @@ export class StreamWriter<S extends WriterStream = WriterStream> {
   discard(): void {
     this.isEnding = true;
     if (this.isWaiting) this.#host.setWaiting(this.#stream, false);
-    this.#queue.clear();
+    this.#queue = undefined;
     this.#trailers = undefined;
   }
 

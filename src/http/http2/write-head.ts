@@ -3,11 +3,12 @@ import type { HeaderEdits } from '../header-edits.ts';
 import type { HeaderFields } from '../header-fields.ts';
 import { NonCanonicalHeadError } from '../http1/checked-text.ts';
 import { readContentLength } from '../http1/framing-fields.ts';
-import { isForbiddenTrailer, isHopByHopName } from '../http1/protected-names.ts';
+import { isForbiddenTrailer } from '../http1/protected-names.ts';
 import { FLAG_END_HEADERS, FRAME_HEADER_BYTES, HEADERS } from './frame.ts';
-import { isFieldName, isFieldValue, isSensitive, kindOfName, NAME_MASK, TE } from './hpack/field-kind.ts';
+import { isFieldName, isFieldValue, isMadeAnew, isSensitive, kindOfName, NAME_MASK, TE } from './hpack/field-kind.ts';
 import type { HpackEncoder } from './hpack/hpack-encoder.ts';
 import { Http2Fields } from './http2-fields.ts';
+import { Http2RequestHead } from './http2-heads.ts';
 import type { Http2Output } from './output.ts';
 
 /** The line to write: what a route rewrote, or the head's own strings. */
@@ -44,7 +45,7 @@ export function writeRequestHead(
   line: Http2RequestLine,
   bodyLength: number,
 ): number {
-  checkLine(line);
+  checkLine(head, line);
   checkFields(head.fields, edits);
   const at = beginBlock(encoder, output, streamId);
   const isTunnel = line.upgrade !== '' || line.method === 'CONNECT';
@@ -95,7 +96,7 @@ export function writeLocalResponseHead(
   checkPairs(pairs);
   const at = beginBlock(encoder, output, streamId);
   encoder.field(output, ':status', String(status), false);
-  writePairs(encoder, output, pairs, isHopByHopName);
+  writePairs(encoder, output, pairs, false);
   if (bodyLength >= 0 && status >= 200 && status !== 204 && status !== 304) {
     encoder.field(output, 'content-length', String(bodyLength), false);
   }
@@ -111,7 +112,7 @@ export function writeTrailers(
   pairs: readonly string[],
 ): number {
   const at = beginBlock(encoder, output, streamId);
-  writePairs(encoder, output, pairs, isForbiddenTrailer);
+  writePairs(encoder, output, pairs, true);
   output.endHeaderBlock(at, streamId);
   return at;
 }
@@ -126,7 +127,7 @@ function beginBlock(encoder: HpackEncoder, output: Http2Output, streamId: number
 function writeFields(encoder: HpackEncoder, output: Http2Output, fields: HeaderFields, edits: HeaderEdits): void {
   if (fields instanceof Http2Fields) writeOwnFields(encoder, output, fields, edits);
   else writeForeignFields(encoder, output, fields, edits);
-  writePairs(encoder, output, edits.added, isHopByHopName);
+  writePairs(encoder, output, edits.added, false);
 }
 
 function writeOwnFields(encoder: HpackEncoder, output: Http2Output, fields: Http2Fields, edits: HeaderEdits): void {
@@ -147,21 +148,17 @@ function writeForeignFields(
   for (let index = 0; index < fields.count; index += 1) {
     if (edits.isRemoved(index) || fields.isHopByHop(index)) continue;
     const name = fields.nameAt(index);
-    if (name === 'host' || isHopByHopName(name)) continue;
-    encoder.field(output, name, fields.valueAt(index), isSensitive(kindOfName(name)));
+    const kind = kindOfName(name);
+    if (!isMadeAnew(kind)) encoder.field(output, name, fields.valueAt(index), isSensitive(kind));
   }
 }
 
-function writePairs(
-  encoder: HpackEncoder,
-  output: Http2Output,
-  pairs: readonly string[],
-  isUnwanted: (name: string) => boolean,
-): void {
+function writePairs(encoder: HpackEncoder, output: Http2Output, pairs: readonly string[], areTrailers: boolean): void {
   for (let pair = 0; pair + 1 < pairs.length; pair += 2) {
     const name = pairs[pair] as string;
-    if (name === 'host' || isUnwanted(name)) continue;
-    encoder.field(output, name, trimmed(pairs[pair + 1] as string), isSensitive(kindOfName(name)));
+    const kind = kindOfName(name);
+    if (isMadeAnew(kind) || (areTrailers && isForbiddenTrailer(name))) continue;
+    encoder.field(output, name, trimmed(pairs[pair + 1] as string), isSensitive(kind));
   }
 }
 
@@ -198,15 +195,21 @@ export function checkPairs(pairs: readonly string[]): void {
 }
 
 function checkField(name: string, value: string): void {
-  if (!isFieldName(name)) throw refusal('field name', name);
+  if (!isFieldName(name, kindOfName(name))) throw refusal('field name', name);
   if (!isFieldValue(value) && !isFieldValue(value.replace(BLANK_ENDS, ''))) throw refusal(`value of ${name}`, value);
 }
 
-function checkLine(line: Http2RequestLine): void {
-  if (!VISIBLE.test(line.method)) throw refusal('method', line.method);
-  if (!VISIBLE.test(line.authority)) throw refusal('authority', line.authority);
-  if (line.method !== 'CONNECT' && !VISIBLE.test(line.path)) throw refusal('path', line.path);
-  if (line.upgrade !== '' && !VISIBLE.test(line.upgrade)) throw refusal('upgrade', line.upgrade);
+/** What an HTTP/2 head says of itself has been looked at when it came. */
+function checkLine(head: RequestHead, line: Http2RequestLine): void {
+  const isOwn = head instanceof Http2RequestHead;
+  if (!(isOwn && line.method === head.method)) checkVisible('method', line.method);
+  if (!(isOwn && line.authority === head.authority)) checkVisible('authority', line.authority);
+  if (line.method !== 'CONNECT' && !(isOwn && line.path === head.path)) checkVisible('path', line.path);
+  if (line.upgrade !== '') checkVisible('upgrade', line.upgrade);
+}
+
+function checkVisible(what: string, text: string): void {
+  if (!VISIBLE.test(text)) throw refusal(what, text);
 }
 
 function refusal(what: string, text: string): NonCanonicalHeadError {

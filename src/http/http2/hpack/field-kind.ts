@@ -31,7 +31,7 @@ export const INVALID_VALUE = 0x40;
 /** Sent as a never-indexed literal, and to be sent on as one (RFC 7541 §6.2.3). */
 export const NEVER_INDEXED = 0x80;
 
-const NAME_KINDS: ReadonlyMap<string, number> = new Map([
+const KNOWN_KINDS: ReadonlyMap<string, number> = new Map([
   [':method', METHOD],
   [':scheme', SCHEME],
   [':authority', AUTHORITY],
@@ -55,21 +55,47 @@ const NAME_KINDS: ReadonlyMap<string, number> = new Map([
   ['x-consul-token', CREDENTIAL],
 ]);
 
+const COLON = 0x3a;
 const LOWER_TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** HTAB, SP, visible ASCII and obs-text, no blank at either end (RFC 9113 §8.2.1, RFC 9110 §5.5). */
 const VALUE = /^(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?$/;
 
+/** Kinds of names met before, for a bounded number of names: looking one up is cheaper than looking at it. */
+const MAX_REMEMBERED_NAMES = 1024;
+const LONGEST_REMEMBERED_NAME = 64;
+const rememberedKinds = new Map<string, number>(KNOWN_KINDS);
+
 export function kindOfName(name: string): number {
-  const known = NAME_KINDS.get(name);
+  const known = rememberedKinds.get(name);
   if (known !== undefined) return known;
-  if (name.charCodeAt(0) === 0x3a) return UNKNOWN_PSEUDO;
+  const kind = judgeName(name);
+  const isWorthIt = name.length <= LONGEST_REMEMBERED_NAME && rememberedKinds.size < MAX_REMEMBERED_NAMES;
+  if (isWorthIt) rememberedKinds.set(name, kind);
+  return kind;
+}
+
+function judgeName(name: string): number {
+  if (name.charCodeAt(0) === COLON) return UNKNOWN_PSEUDO;
   if (!LOWER_TOKEN.test(name)) return INVALID_NAME;
   if (!name.includes('_')) return REGULAR;
   return aliasesKnownName(name) ? INVALID_NAME : UNDERSCORE;
 }
 
-export function isFieldName(name: string): boolean {
-  return LOWER_TOKEN.test(name);
+/** Whether a name, of that kind, can be written as a field. What we refuse to read we may still be told to write. */
+export function isFieldName(name: string, kind: number): boolean {
+  if ((kind & INVALID_NAME) !== 0) return LOWER_TOKEN.test(name);
+  return !isPseudo(kind);
+}
+
+function isPseudo(kind: number): boolean {
+  const name = kind & NAME_MASK;
+  return name >= METHOD && name <= UNKNOWN_PSEUDO;
+}
+
+/** Fields that belong to one connection, and those that a writer makes anew: framing and the authority. */
+export function isMadeAnew(kind: number): boolean {
+  const name = kind & NAME_MASK;
+  return (name >= CONNECTION_SPECIFIC && name <= CONTENT_LENGTH) || name === OTHER_HOP_BY_HOP;
 }
 
 export function isFieldValue(value: string): boolean {
