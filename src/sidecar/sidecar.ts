@@ -168,7 +168,7 @@ function xdsClient(
       if (state.kind === 'streaming')
         log.info({ server: state.server }, 'configuration comes from this control server');
       if (state.kind === 'waiting')
-        log.warn({ lastError }, 'no control server answers; traffic goes on with what is held');
+        log.warn({ lastError }, 'no control server gives configuration; traffic goes on with what is held');
     },
   });
 }

@@ -2,6 +2,9 @@ import type { ControlServer } from '../../resource/bootstrap.ts';
 import type { XdsClientState } from '../../xds/client/client.ts';
 import type { ListenerFailure } from './messages.ts';
 
+const WHAT_TO_DO = 'start weft control there, or give --control its address';
+const REFUSAL = /\b(?:NOT_FOUND|PERMISSION_DENIED|INVALID_ARGUMENT): /;
+
 /**
  * Whether a sidecar that starts has come to carry traffic: its first configuration is applied by every worker. Fails with
  * one line that says what stands in the way where that takes too long, or a listener cannot be bound.
@@ -41,9 +44,11 @@ export class FirstConfig {
 
   #trouble(servers: readonly ControlServer[]): string {
     if (servers.length === 0) return 'the bootstrap has no static listener or cluster that can run';
-    const asked = servers.map(({ host, port }) => `${host}:${port}`).join(', ');
-    const why = this.#reason === '' ? 'no answer' : this.#reason;
-    return `control server ${asked}: ${why}; start weft control there, or give --control its address`;
+    if (this.#reason === '') return `no answer from control server ${servers.map(addressOf).join(', ')}; ${WHAT_TO_DO}`;
+    // A server that refuses this proxy says itself what to do; one that is not there cannot.
+    return REFUSAL.test(this.#reason)
+      ? `control server ${this.#reason}`
+      : `control server ${this.#reason}; ${WHAT_TO_DO}`;
   }
 
   #succeed(): void {
@@ -58,4 +63,8 @@ export class FirstConfig {
     clearTimeout(this.#timer);
     this.#settle.reject(new Error(message));
   }
+}
+
+function addressOf({ host, port }: ControlServer): string {
+  return `${host}:${port}`;
 }

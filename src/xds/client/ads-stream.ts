@@ -52,7 +52,9 @@ export class AdsStream {
     this.#stream.on('status', ({ code, details }) => {
       if (this.#isClosed) return;
       this.close();
-      events.onEnd(`${host}:${port}: ${status[code] ?? code}${details === '' ? '' : `: ${details}`}`);
+      // gRPC says so even where resolution has nothing to note.
+      const detail = details.replace(/\. Resolution note: $/, '');
+      events.onEnd(`${host}:${port}: ${status[code] ?? code}${detail === '' ? '' : `: ${detail}`}`);
     });
   }
 
