@@ -1,6 +1,6 @@
 import { RE2JS } from 're2js';
 import { z } from 'zod';
-import { goDurationMs } from '../translate/go-duration.ts';
+import { goDurationMs } from '../../base/go-duration.ts';
 import { type Problem, warningAt } from '../translate/problem.ts';
 
 /**

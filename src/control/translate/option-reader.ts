@@ -1,5 +1,5 @@
+import { goDurationMs } from '../../base/go-duration.ts';
 import type { OpaqueConfig } from './catalog.ts';
-import { goDurationMs } from './go-duration.ts';
 import { errorAt, type Problem, warningAt } from './problem.ts';
 
 interface NumberBounds {

@@ -1,6 +1,7 @@
 /** `/v1/kv/…` and `/v1/session/…`: keys, and the locks on them. */
+
+import { parseGoDurationMs } from '../../base/go-duration.ts';
 import { ApiError } from '../api-error.ts';
-import { parseGoDurationMs } from '../go-duration.ts';
 import { textField } from '../input/fields.ts';
 import { isJsonObject } from '../input/shape.ts';
 import { keyTopic } from '../state/key-values.ts';

@@ -2,9 +2,10 @@
  * Blocking queries: a client names the index (or hash) it has seen, and the answer waits until there is something newer or
  * its time is up. Those who wait are bounded, all together and per client address, and a client that hangs up waits no longer.
  */
+
+import { parseGoDurationMs } from '../../base/go-duration.ts';
 import type { Random } from '../../base/random.ts';
 import { ApiError } from '../api-error.ts';
-import { parseGoDurationMs } from '../go-duration.ts';
 import type { ChangeIndex, Topic } from '../state/change-index.ts';
 
 export const DEFAULT_WAIT_MS = 300_000;

@@ -1,6 +1,7 @@
 /** A health check as registered: which kind, how often, how many results in a row change its status. */
+
+import { parseGoDurationMs } from '../../base/go-duration.ts';
 import { ApiError } from '../api-error.ts';
-import { parseGoDurationMs } from '../go-duration.ts';
 import { type CheckStatus, isCheckStatus } from '../state/catalog-rows.ts';
 import type { JsonObject } from './shape.ts';
 

@@ -2,7 +2,7 @@
  * What a JSON document from outside may look like, and its one canonical form. Consul accepts `LocalBindPort`,
  * `local_bind_port` and `localbindport` for the same field; behind this file there is only `LocalBindPort`.
  */
-import { formatGoDuration, parseGoDurationNanos } from '../go-duration.ts';
+import { formatGoDuration, parseGoDurationNanos } from '../../base/go-duration.ts';
 
 export type Shape =
   | ScalarShape

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { goDurationMs } from '../../translate/go-duration.ts';
+import { goDurationMs } from '../../../base/go-duration.ts';
 
 /** What the fake does with every question instead of answering it. */
 export type FakeFault =

@@ -39,6 +39,12 @@ export function parseGoDurationMs(text: string): number | undefined {
   return nanos === undefined ? undefined : nanos / 1e6;
 }
 
+/** Milliseconds of what Consul's JSON holds: a Go duration, or a number of nanoseconds; undefined where it is neither. */
+export function goDurationMs(value: string | number): number | undefined {
+  if (typeof value === 'string') return parseGoDurationMs(value);
+  return Number.isFinite(value) ? value / 1e6 : undefined;
+}
+
 /** `1h2m3.5s`, `250ms`, `0s`: what Consul prints for the same length of time. */
 export function formatGoDuration(nanos: number): string {
   if (nanos === 0) return '0s';
