@@ -1,9 +1,10 @@
-import type { CaseReport, SuiteReport } from './report.ts';
+import type { CaseReport, MemoryCase, SuiteReport } from './report.ts';
 
 /** A table for people: one line for each peer, weft first, then by cost. */
 export function reportText(report: SuiteReport): string {
   const missing = Object.entries(report.missing).map(([peer, reason]) => `missing: ${peer} (${reason})`);
-  return [`${report.suite} on Node ${report.node}`, ...report.cases.map(caseText), ...missing].join('\n');
+  const memory = (report.memory ?? []).map(memoryText);
+  return [`${report.suite} on Node ${report.node}`, ...report.cases.map(caseText), ...memory, ...missing].join('\n');
 }
 
 function caseText(report: CaseReport): string {
@@ -42,4 +43,13 @@ function caseText(report: CaseReport): string {
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  ');
   return [`\n${report.name} (${report.rounds} rounds)`, line(header), ...rows.map(line)].join('\n');
+}
+
+function memoryText(report: MemoryCase): string {
+  const verdict = report.kibPerClient <= report.limitKibPerClient && report.errors === 0 ? 'holds' : 'BROKEN';
+  return [
+    `${report.name}: ${report.kibPerClient.toFixed(1)} KiB for each of ${report.clients} clients`,
+    `(at most ${report.limitKibPerClient}: ${verdict}; RSS ${report.rssBeforeMb.toFixed(0)} → ${report.rssMb.toFixed(0)} MB);`,
+    `others' p99 ${report.bystanderP99AloneMs.toFixed(2)} → ${report.bystanderP99Ms.toFixed(2)} ms, ${report.errors} errors`,
+  ].join(' ');
 }

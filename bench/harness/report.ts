@@ -26,6 +26,22 @@ export interface SuiteReport {
   readonly cases: readonly CaseReport[];
   /** Peers that were not found, with the reason. */
   readonly missing: Readonly<Record<string, string>>;
+  /** What is not a cost per request. */
+  readonly memory?: readonly MemoryCase[];
+}
+
+/** What clients that hold their connections cost in resident memory, and whom else they hurt. */
+export interface MemoryCase {
+  readonly name: string;
+  readonly clients: number;
+  readonly rssBeforeMb: number;
+  readonly rssMb: number;
+  readonly kibPerClient: number;
+  readonly limitKibPerClient: number;
+  /** Of somebody else's requests while those clients are there, and without them. */
+  readonly bystanderP99Ms: number;
+  readonly bystanderP99AloneMs: number;
+  readonly errors: number;
 }
 
 export function median(values: readonly number[]): number {

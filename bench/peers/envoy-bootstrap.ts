@@ -5,6 +5,8 @@ export interface ProxyShape {
   /** OTLP over gRPC, where sampled spans go. */
   readonly otlpPort: number | undefined;
   readonly adminPort?: number;
+  /** Heads may take minutes and breakers let 20,000 through: for measurements of clients that do not move. */
+  readonly isPatient?: boolean;
 }
 
 const TYPE = 'type.googleapis.com/';
@@ -31,7 +33,7 @@ export function envoyBootstrap(port: number, shape: ProxyShape): EnvoyBootstrap 
         },
       ],
       clusters: [
-        originCluster(shape.originPort),
+        { ...originCluster(shape.originPort), ...(shape.isPatient === true ? wideBreakers() : {}) },
         ...(shape.otlpPort === undefined ? [] : [otlpCluster(shape.otlpPort)]),
       ],
     },
@@ -46,6 +48,7 @@ function connectionManager(shape: ProxyShape): unknown {
       stat_prefix: 'bench',
       codec_type: 'HTTP1',
       generate_request_id: true,
+      ...(shape.isPatient === true ? { request_headers_timeout: '600s' } : {}),
       ...(shape.otlpPort === undefined ? {} : { tracing: tracing() }),
       route_config: {
         name: 'bench',
@@ -59,7 +62,10 @@ function connectionManager(shape: ProxyShape): unknown {
                 match: { prefix: '/api/', headers: [{ name: 'x-tenant', string_match: { exact: 'blue' } }] },
                 route: { cluster: 'origin' },
               },
-              { match: { prefix: '/' }, route: { cluster: 'origin', timeout: '15s' } },
+              {
+                match: { prefix: '/' },
+                route: { cluster: 'origin', timeout: shape.isPatient === true ? '0s' : '15s' },
+              },
             ],
           },
         ],
@@ -107,6 +113,11 @@ function originCluster(port: number): NamedCluster & Readonly<Record<string, unk
     lb_policy: 'LEAST_REQUEST',
     load_assignment: assignment('origin', port),
   };
+}
+
+function wideBreakers(): Readonly<Record<string, unknown>> {
+  const limits = { max_connections: 20_000, max_pending_requests: 20_000, max_requests: 20_000 };
+  return { circuit_breakers: { thresholds: [limits] } };
 }
 
 function otlpCluster(port: number): NamedCluster & Readonly<Record<string, unknown>> {
