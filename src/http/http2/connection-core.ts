@@ -132,16 +132,12 @@ export abstract class ConnectionCore implements StreamHost {
   close(): void {
     if (this.fault !== undefined) return;
     this.output.goAway(this.lastPeerStreamId, NO_ERROR, '');
-    this.lost();
+    this.#end(false);
   }
 
   /** The socket is gone. Every stream is told. */
   lost(): void {
-    if (this.fault !== undefined) return;
-    this.fault = CONNECTION_FAULTS.lost;
-    this.stopReading();
-    const { code, reason } = STREAM_FAULTS.connectionLost;
-    this.#abandonAll({ code, reason, isByPeer: true, isUnprocessed: false });
+    if (this.fault === undefined) this.#end(true);
   }
 
   creditConnection(bytes: number): void {
@@ -215,6 +211,13 @@ export abstract class ConnectionCore implements StreamHost {
 
   protected tellPingAcknowledged(): void {
     this.#sink.onPingAcknowledged();
+  }
+
+  #end(isByPeer: boolean): void {
+    this.fault = CONNECTION_FAULTS.lost;
+    this.stopReading();
+    const { code, reason } = STREAM_FAULTS.connectionLost;
+    this.#abandonAll({ code, reason, isByPeer, isUnprocessed: false });
   }
 
   #abandonAll(reset: Http2Reset): void {

@@ -219,7 +219,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
     this.#activeStreams += 1;
     const sink = this.#sink.onRequestHead(stream, head);
     stream.attach(sink);
-    if (endStream && !stream.isClosed) sink.onEnd();
+    if (endStream && !stream.isReset) sink.onEnd();
     const { maxRequestsPerConnection } = this.limits;
     if (maxRequestsPerConnection > 0 && this.guard.streamsOpened >= maxRequestsPerConnection) this.drain();
   }

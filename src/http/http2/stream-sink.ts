@@ -14,14 +14,16 @@ export interface Http2Reset {
 
 /**
  * Whoever a stream belongs to on our side. Body slices are lent until the call returns; heads and trailers may be kept.
- * Body bytes must be given back with `stream.credit` once they are passed on. No call follows the one that closes the stream.
+ * Body bytes must be given back with `stream.credit` once they are passed on. onEnd comes once the peer's message is whole;
+ * onReset comes last, also after onEnd while our own message is unfinished. One of the two always comes, unless we reset
+ * the stream: from then on comes nothing.
  */
 export interface Http2StreamSink {
   onBody(buffer: Buffer, start: number, end: number): void;
   onTrailers(fields: HeaderFields): void;
   /** The peer has sent all of its message. */
   onEnd(): void;
-  /** The stream is over, both ways. Not called for a reset of our own. */
+  /** The stream is over, both ways. NO_ERROR after onEnd: the rest of our message is not wanted (RFC 9113 §8.1). */
   onReset(reset: Http2Reset): void;
   /** What was handed to the stream has been sent: `isBackedUp` is false again. */
   onWritable(): void;

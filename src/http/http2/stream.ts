@@ -48,6 +48,7 @@ export abstract class Http2Stream {
   protected sink: Http2StreamSink;
   protected readonly writer: StreamWriter;
   #state: Http2StreamState = 'open';
+  #isReset = false;
   readonly #window: ReceiveWindow;
   /** Bytes lent to the sink and not credited. */
   #uncredited = 0;
@@ -72,6 +73,11 @@ export abstract class Http2Stream {
 
   get isClosed(): boolean {
     return this.#state === 'closed';
+  }
+
+  /** Closed by a reset, ours or the peer's, or with its connection. */
+  get isReset(): boolean {
+    return this.#isReset;
   }
 
   /** Whether the peer has sent all of its message. */
@@ -277,7 +283,10 @@ export abstract class Http2Stream {
     this.#setState('closed');
     this.writer.discard();
     // After an orderly end the sink may still hold bytes and credit them; after a reset nobody will.
-    if (kind !== ENDED) this.#forgetUncredited();
+    if (kind !== ENDED) {
+      this.#isReset = true;
+      this.#forgetUncredited();
+    }
     this.host.onStreamClosed(this, kind);
   }
 

@@ -55,23 +55,35 @@ const KNOWN_KINDS: ReadonlyMap<string, number> = new Map([
   ['x-consul-token', CREDENTIAL],
 ]);
 
+const TAB = 0x09;
+const SP = 0x20;
 const COLON = 0x3a;
 const LOWER_TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** HTAB, SP, visible ASCII and obs-text, no blank at either end (RFC 9113 §8.2.1, RFC 9110 §5.5). */
-const VALUE = /^(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?$/;
+/** Anything but HTAB, SP, visible ASCII and obs-text (RFC 9110 §5.5). */
+const NOT_IN_VALUE = /[^\t -~\x80-\xff]/;
 
-/** Kinds of names met before, for a bounded number of names: looking one up is cheaper than looking at it. */
+/** A name, as one string for everybody, and what it is. */
+export interface JudgedName {
+  readonly name: string;
+  readonly kind: number;
+}
+
+/** Names met before, for a bounded number of names: looking one up is cheaper than looking at it. */
 const MAX_REMEMBERED_NAMES = 1024;
 const LONGEST_REMEMBERED_NAME = 64;
-const rememberedKinds = new Map<string, number>(KNOWN_KINDS);
+const remembered = new Map([...KNOWN_KINDS].map(([name, kind]): [string, JudgedName] => [name, { name, kind }]));
+
+export function judgedName(name: string): JudgedName {
+  const known = remembered.get(name);
+  if (known !== undefined) return known;
+  const judged = { name, kind: judgeName(name) };
+  const isWorthIt = name.length <= LONGEST_REMEMBERED_NAME && remembered.size < MAX_REMEMBERED_NAMES;
+  if (isWorthIt) remembered.set(name, judged);
+  return judged;
+}
 
 export function kindOfName(name: string): number {
-  const known = rememberedKinds.get(name);
-  if (known !== undefined) return known;
-  const kind = judgeName(name);
-  const isWorthIt = name.length <= LONGEST_REMEMBERED_NAME && rememberedKinds.size < MAX_REMEMBERED_NAMES;
-  if (isWorthIt) rememberedKinds.set(name, kind);
-  return kind;
+  return judgedName(name).kind;
 }
 
 function judgeName(name: string): number {
@@ -98,8 +110,14 @@ export function isMadeAnew(kind: number): boolean {
   return (name >= CONNECTION_SPECIFIC && name <= CONTENT_LENGTH) || name === OTHER_HOP_BY_HOP;
 }
 
+/** RFC 9113 §8.2.1: no control character, and no blank at either end. */
 export function isFieldValue(value: string): boolean {
-  return VALUE.test(value);
+  if (value === '') return true;
+  return !NOT_IN_VALUE.test(value) && !isBlank(value.charCodeAt(0)) && !isBlank(value.charCodeAt(value.length - 1));
+}
+
+function isBlank(code: number): boolean {
+  return code === SP || code === TAB;
 }
 
 /** Whether a field of that kind must not enter the table of a connection that many clients share. */

@@ -1,6 +1,6 @@
 import { latin1 } from '../../http1/latin1.ts';
 import { DecoderTable, MAX_TABLE_BYTES } from './decoder-table.ts';
-import { INVALID_VALUE, isFieldValue, kindOfName, NEVER_INDEXED } from './field-kind.ts';
+import { INVALID_VALUE, isFieldValue, judgedName, kindOfName, NEVER_INDEXED } from './field-kind.ts';
 import { huffmanDecode, longestDecoded } from './huffman-decode.ts';
 import { STATIC_NAMES, STATIC_TABLE_SIZE, STATIC_VALUES } from './static-table.ts';
 
@@ -21,11 +21,6 @@ const NEVER = 0x10;
 const HUFFMAN = 0x80;
 
 const STATIC_KINDS = Uint8Array.from(STATIC_NAMES, (name) => (name === '' ? 0 : kindOfName(name)));
-/** Names that came as literals, so that the tables of all connections share one string each. */
-const MAX_INTERNED_NAMES = 1024;
-const MAX_INTERNED_NAME_BYTES = 64;
-const internedNames = new Map<string, string>();
-
 let scratch = Buffer.allocUnsafeSlow(1024);
 
 /**
@@ -90,8 +85,9 @@ export class HpackDecoder {
     let name: string;
     let kind: number;
     if (index === 0) {
-      name = interned(this.#readText(bytes, end));
-      kind = kindOfName(name);
+      const judged = judgedName(this.#readText(bytes, end));
+      name = judged.name;
+      kind = judged.kind;
     } else if (index <= STATIC_TABLE_SIZE) {
       name = STATIC_NAMES[index] as string;
       kind = STATIC_KINDS[index] as number;
@@ -150,12 +146,4 @@ export class HpackDecoder {
     this.#failed = true;
     return '';
   }
-}
-
-/** The same string object for the same name, for a bounded number of names. */
-function interned(name: string): string {
-  const known = internedNames.get(name);
-  if (known !== undefined) return known;
-  if (internedNames.size < MAX_INTERNED_NAMES && name.length <= MAX_INTERNED_NAME_BYTES) internedNames.set(name, name);
-  return name;
 }
