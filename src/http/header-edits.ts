@@ -5,27 +5,62 @@ import type { HeaderFields } from './header-fields.ts';
  * copied or altered. Writers skip removed fields and append the added pairs in order.
  */
 export class HeaderEdits {
-  /** Flat pairs: lower-case name, value, name, value … */
-  readonly added: string[] = [];
+  /** Names at even, values at odd places; what lies at or beyond `#length` is left over from an earlier head. */
+  readonly #pairs: string[] = [];
+  #length = 0;
+  /** By pair: 1 where it needs no check before it is written. */
+  #checked = new Uint8Array(16);
   #removed = new Uint8Array(128);
   #highestRemoved = -1;
 
+  /** Keeps its storage: emptying an array gives its memory away, to be fetched again by the next head. */
   reset(): void {
-    this.added.length = 0;
+    this.#length = 0;
     for (let index = 0; index <= this.#highestRemoved; index += 1) this.#removed[index] = 0;
     this.#highestRemoved = -1;
   }
 
   get isEmpty(): boolean {
-    return this.added.length === 0 && this.#highestRemoved < 0;
+    return this.#length === 0 && this.#highestRemoved < 0;
+  }
+
+  /** Flat pairs: lower-case name, value, name, value … Valid until the next change. */
+  get added(): readonly string[] {
+    if (this.#pairs.length !== this.#length) this.#pairs.length = this.#length;
+    return this.#pairs;
+  }
+
+  /** The same pair by pair, for writers that run for every message. */
+  get addedCount(): number {
+    return this.#length >> 1;
+  }
+
+  addedName(pair: number): string {
+    return this.#pairs[pair * 2] as string;
+  }
+
+  addedValue(pair: number): string {
+    return this.#pairs[pair * 2 + 1] as string;
+  }
+
+  isAddedChecked(pair: number): boolean {
+    return this.#checked[pair] === 1;
   }
 
   add(name: string, value: string): void {
-    this.added.push(name, value);
+    this.#append(name, value, 0);
+  }
+
+  /**
+   * Adds a field that writers need not look at again: an end-to-end name in lower case that is a constant of ours, and a
+   * value that is one too, was made here, or has been checked before.
+   */
+  addChecked(name: string, value: string): void {
+    this.#append(name, value, 1);
   }
 
   removeAt(index: number): void {
-    if (index >= this.#removed.length) this.#grow(index);
+    if (index >= this.#removed.length) this.#removed = larger(this.#removed, index);
     this.#removed[index] = 1;
     if (index > this.#highestRemoved) this.#highestRemoved = index;
   }
@@ -33,24 +68,48 @@ export class HeaderEdits {
   /** Removes every field of that name, received or added. */
   remove(fields: HeaderFields, name: string): void {
     for (let index = fields.indexOf(name); index >= 0; index = fields.indexOf(name, index + 1)) this.removeAt(index);
-    for (let pair = this.added.length - 2; pair >= 0; pair -= 2) {
-      if (this.added[pair] === name) this.added.splice(pair, 2);
-    }
+    for (let at = this.#length - 2; at >= 0; at -= 2) if (this.#pairs[at] === name) this.#dropPair(at >> 1);
   }
 
   /** Replaces every field of that name with one. */
   set(fields: HeaderFields, name: string, value: string): void {
     this.remove(fields, name);
-    this.add(name, value);
+    this.#append(name, value, 0);
+  }
+
+  /** As `set`, for a pair as `addChecked` takes it. */
+  setChecked(fields: HeaderFields, name: string, value: string): void {
+    this.remove(fields, name);
+    this.#append(name, value, 1);
   }
 
   isRemoved(index: number): boolean {
     return index <= this.#highestRemoved && this.#removed[index] === 1;
   }
 
-  #grow(index: number): void {
-    const larger = new Uint8Array(Math.max(index + 1, this.#removed.length * 2));
-    larger.set(this.#removed);
-    this.#removed = larger;
+  #append(name: string, value: string, checked: 0 | 1): void {
+    const at = this.#length;
+    if (at === this.#pairs.length) this.#pairs.push(name, value);
+    else {
+      this.#pairs[at] = name;
+      this.#pairs[at + 1] = value;
+    }
+    const pair = at >> 1;
+    if (pair >= this.#checked.length) this.#checked = larger(this.#checked, pair);
+    this.#checked[pair] = checked;
+    this.#length = at + 2;
   }
+
+  #dropPair(pair: number): void {
+    this.#pairs.splice(pair * 2, 2);
+    this.#checked.copyWithin(pair, pair + 1, this.#length >> 1);
+    this.#length -= 2;
+  }
+}
+
+/** A copy that reaches at least as far as `index`. */
+function larger(flags: Uint8Array<ArrayBuffer>, index: number): Uint8Array<ArrayBuffer> {
+  const grown = new Uint8Array(Math.max(index + 1, flags.length * 2));
+  grown.set(flags);
+  return grown;
 }

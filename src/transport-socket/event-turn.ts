@@ -22,7 +22,9 @@ export class EventTurn {
   /** Exceptions that reached the rim: always bugs. Each closes its connection and nothing else. */
   unexpectedErrors = 0;
   readonly #onUnexpectedError: (error: unknown) => void;
-  readonly #dirty: Flushable[] = [];
+  /** Filled from the front each turn; the array keeps its length, and so its storage. */
+  readonly #dirty: (Flushable | undefined)[] = [];
+  #dirtyCount = 0;
   #depth = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
@@ -44,12 +46,16 @@ export class EventTurn {
   leave(): void {
     if (--this.#depth !== 0) return;
     const dirty = this.#dirty;
-    for (let index = 0; index < dirty.length; index++) dirty[index]?.flush();
-    dirty.length = 0;
+    // A flush may mark more.
+    for (let index = 0; index < this.#dirtyCount; index++) {
+      dirty[index]?.flush();
+      dirty[index] = undefined;
+    }
+    this.#dirtyCount = 0;
   }
 
   markDirty(flushable: Flushable): void {
-    this.#dirty.push(flushable);
+    this.#dirty[this.#dirtyCount++] = flushable;
   }
 
   reportUnexpected(error: unknown): void {

@@ -26,11 +26,21 @@ export function checkedName(name: string): string {
  * their high byte, and U+010A would become a line feed.
  */
 export function checkedValue(name: string, value: string): string {
+  if (!hasOnlyValueCharacters(value)) throw refusal(`value of ${name}`, value);
+  return trimBlanks(value);
+}
+
+/** Whether a value is written as it is: for values that are judged once and sent often. */
+export function isCanonicalValue(value: string): boolean {
+  return hasOnlyValueCharacters(value) && trimBlanks(value) === value;
+}
+
+function hasOnlyValueCharacters(value: string): boolean {
   for (let index = 0; index < value.length; index += 1) {
     const code = value.charCodeAt(index);
-    if ((code < SP && code !== TAB) || code === DEL || code > HIGHEST_LATIN1) throw refusal(`value of ${name}`, value);
+    if ((code < SP && code !== TAB) || code === DEL || code > HIGHEST_LATIN1) return false;
   }
-  return trimBlanks(value);
+  return true;
 }
 
 /** Method, path and authority: visible ASCII without `#`, and at least one character. */

@@ -26,6 +26,11 @@ export function keyOfBytes(bytes: Uint8Array, start: number, end: number): numbe
   return ((end - start) << 16) | (last << 8) | (LOWER[bytes[start] as number] as number);
 }
 
+/** One of 32 bits, as evenly spread as keys are different (multiplicative hashing). */
+function bitOfKey(key: number): number {
+  return 1 << (Math.imul(key, 0x9e37_79b1) >>> 27);
+}
+
 /**
  * The fields of one HTTP/1 head as offsets into its raw text: no object per field and no string until one is asked for.
  * Reused for every head of a connection.
@@ -35,10 +40,13 @@ export class Http1Fields implements HeaderFields {
   raw = '';
   count = 0;
   #table = new Int32Array(FIRST_CAPACITY_FIELDS * STRIDE);
+  /** One bit set for each key held: most names asked for are absent, and mostly their bit says so. */
+  #keyBits = 0;
 
   clear(): void {
     this.raw = '';
     this.count = 0;
+    this.#keyBits = 0;
   }
 
   push(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, key: number, flags: number): void {
@@ -52,6 +60,7 @@ export class Http1Fields implements HeaderFields {
     table[at + KEY] = key;
     table[at + FLAGS] = flags;
     this.count += 1;
+    this.#keyBits |= bitOfKey(key);
   }
 
   nameAt(index: number): string {
@@ -64,6 +73,7 @@ export class Http1Fields implements HeaderFields {
 
   indexOf(name: string, from = 0): number {
     const key = keyOfName(name);
+    if ((this.#keyBits & bitOfKey(key)) === 0) return -1;
     const table = this.#table;
     for (let index = from; index < this.count; index += 1) {
       if (table[index * STRIDE + KEY] === key && this.#isNamed(index, name)) return index;

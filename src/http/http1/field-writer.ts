@@ -50,14 +50,17 @@ export function appendForeignFields(text: string, fields: HeaderFields, edits: H
   return written;
 }
 
-/** Appends what edits add, each checked. Framing and connection fields are the writer's own and are passed over. */
+/** Appends what edits add, each checked once. Framing and connection fields are the writer's own and are passed over. */
 export function appendAddedFields(text: string, edits: HeaderEdits): string {
-  const { added } = edits;
+  const count = edits.addedCount;
   let written = text;
-  for (let pair = 0; pair + 1 < added.length; pair += 2) {
-    const name = added[pair] as string;
-    if (name === 'host' || isHopByHopName(name)) continue;
-    written += `${checkedName(name)}: ${checkedValue(name, added[pair + 1] as string)}\r\n`;
+  for (let pair = 0; pair < count; pair += 1) {
+    const name = edits.addedName(pair);
+    const value = edits.addedValue(pair);
+    if (edits.isAddedChecked(pair)) written += `${name}: ${value}\r\n`;
+    else if (name !== 'host' && !isHopByHopName(name)) {
+      written += `${checkedName(name)}: ${checkedValue(name, value)}\r\n`;
+    }
   }
   return written;
 }

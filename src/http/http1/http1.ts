@@ -3,7 +3,7 @@
  * canonical before anyone sees it. Does not know sockets, routes, pools or time.
  */
 export { assertCanonicalOutput, NonCanonicalOutputError, setCanonicalCheck } from './canonical.ts';
-export { NonCanonicalHeadError } from './checked-text.ts';
+export { isCanonicalValue, NonCanonicalHeadError } from './checked-text.ts';
 export { CHUNK_END, chunkPrefix, encodeTrailers, LAST_CHUNK } from './chunk-writer.ts';
 export {
   DEFAULT_HTTP1_LIMITS,

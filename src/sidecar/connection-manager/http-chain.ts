@@ -1,5 +1,5 @@
 import type { Random } from '../../base/random.ts';
-import { DEFAULT_HTTP1_LIMITS, type Http1Limits } from '../../http/http1/http1.ts';
+import { DEFAULT_HTTP1_LIMITS, type Http1Limits, isCanonicalValue } from '../../http/http1/http1.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
 import type { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import { allOf, type StreamObserver } from '../../telemetry/telemetry.ts';
@@ -10,6 +10,7 @@ import type { Upstreams } from '../filter/router/router.ts';
 import type { RouteTable } from '../route/route.ts';
 import type { AccessLogs } from './access-logs.ts';
 import { ManagerCounters } from './manager-counters.ts';
+import { RequestIds } from './request-id.ts';
 
 /** What every connection of one worker shares. */
 export interface ManagerContext {
@@ -46,6 +47,7 @@ export class HttpChain {
   readonly routes: RouteTable;
   readonly filters: FilterChain;
   readonly counters: ManagerCounters;
+  readonly requestIds: RequestIds;
   readonly limits: Http1Limits;
   readonly place: ListenerPlace;
   readonly headTimeoutMs: number;
@@ -53,6 +55,8 @@ export class HttpChain {
   readonly tracingShare: number | undefined;
   readonly highWaterMarkBytes: number;
   readonly normalizesPath: boolean;
+  /** The configured `server` value may be written without a look at each response. */
+  readonly isServerNameChecked: boolean;
   /** The worker's observer and the chain's own access logs. */
   readonly observer: StreamObserver;
 
@@ -70,6 +74,8 @@ export class HttpChain {
     const filterContext = { turn, random, metrics, statPrefix: manager.statPrefix };
     this.filters = compileFilterChain(manager.httpFilters, context.filterFactories ?? FILTER_FACTORIES, filterContext);
     this.counters = new ManagerCounters(metrics, manager.statPrefix);
+    this.requestIds = new RequestIds(random);
+    this.isServerNameChecked = isCanonicalValue(manager.serverName);
     this.limits = {
       ...DEFAULT_HTTP1_LIMITS,
       maxHeadBytes: manager.maxRequestHeadersBytes,

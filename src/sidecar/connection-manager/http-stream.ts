@@ -103,8 +103,8 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
     chain.counters.rqTotal.increment();
     chain.counters.rqActive.add(1);
     const { manager } = chain;
-    const { random, traces } = this.#context;
-    this.record.requestId = applyRequestPolicy(manager, head, this.requestEdits, this.#peer.address, random);
+    const { traces } = this.#context;
+    this.record.requestId = applyRequestPolicy(manager, head, this.requestEdits, this.#peer.address, chain.requestIds);
     if (chain.tracingShare !== undefined && traces !== undefined) {
       const { fields } = head;
       traces.begin(this.record, fields.get('traceparent'), fields.get('tracestate'), chain.tracingShare);
@@ -288,16 +288,16 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
   }
 
   #writeResponseHead(head: ResponseHead, isNotProcessed: boolean): void {
-    const { manager, filters, place } = this.#chain;
+    const { filters, place } = this.#chain;
     const edits = this.responseEdits;
     this.#state = 'responding';
     this.record.status = head.status;
     this.route?.applyResponseMutations(edits, head.fields, this.#forwarding.choice);
     filters.runResponseHead(this, head);
-    applyResponsePolicy(manager, head.fields, edits, this.record.requestId);
+    applyResponsePolicy(this.#chain, head.fields, edits, this.record.requestId);
     if (head.fields.indexOf('date') < 0) {
       const { turn } = this.#context;
-      edits.add('date', currentDate(turn.clock, turn.nowMs));
+      edits.addChecked('date', currentDate(turn.clock, turn.nowMs));
     }
     if (isNotProcessed && place.direction === 'inbound') {
       edits.add(NOT_PROCESSED_HEADER, this.record.responseFlags);
@@ -372,8 +372,8 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
     if (traces === undefined) return;
     const traceparent = traces.outgoingTraceparent(record);
     // A retry finds the one of the attempt before among the edits.
-    if (record.attempt > 0 || fields.indexOf('traceparent') >= 0) edits.set(fields, 'traceparent', traceparent);
-    else edits.add('traceparent', traceparent);
+    if (record.attempt > 0 || fields.indexOf('traceparent') >= 0) edits.setChecked(fields, 'traceparent', traceparent);
+    else edits.addChecked('traceparent', traceparent);
     if (record.traceState !== '') edits.set(fields, 'tracestate', record.traceState);
     else if (fields.indexOf('tracestate') >= 0) edits.remove(fields, 'tracestate');
   }

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { seededRandom } from '../../base/random.ts';
-import { newRequestId } from './request-id.ts';
+import { RequestIds } from './request-id.ts';
 
 it('is a version 4 UUID, another one each time', () => {
-  const random = seededRandom(1);
-  const ids = new Set(Array.from({ length: 1_000 }, () => newRequestId(random)));
+  const requestIds = new RequestIds(seededRandom(1));
+  const ids = new Set(Array.from({ length: 1_000 }, () => requestIds.next()));
   expect(ids.size).toBe(1_000);
   for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });

@@ -4,6 +4,7 @@ import { httpConnectionManager } from '../../../test/support/resources.ts';
 import { seededRandom } from '../../base/random.ts';
 import { HeaderEdits } from '../../http/header-edits.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
+import { RequestIds } from './request-id.ts';
 import { applyRequestPolicy } from './request-policy.ts';
 
 const FROM_AN_INGRESS: readonly (readonly [string, string])[] = [
@@ -17,7 +18,7 @@ const FROM_AN_INGRESS: readonly (readonly [string, string])[] = [
 function afterPolicy(manager: Partial<HttpConnectionManager>): Record<string, string> {
   const head = plainRequest('/', FROM_AN_INGRESS);
   const edits = new HeaderEdits();
-  applyRequestPolicy(httpConnectionManager(manager), head, edits, '10.0.0.7', seededRandom(1));
+  applyRequestPolicy(httpConnectionManager(manager), head, edits, '10.0.0.7', new RequestIds(seededRandom(1)));
   const fields: Record<string, string> = {};
   for (let index = 0; index < head.fields.count; index++) {
     if (!edits.isRemoved(index)) fields[head.fields.nameAt(index)] = head.fields.valueAt(index);

@@ -1,10 +1,9 @@
-import type { Random } from '../../base/random.ts';
 import type { RequestHead } from '../../http/head.ts';
 import type { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
 import { NOT_PROCESSED_HEADER } from '../filter/filter.ts';
-import { newRequestId } from './request-id.ts';
+import type { RequestIds } from './request-id.ts';
 
 /**
  * Fields that only the mesh itself may set. Where `use_remote_address` says that this listener is an edge (and no hop
@@ -19,29 +18,34 @@ export function applyRequestPolicy(
   head: RequestHead,
   edits: HeaderEdits,
   downstreamAddress: string,
-  random: Random,
+  requestIds: RequestIds,
 ): string {
   const { fields } = head;
   if (isEdge(manager)) stripEdgeFields(fields, edits);
   if (manager.useRemoteAddress && !manager.skipXffAppend) appendForwardedFor(fields, edits, downstreamAddress);
-  if (fields.indexOf('x-forwarded-proto') < 0) edits.add('x-forwarded-proto', head.scheme);
-  else if (isEdge(manager)) edits.set(fields, 'x-forwarded-proto', head.scheme);
+  if (fields.indexOf('x-forwarded-proto') < 0) edits.addChecked('x-forwarded-proto', head.scheme);
+  else if (isEdge(manager)) edits.setChecked(fields, 'x-forwarded-proto', head.scheme);
   if (manager.forwardClientCertDetails !== 'alwaysForwardOnly' && fields.indexOf('x-forwarded-client-cert') >= 0) {
     // No peer certificate is verified here, so nobody may claim one.
     edits.remove(fields, 'x-forwarded-client-cert');
   }
   if (fields.indexOf(NOT_PROCESSED_HEADER) >= 0) edits.remove(fields, NOT_PROCESSED_HEADER);
   if (manager.via !== '') edits.add('via', `${head.version === 10 ? '1.0' : '1.1'} ${manager.via}`);
-  return requestId(manager, fields, edits, random);
+  return requestId(manager, fields, edits, requestIds);
 }
 
-function requestId(manager: HttpConnectionManager, fields: HeaderFields, edits: HeaderEdits, random: Random): string {
+function requestId(
+  manager: HttpConnectionManager,
+  fields: HeaderFields,
+  edits: HeaderEdits,
+  requestIds: RequestIds,
+): string {
   const known = fields.get('x-request-id');
   const isTrusted = known !== undefined && (!manager.useRemoteAddress || manager.preserveExternalRequestId);
   if (isTrusted || !manager.generateRequestId) return known ?? '';
-  const fresh = newRequestId(random);
-  if (known === undefined) edits.add('x-request-id', fresh);
-  else edits.set(fields, 'x-request-id', fresh);
+  const fresh = requestIds.next();
+  if (known === undefined) edits.addChecked('x-request-id', fresh);
+  else edits.setChecked(fields, 'x-request-id', fresh);
   return fresh;
 }
 

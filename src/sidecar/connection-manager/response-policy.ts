@@ -1,21 +1,25 @@
 import type { Clock } from '../../base/clock.ts';
 import type { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
-import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
 import { NOT_PROCESSED_HEADER } from '../filter/filter.ts';
+import type { HttpChain } from './http-chain.ts';
 
 /** What a connection manager does to every response's fields after the filters. */
 export function applyResponsePolicy(
-  manager: HttpConnectionManager,
+  chain: HttpChain,
   fields: HeaderFields,
   edits: HeaderEdits,
   requestId: string,
 ): void {
+  const { manager } = chain;
   // Between sidecars only: an app may neither see it nor forge it.
   if (fields.indexOf(NOT_PROCESSED_HEADER) >= 0) edits.remove(fields, NOT_PROCESSED_HEADER);
   const transformation = manager.serverHeaderTransformation;
-  if (transformation === 'overwrite') edits.set(fields, 'server', manager.serverName);
-  else if (transformation === 'appendIfAbsent' && fields.indexOf('server') < 0) edits.add('server', manager.serverName);
+  if (transformation === 'overwrite') edits.remove(fields, 'server');
+  if (transformation === 'overwrite' || (transformation === 'appendIfAbsent' && fields.indexOf('server') < 0)) {
+    if (chain.isServerNameChecked) edits.addChecked('server', manager.serverName);
+    else edits.add('server', manager.serverName);
+  }
   if (manager.via !== '') edits.add('via', `1.1 ${manager.via}`);
   if (manager.alwaysSetRequestIdInResponse && requestId !== '') edits.set(fields, 'x-request-id', requestId);
 }
