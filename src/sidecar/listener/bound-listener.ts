@@ -8,6 +8,7 @@ import {
   HttpChain,
   type ManagerContext,
 } from '../connection-manager/connection-manager.ts';
+import { closeAfterQueue } from './accept-queue.ts';
 import { selectChain } from './chain-match.ts';
 import { ListenerCounters, TcpCounters } from './listener-counters.ts';
 import type { RuntimeFilterChain, RuntimeListener } from './runtime-listener.ts';
@@ -60,6 +61,8 @@ export class BoundListener implements DeadlineOwner {
   #defaultSlot: Slot | undefined = undefined;
   #server: net.Server | undefined = undefined;
   #state: ListenerState = 'binding';
+  /** While draining: connections made before it are still being accepted. */
+  #isTakingQueue = false;
   #failure = '';
   #settled: (() => void)[] = [];
 
@@ -134,13 +137,13 @@ export class BoundListener implements DeadlineOwner {
     if (this.#state === 'draining' || this.#state === 'closed') return;
     const { turn } = this.#options.context;
     this.#state = 'draining';
-    // What the kernel has accepted already is taken in one more turn of the loop.
-    setImmediate(() => this.#server?.close());
+    this.#isTakingQueue = this.#server?.listening === true;
+    if (this.#server !== undefined && this.#isTakingQueue) closeAfterQueue(this.#server, () => this.#queueTaken());
     turn.enter();
     for (const connection of this.#connections.keys()) connection.drain();
     turn.deadlines.schedule(this.#deadline, turn.nowMs + this.#options.drainTimeoutMs);
     turn.leave();
-    if (this.#connections.size === 0) this.#close();
+    this.#closeIfDrained();
   }
 
   /** Ends everything now. */
@@ -161,7 +164,16 @@ export class BoundListener implements DeadlineOwner {
     if (!this.#connections.delete(connection)) return;
     this.#counters.cxActive.add(-1);
     this.#counters.cxDestroy.increment();
-    if (this.#state === 'draining' && this.#connections.size === 0) this.#close();
+    this.#closeIfDrained();
+  }
+
+  #queueTaken(): void {
+    this.#isTakingQueue = false;
+    this.#closeIfDrained();
+  }
+
+  #closeIfDrained(): void {
+    if (this.#state === 'draining' && !this.#isTakingQueue && this.#connections.size === 0) this.#close();
   }
 
   #bind(): void {

@@ -50,6 +50,8 @@ export class Http1UpstreamConnection implements ByteStreamUser, Http1ResponseSin
   #state: State = 'connecting';
   #sink: UpstreamSink | undefined = undefined;
   #requests = 0;
+  #readyAtMs = 0;
+  #hasRested = false;
   #isChunked = false;
   #requestFinished = false;
   #responseFinished = false;
@@ -80,6 +82,11 @@ export class Http1UpstreamConnection implements ByteStreamUser, Http1ResponseSin
     return this.#requests > 1;
   }
 
+  /** Whether it lay idle before this exchange, so that its peer may have been closing it as we wrote. */
+  get hasRested(): boolean {
+    return this.#hasRested;
+  }
+
   /** Whether any byte of the current exchange has been handed to the kernel. */
   get hasSent(): boolean {
     return this.#stream.flushedBytes > this.#flushedBefore;
@@ -107,6 +114,7 @@ export class Http1UpstreamConnection implements ByteStreamUser, Http1ResponseSin
     this.#state = 'lent';
     this.#sink = sink;
     this.#requests++;
+    this.#hasRested = this.#requests > 1 || this.#turn.nowMs > this.#readyAtMs;
     if (this.#requests > 1) this.#counters.cxReused.increment();
     this.#isChunked = isChunked;
     this.#requestFinished = false;
@@ -186,6 +194,7 @@ export class Http1UpstreamConnection implements ByteStreamUser, Http1ResponseSin
     this.#counters.cxConnectMs.record(this.#turn.nowMs - this.#openedAtMs);
     this.#turn.deadlines.schedule(this.#deadline, Number.POSITIVE_INFINITY);
     this.#state = 'idle';
+    this.#readyAtMs = this.#turn.nowMs;
     this.#armIdle();
     this.#owner.connectionReady(this);
   }

@@ -261,7 +261,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
       connection !== undefined &&
       reason === 'connectionTermination' &&
       this.#body.isReplayable &&
-      this.#retry.trySafeRetry(method, connection.isReused, connection.hasReceived, connection.hasSent);
+      this.#retry.trySafeRetry(method, connection.hasRested, connection.hasReceived, connection.hasSent);
     if (isSafe) {
       this.#upstream?.counters.rqReusedConnectionRetry.increment();
       this.#needsFreshConnection = true;

@@ -71,11 +71,11 @@ export class RetryState {
   }
 
   /**
-   * RFC 9110 §9.2.2, RFC 9112 §9.3.1: a kept connection that dies before any byte of the answer was most likely being
+   * RFC 9110 §9.2.2, RFC 9112 §9.3.1: an idle connection that dies before any byte of the answer was most likely being
    * closed as we wrote. Safe once, on a fresh connection, if the method is idempotent or nothing left this process.
    */
-  trySafeRetry(method: string, isReused: boolean, hasReceived: boolean, hasSent: boolean): boolean {
-    if (!isReused || hasReceived || this.#reusedConnectionRetryDone) return false;
+  trySafeRetry(method: string, hasRested: boolean, hasReceived: boolean, hasSent: boolean): boolean {
+    if (!hasRested || hasReceived || this.#reusedConnectionRetryDone) return false;
     if (hasSent && !isIdempotent(method)) return false;
     this.#reusedConnectionRetryDone = true;
     return true;
