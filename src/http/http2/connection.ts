@@ -176,6 +176,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
     const kind = this.closedStreams.kindOf(streamId);
     if (kind === NEVER_USED) this.fail(CONNECTION_FAULTS.streamId);
     else if (kind !== RESET_BY_US) this.fail(CONNECTION_FAULTS.closedStream);
+    // On its way when we reset the stream; but decoding what nobody wants is work too.
+    else this.glitch();
   }
 
   #take(

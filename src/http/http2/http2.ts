@@ -1,6 +1,10 @@
 /**
  * HTTP/2: bytes in, streams of messages out, and frames gathered for one write per turn. Knows RFC 9113, HPACK and what
  * peers do to servers with both. Does not know sockets, routes, pools or the clock: time is an argument.
+ *
+ * Who owns a socket makes an `Http2Output` and a connection over it, hands every read to `receive`, writes the output when
+ * the turn ends and says so with `outputTaken`, tells `onSocketDrained` and `lost`, and calls `advance` at `nextDeadlineMs`.
+ * Who owns a stream passes body bytes on and credits them, stops feeding it while `isBackedUp`, and releases it.
  */
 export { Http2ClientConnection, type Http2ClientSink } from './client-connection.ts';
 export type { Http2ClientStream } from './client-stream.ts';

@@ -20,7 +20,7 @@ import {
 
 const FIRST_CAPACITY_BYTES = 1024;
 /** A buffer that one large turn has blown up is given back beyond this. */
-const KEPT_CAPACITY_BYTES = 32 * 1024;
+const KEPT_CAPACITY_BYTES = 16 * 1024;
 const FLAGS_OFFSET = 4;
 
 /**

@@ -226,7 +226,9 @@ export class Http2ServerConnection extends Http2Connection implements ServerStre
 
   /** RFC 9113 §6.8: above the last stream of our GOAWAY. */
   #ignore(streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (this.decodeBlock('unwanted', buffer, start, end)) this.closedStreams.close(streamId, RESET_BY_US);
+    if (!this.decodeBlock('unwanted', buffer, start, end)) return;
+    this.closedStreams.close(streamId, RESET_BY_US);
+    this.glitch();
   }
 }
 

@@ -52,6 +52,17 @@ describe('floods of frames that want an answer (CVE-2019-9512, -9514, -9515)', (
     endsCalmly(server, 'too-many-resets');
   });
 
+  test('requests after the last GOAWAY, and heads on streams we have reset', () => {
+    const drained = victim();
+    drained.connection.finishDrain();
+    expect(floodReading(drained, (index) => headers(streamAt(index), GET, true))).toBeLessThanOrEqual(501);
+    endsCalmly(drained, 'too-many-resets');
+    const server = victim().receive(headers(1, POST));
+    server.stream(1).reset(8);
+    expect(floodReading(server, () => headers(1, POST))).toBeLessThanOrEqual(501);
+    endsCalmly(server, 'too-many-resets');
+  });
+
   test('acks and pings that answer nothing', () => {
     const server = victim();
     expect(floodReading(server, () => settingsAck())).toBeLessThanOrEqual(501);
