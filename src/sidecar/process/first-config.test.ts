@@ -35,6 +35,12 @@ describe('the first configuration', () => {
     expect(await reasonAfter(lastError)).toContain(said);
   });
 
+  it('that does not run says that the server is there', async () => {
+    const first = new FirstConfig(TIMEOUT_MS, SERVERS);
+    first.clientState({ kind: 'streaming', server: { host: '127.0.0.1', port: 18_000 }, sinceMs: 0 }, '');
+    await expect(first.ready).rejects.toThrow('control server 127.0.0.1:18000 answers, but nothing it sent can run');
+  });
+
   it('that was refused says why, and does not send people to start a server that runs', async () => {
     const said = await reasonAfter('127.0.0.1:18000: NOT_FOUND: proxy "web" is not registered in Consul. Register it');
     expect(said).toMatch(/control server 127\.0\.0\.1:18000: NOT_FOUND: proxy "web" is not registered.*Register it$/);

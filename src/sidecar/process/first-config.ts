@@ -15,6 +15,7 @@ export class FirstConfig {
   #settle: { resolve(): void; reject(error: Error): void };
   #isSettled = false;
   #reason = '';
+  #server: ControlServer | undefined;
 
   constructor(timeoutMs: number, servers: readonly ControlServer[]) {
     let settle: { resolve(): void; reject(error: Error): void } | undefined;
@@ -39,11 +40,14 @@ export class FirstConfig {
   }
 
   clientState(state: XdsClientState, lastError: string): void {
+    this.#server = state.kind === 'streaming' ? state.server : undefined;
     if (state.kind === 'waiting' || state.kind === 'connecting') this.#reason = lastError;
   }
 
   #trouble(servers: readonly ControlServer[]): string {
     if (servers.length === 0) return 'the bootstrap has no static listener or cluster that can run';
+    if (this.#server !== undefined)
+      return `control server ${addressOf(this.#server)} answers, but nothing it sent can run; see its console and this log`;
     if (this.#reason === '') return `no answer from control server ${servers.map(addressOf).join(', ')}; ${WHAT_TO_DO}`;
     // A server that refuses this proxy says itself what to do; one that is not there cannot.
     return REFUSAL.test(this.#reason)
