@@ -80,6 +80,17 @@ describe('under load', () => {
     expect(load.failures).toEqual([]);
   });
 
+  test('an instance that is stopped finishes what it has, and costs nothing', async () => {
+    load = new Load({ port: caller.upstreamPort('api'), callers: CALLERS });
+    const { byInstance } = load;
+    await until('traffic on the instance', () => byInstance.get('api-3'));
+    expect(await thirdApi.sidecar.stop()).toEqual({ code: 0, signal: null });
+    await load.more(300);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    await thirdApi.restartSidecar();
+  });
+
   test('the control server killed and started again costs nothing', async () => {
     load = new Load({ port: caller.upstreamPort('api'), callers: CALLERS });
     await load.more(300);
@@ -115,4 +126,9 @@ test('a sidecar that starts while the control server is dead serves from its las
   });
   const after = await ask({ port: caller.upstreamPort('api') });
   expect(after.status, after.text).toBe(200);
+});
+
+test('every program ends with code 0 when it is told to', async () => {
+  const programs = [caller.sidecar, mesh.control, mesh.registry].filter((program) => program !== undefined);
+  for (const program of programs) expect(await program.stop(), program.output).toEqual({ code: 0, signal: null });
 });

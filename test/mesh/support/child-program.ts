@@ -22,6 +22,11 @@ export interface ProgramEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /**
  * A Node program in a process of its own. It ends when its standard input closes, so that it never outlives the test that
  * started it, and is killed by its own id only.
@@ -34,9 +39,6 @@ export class ChildProgram implements AsyncDisposable {
   readonly #lineWaiters = new Set<() => void>();
   #output = '';
   #isGone = false;
-  readonly #killOnExit = (): void => {
-    this.#child.kill('SIGKILL');
-  };
 
   constructor({ name, args, env = {} }: ChildProgramOptions) {
     this.name = name;
@@ -50,11 +52,11 @@ export class ChildProgram implements AsyncDisposable {
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => this.#keep(text));
     }
-    process.on('exit', this.#killOnExit);
+    running.add(this.#child);
     this.ended = once(this.#child, 'close').then((end) => {
       const [code, signal] = end as [number | null, NodeJS.Signals | null];
       this.#isGone = true;
-      process.off('exit', this.#killOnExit);
+      running.delete(this.#child);
       for (const wake of this.#lineWaiters) wake();
       return { code, signal };
     });
