@@ -1,7 +1,9 @@
 import { Command } from 'commander';
+import type { SampleServiceOptions } from '../demo/sample-service-options.ts';
 import type { Environment } from './environment.ts';
 import { addLogOptions, type LogOptions } from './log-options.ts';
 import { parseCount, parseDurationMs, parseHttpUrl } from './option-parsers.ts';
+import { UsageError } from './usage-error.ts';
 
 interface DemoOptions extends LogOptions {
   readonly for: number | undefined;
@@ -65,8 +67,16 @@ export function demoServiceCommand(environment: Environment): Command {
       const { runSampleService } = await import('../demo/sample-service.ts');
       const { runUntilSignal } = await import('./run-until-signal.ts');
       await runUntilSignal(
-        await runSampleService(JSON.parse(options.options)),
+        await runSampleService(parsedOptions(options.options)),
         environment['WEFT_END_WITH_STDIN'] === '1',
       );
     });
+}
+
+function parsedOptions(text: string): SampleServiceOptions {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`--options: is no JSON object: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }

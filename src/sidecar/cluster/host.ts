@@ -94,6 +94,11 @@ export class Host implements BalancedHost {
     return (this.#counters.get(this.#healthCell) & HEALTH_FLAG.failedActiveCheck) !== 0;
   }
 
+  /** Whoever checks the host's health has said that it is well again: what it did before no longer counts. */
+  endEjection(): void {
+    this.#counters.clearBits(this.#healthCell, HEALTH_FLAG.ejected);
+  }
+
   isEjected(): boolean {
     return (this.#counters.get(this.#healthCell) & HEALTH_FLAG.ejected) !== 0;
   }

@@ -38,7 +38,13 @@ function setup(hostCount: number, detection: OutlierDetection = DETECTION) {
     const host = hosts[index];
     for (const status of statuses) if (host !== undefined) detector.report(host, status);
   };
-  return { runtime, ejections, report };
+  const assign = (health: 'healthy' | 'unhealthy'): void =>
+    clusters.assign({
+      clusterName: 'web',
+      assignment: assignment('web', [endpoint(1, { healthStatus: health }), ...endpoints.slice(1)]),
+      slots: new Map(endpoints.map((_, index) => [`127.0.0.1:${index + 1}`, index])),
+    });
+  return { runtime, ejections, report, assign };
 }
 
 describe('outlier detection', () => {
@@ -80,5 +86,15 @@ describe('outlier detection', () => {
     expect(enforced.ejections).toHaveLength(0);
     enforced.report(0, 503, 504);
     expect(enforced.ejections).toHaveLength(1);
+  });
+
+  it('ends when the control plane says that the host is well again', () => {
+    const { runtime, ejections, report, assign } = setup(4);
+    report(0, 500, 500, 500);
+    expect(ejections).toHaveLength(1);
+    assign('unhealthy');
+    assign('healthy');
+    const picked = new Set(Array.from({ length: 40 }, () => runtime?.pick(PLAIN_PICK)?.addressText));
+    expect(picked.has('127.0.0.1:1')).toBe(true);
   });
 });

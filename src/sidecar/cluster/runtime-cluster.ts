@@ -105,6 +105,7 @@ export class RuntimeCluster {
     if (known === undefined || known.slot !== slot) {
       return new Host(this.name, endpoint, group.locality, group.priority, slot, this.#counters);
     }
+    if (endpoint.healthStatus === 'healthy' && known.endpoint.healthStatus === 'unhealthy') known.endEjection();
     known.endpoint = endpoint;
     known.locality = group.locality;
     known.priority = group.priority;
