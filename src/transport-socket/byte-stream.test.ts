@@ -256,3 +256,56 @@ describe('turns', () => {
     expect(sawBytes).toBe('in time');
   });
 });
+
+describe('a stream that changes hands', () => {
+  it('gives the next user what was read for it, then the FIN that was heard with it', async () => {
+    const first = new Recorder();
+    const { stream, client } = await accepted(first);
+    stream.resume();
+    client.end('before and behind');
+    await first.until(() => first.events.includes('finished'));
+    const second = new Recorder();
+    stream.pause();
+    stream.unread(Buffer.from('and behind'));
+    stream.user = second;
+    stream.resume();
+    expect(second.received).toBe('and behind');
+    expect(second.events).toEqual(['finished']);
+    expect(stream.receivedBytes).toBe('before and behind'.length);
+  });
+
+  it('has the ends that a proxy in front has told', async () => {
+    const { stream } = await accepted(new Recorder());
+    expect(stream.remoteAddress).toContain('127.0.0.1');
+    const told = {
+      sourceAddress: '192.0.2.1',
+      sourcePort: 7,
+      destinationAddress: '198.51.100.2',
+      destinationPort: 443,
+    };
+    stream.assumeAddresses(told);
+    expect([stream.remoteAddress, stream.remotePort]).toEqual(['192.0.2.1', 7]);
+    expect([stream.localAddress, stream.localPort]).toEqual(['198.51.100.2', 443]);
+  });
+});
+
+describe('a reader that is stuck', () => {
+  it('holds one copy, counted until it is taken or the stream ends', async () => {
+    const user = new Recorder();
+    const { stream, client } = await accepted(user);
+    client.pause();
+    const piece = Buffer.alloc(60_000, 'x');
+    for (let round = 0; round < 1_000 && !stream.isBackedUp; round++) stream.writeBytes(piece, 0, piece.length);
+    expect(stream.isBackedUp).toBe(true);
+    expect(turn.copies.heldBytes).toBeGreaterThan(0);
+    expect(turn.copies.heldBytes).toBeLessThan(70_000);
+    client.resume();
+    await user.until(() => user.events.includes('writable'));
+    expect(turn.copies.heldBytes).toBe(0);
+    client.pause();
+    for (let round = 0; round < 1_000 && !stream.isBackedUp; round++) stream.writeBytes(piece, 0, piece.length);
+    stream.destroy();
+    await user.until(() => user.events.some((event) => event.startsWith('closed')));
+    expect(turn.copies.heldBytes).toBe(0);
+  });
+});

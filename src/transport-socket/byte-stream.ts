@@ -1,8 +1,9 @@
-import net from 'node:net';
+import type net from 'node:net';
 import type { Address } from '../resource/address.ts';
 import type { EventTurn } from './event-turn.ts';
 import { latin1Text } from './latin1.ts';
-import { adoptForLentReads } from './lent-reads.ts';
+import { adoptForLentReads, connectForLentReads } from './lent-reads.ts';
+import type { ProxiedAddresses } from './proxy-protocol.ts';
 
 /** Whoever owns a byte stream. All calls come inside a turn. */
 export interface ByteStreamUser {
@@ -23,6 +24,18 @@ export interface ConnectOptions {
   /** Bytes of unsent output at which isBackedUp turns true. */
   readonly highWaterMarkBytes: number;
 }
+
+/** The stream of a socket that nobody has claimed yet: whoever accepts it says whose it is before it reads. */
+const UNCLAIMED: ByteStreamUser = {
+  onConnected: () => undefined,
+  onBytes: () => undefined,
+  onPeerFinished: () => undefined,
+  onWritable: () => undefined,
+  onClosed: () => undefined,
+};
+
+/** Output that a socket keeps before it says stop. What was read in one piece is held whole, so this bounds the pieces. */
+const MAX_QUEUED_BYTES = 16_384;
 
 /** Below this a body joins the head as text in one string and one write; above it bytes are copied as bytes. */
 const LARGEST_TEXT_PIECE_BYTES = 8_192;
@@ -48,43 +61,49 @@ export class ByteStream {
   #errorCode = '';
   #backedUp = false;
   /** Copies that the kernel has not taken yet; at most the watermark and one read's worth. */
-  #unsentCopies: Buffer[] = [];
+  #unsentCopies: Buffer[] = NO_COPIES;
+  /** Read by somebody else before this user came; given to it when it resumes. */
+  #unread: Buffer | undefined = undefined;
+  #assumed: ProxiedAddresses | undefined = undefined;
   /** Bytes handed to the socket since it was opened: shows whether anything of a message has left. */
   flushedBytes = 0;
   receivedBytes = 0;
 
-  private constructor(turn: EventTurn, user: ByteStreamUser, open: (self: ByteStream) => net.Socket) {
+  private constructor(turn: EventTurn, user: ByteStreamUser, socket: net.Socket) {
     this.#turn = turn;
     this.#user = user;
-    this.#socket = open(this);
-    const socket = this.#socket;
+    this.#socket = socket;
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#onDrain());
     socket.on('error', (error) => this.#onError(error));
     socket.on('close', () => this.#onClose());
   }
 
-  /** Takes over a socket that a server with `pauseOnConnect` and `allowHalfOpen` accepted. Reading starts with resume(). */
+  /**
+   * Takes over a socket that a server with `pauseOnConnect` and `allowHalfOpen` accepted. Reading starts with resume(), after
+   * `user` was set.
+   */
   static accept(turn: EventTurn, socket: net.Socket, user: ByteStreamUser, highWaterMarkBytes: number): ByteStream {
-    return new ByteStream(turn, user, (self) => {
-      const onread = (length: number): boolean => self.#onLent(length);
-      const adopted = adoptForLentReads(socket, turn.readBuffer, highWaterMarkBytes, onread);
-      if (adopted !== undefined) return adopted;
-      socket.on('data', (bytes: Buffer) => self.#onBytes(bytes, bytes.length));
-      return socket;
-    }).#held();
+    const adopted = adoptForLentReads(socket, turn.lentBuffer, Math.min(highWaterMarkBytes, MAX_QUEUED_BYTES));
+    const stream = new ByteStream(turn, user, adopted?.socket ?? socket);
+    if (adopted === undefined) socket.on('data', (bytes: Buffer) => stream.#onBytes(bytes, bytes.length));
+    else adopted.onLent = (length) => stream.#onBytes(turn.readBuffer, length);
+    stream.#isPaused = true;
+    return stream;
+  }
+
+  /** As accept, for whoever does not know yet whose stream it will be. */
+  static acceptUnclaimed(turn: EventTurn, socket: net.Socket, highWaterMarkBytes: number): ByteStream {
+    return ByteStream.accept(turn, socket, UNCLAIMED, highWaterMarkBytes);
   }
 
   static connect(turn: EventTurn, options: ConnectOptions, user: ByteStreamUser): ByteStream {
-    return new ByteStream(turn, user, (self) => {
-      const onread = { buffer: turn.readBuffer, callback: (length: number): boolean => self.#onLent(length) };
-      const { address } = options;
-      const target = address.kind === 'pipe' ? { path: address.path } : { host: address.host, port: address.port };
-      const tuning = { noDelay: true, allowHalfOpen: true, highWaterMark: options.highWaterMarkBytes, onread };
-      const socket = net.connect({ ...target, ...tuning });
-      socket.once('connect', () => self.#enter(() => self.#user.onConnected()));
-      return socket;
-    });
+    const highWaterMark = Math.min(options.highWaterMarkBytes, MAX_QUEUED_BYTES);
+    const dialled = connectForLentReads(options.address, turn.lentBuffer, highWaterMark);
+    const stream = new ByteStream(turn, user, dialled.socket);
+    dialled.onLent = (length) => stream.#onBytes(turn.readBuffer, length);
+    dialled.socket.once('connect', () => stream.#enter(() => stream.#user.onConnected()));
+    return stream;
   }
 
   /** Hands the stream to another owner, for example a tunnel. */
@@ -110,19 +129,29 @@ export class ByteStream {
   }
 
   get remoteAddress(): string {
-    return this.#socket.remoteAddress ?? '';
+    return this.#assumed?.sourceAddress ?? this.#socket.remoteAddress ?? '';
   }
 
   get remotePort(): number {
-    return this.#socket.remotePort ?? 0;
+    return this.#assumed?.sourcePort ?? this.#socket.remotePort ?? 0;
   }
 
   get localAddress(): string {
-    return this.#socket.localAddress ?? '';
+    return this.#assumed?.destinationAddress ?? this.#socket.localAddress ?? '';
   }
 
   get localPort(): number {
-    return this.#socket.localPort ?? 0;
+    return this.#assumed?.destinationPort ?? this.#socket.localPort ?? 0;
+  }
+
+  /** From here on these are the ends of the connection, as a proxy in front of us has told. */
+  assumeAddresses(addresses: ProxiedAddresses): void {
+    this.#assumed = addresses;
+  }
+
+  /** Puts bytes back that were read and belong to the next user, who gets them from resume(). Only while paused. */
+  unread(bytes: Buffer): void {
+    if (bytes.length > 0) this.#unread = bytes;
   }
 
   /** Queues latin1 text for the one write at the end of the turn. */
@@ -158,7 +187,7 @@ export class ByteStream {
     this.flushedBytes += size;
     const isBelowMark = this.#socket.write(size === copy.length ? copy : copy.subarray(0, size));
     if (this.#socket.writableLength > 0) {
-      this.#unsentCopies.push(copy);
+      this.#hold(copy);
       if (!isBelowMark) this.#backedUp = true;
     } else {
       this.#turn.copies.giveBack(copy);
@@ -192,7 +221,9 @@ export class ByteStream {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    if (!this.isClosed) this.#socket.resume();
+    if (this.isClosed) return;
+    this.#socket.resume();
+    if (this.#unread !== undefined) this.#readAgain(this.#unread);
   }
 
   get isPaused(): boolean {
@@ -225,14 +256,13 @@ export class ByteStream {
     else this.#socket.resetAndDestroy();
   }
 
-  #held(): this {
-    this.#isPaused = true;
-    return this;
-  }
-
-  #onLent(length: number): boolean {
-    this.#onBytes(this.#turn.readBuffer, length);
-    return true;
+  #readAgain(bytes: Buffer): void {
+    this.#unread = undefined;
+    this.#enter(() => {
+      this.#user.onBytes(bytes, 0, bytes.length);
+      // Its FIN was heard by whoever read those bytes first.
+      if (this.#peerFinished && !this.isClosed) this.#user.onPeerFinished();
+    });
   }
 
   #onBytes(buffer: Buffer, length: number): void {
@@ -266,10 +296,20 @@ export class ByteStream {
     this.#enter(() => this.#user.onPeerFinished());
   }
 
+  #hold(copy: Buffer): void {
+    if (this.#unsentCopies === NO_COPIES) this.#unsentCopies = [copy];
+    else this.#unsentCopies.push(copy);
+    this.#turn.copies.hold(copy);
+  }
+
   #recycle(): void {
-    if (this.#unsentCopies.length === 0) return;
-    for (const copy of this.#unsentCopies) this.#turn.copies.giveBack(copy);
-    this.#unsentCopies = [];
+    if (this.#unsentCopies === NO_COPIES) return;
+    const { copies } = this.#turn;
+    for (const copy of this.#unsentCopies) {
+      copies.release(copy);
+      copies.giveBack(copy);
+    }
+    this.#unsentCopies = NO_COPIES;
   }
 
   #onDrain(): void {
@@ -290,6 +330,12 @@ export class ByteStream {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#text = '';
+    this.#unread = undefined;
+    // What the kernel never took is left to the collector: nobody knows who still looks at it.
+    for (const copy of this.#unsentCopies) this.#turn.copies.release(copy);
+    this.#unsentCopies = NO_COPIES;
     this.#enter(() => this.#user.onClosed(this.#errorCode));
   }
 }
+
+const NO_COPIES: Buffer[] = [];

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { CopyBuffers } from './copy-buffers.ts';
 import { Deadlines } from './deadlines.ts';
+import { LentBuffer } from './lent-buffer.ts';
 
 /** Something with output gathered during a turn. */
 export interface Flushable {
@@ -19,6 +20,7 @@ export class EventTurn {
   /** Lent to every socket's reads; what must outlive the callback is copied. */
   readonly readBuffer: Buffer;
   readonly copies = new CopyBuffers();
+  readonly lentBuffer: LentBuffer;
   /** Exceptions that reached the rim: always bugs. Each closes its connection and nothing else. */
   unexpectedErrors = 0;
   readonly #onUnexpectedError: (error: unknown) => void;
@@ -37,6 +39,7 @@ export class EventTurn {
     this.deadlines = new Deadlines(this.nowMs);
     this.deadlines.onEarlier = () => this.#arm();
     this.readBuffer = Buffer.allocUnsafeSlow(readBufferBytes);
+    this.lentBuffer = new LentBuffer(this.readBuffer, () => this.copies.isCrowded);
   }
 
   enter(): void {

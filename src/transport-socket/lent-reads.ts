@@ -1,7 +1,32 @@
 import net from 'node:net';
+import type { Address } from '../resource/address.ts';
+import type { LentBuffer } from './lent-buffer.ts';
 
 /** Called with the number of bytes now in the shared buffer. They are gone when it returns. */
-export type LentRead = (length: number, buffer: Uint8Array) => boolean;
+export type LentRead = (length: number) => void;
+
+/** A socket that reads into the shared buffer, and who is told of it. */
+export class LentSocket {
+  readonly socket: net.Socket;
+  onLent: LentRead = () => undefined;
+
+  private constructor(socket: net.Socket) {
+    this.socket = socket;
+  }
+
+  /** `options` are net.Socket's, those included that it takes and its types do not name. */
+  static open(lent: LentBuffer, options: object): LentSocket {
+    const callback = (length: number, buffer: Uint8Array): boolean => {
+      self.onLent(length);
+      lent.taken(buffer);
+      return true;
+    };
+    const all: net.SocketConstructorOpts = { allowHalfOpen: true };
+    Object.assign(all, options, { onread: { buffer: lent.next, callback } });
+    const self = new LentSocket(new net.Socket(all));
+    return self;
+  }
+}
 
 interface Handle {
   readonly readStart: unknown;
@@ -16,21 +41,27 @@ interface Handle {
  */
 export function adoptForLentReads(
   accepted: net.Socket,
-  buffer: Buffer,
+  lent: LentBuffer,
   highWaterMark: number,
-  callback: LentRead,
-): net.Socket | undefined {
+): LentSocket | undefined {
   const handle: unknown = Reflect.get(accepted, '_handle');
   if (!isHandle(handle)) return undefined;
-  const onread = { buffer, callback };
-  const options: net.SocketConstructorOpts = { allowHalfOpen: true, onread };
-  // Options that net.Socket takes and its types do not name; with manualStart nothing is read before resume().
-  const adopted = new net.Socket(Object.assign(options, { handle, highWaterMark, manualStart: true }));
-  if (Reflect.get(adopted, '_handle') !== handle) return undefined;
+  // With manualStart nothing is read before resume().
+  const adopted = LentSocket.open(lent, { handle, highWaterMark, manualStart: true });
+  if (Reflect.get(adopted.socket, '_handle') !== handle) return undefined;
   // Without a handle destroy() only settles the server's own connection count.
   Reflect.set(accepted, '_handle', null);
   accepted.destroy();
   return adopted;
+}
+
+/** Dials; reading starts when the connection is there. */
+export function connectForLentReads(address: Address, lent: LentBuffer, highWaterMark: number): LentSocket {
+  const dialled = LentSocket.open(lent, { highWaterMark, noDelay: true });
+  const { socket } = dialled;
+  if (address.kind === 'pipe') socket.connect({ path: address.path });
+  else socket.connect({ host: address.host, port: address.port });
+  return dialled;
 }
 
 function isHandle(candidate: unknown): candidate is Handle {

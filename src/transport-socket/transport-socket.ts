@@ -4,6 +4,9 @@
  * routes, clusters or what the bytes mean.
  */
 export { ByteStream, type ByteStreamUser, type ConnectOptions } from './byte-stream.ts';
+export { type ClientHello, type ClientHelloInspection, inspectClientHello } from './client-hello.ts';
 export { Deadline, type DeadlineOwner, Deadlines } from './deadlines.ts';
 export { EventTurn } from './event-turn.ts';
 export { latin1Text, utf8AsLatin1 } from './latin1.ts';
+export { inspectProxyHeader, type ProxiedAddresses, type ProxyHeaderInspection } from './proxy-protocol.ts';
+export { type ProxyProtocolVersion, proxyHeaderText } from './proxy-protocol-writer.ts';
