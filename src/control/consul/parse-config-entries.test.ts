@@ -86,6 +86,22 @@ describe('config entries', () => {
     expect(problems[0]?.message).toBe('Splits: the weights must add up to 100; it is ignored until it is mended');
   });
 
+  test.each([
+    [{ RingHashConfig: { MinimumRingSize: 4096, MaximumRingSize: 64 } }, 'MinimumRingSize is above MaximumRingSize'],
+    [
+      { RingHashConfig: { MaximumRingSize: 9_000_000 } },
+      'LoadBalancer.RingHashConfig.MaximumRingSize: at most 8388608',
+    ],
+    [{ LeastRequestConfig: { ChoiceCount: 1 } }, 'LoadBalancer.LeastRequestConfig.ChoiceCount: a choice is among 2'],
+  ])('refuse what a proxy would refuse: %j', (LoadBalancer, message) => {
+    const { problems } = parseConfigEntries(
+      'service-resolver',
+      [{ Kind: 'service-resolver', Name: 'api', LoadBalancer }],
+      undefined,
+    );
+    expect(problems[0]?.message).toContain(message);
+  });
+
   test('read durations as Go writes them', () => {
     const entry = { Kind: 'service-resolver', Name: 'api', ConnectTimeout: '1m1.5s', RequestTimeout: 250_000_000 };
     const { entries } = parseConfigEntries('service-resolver', [entry], undefined);

@@ -28,11 +28,24 @@ const hashPolicy = z
     return { field, value: policy.FieldValue, ttlMs, path: cookie?.Path ?? '', terminal };
   });
 
+/** What Envoy and gRPC take at most. */
+const MAX_RING_SIZE = 8_388_608;
+const ringSize = optionalCount.refine((size = 0) => size <= MAX_RING_SIZE, `at most ${MAX_RING_SIZE}`);
+
+const ringHashConfig = z
+  .object({ MinimumRingSize: ringSize, MaximumRingSize: ringSize })
+  .refine(
+    ({ MinimumRingSize: min, MaximumRingSize: max }) => min === undefined || max === undefined || min <= max,
+    'MinimumRingSize is above MaximumRingSize',
+  );
+
+const choiceCount = optionalCount.refine((count) => count !== 1, 'a choice is among 2 at least');
+
 const loadBalancer = z
   .object({
     Policy: z.enum(['', 'random', 'round_robin', 'least_request', 'ring_hash', 'maglev']).nullish(),
-    RingHashConfig: z.object({ MinimumRingSize: optionalCount, MaximumRingSize: optionalCount }).nullish(),
-    LeastRequestConfig: z.object({ ChoiceCount: optionalCount }).nullish(),
+    RingHashConfig: ringHashConfig.nullish(),
+    LeastRequestConfig: z.object({ ChoiceCount: choiceCount }).nullish(),
     HashPolicies: list(hashPolicy),
   })
   .transform(

@@ -17,6 +17,11 @@ const POOL_IDLE_TIMEOUT_MS = 300_000;
 const DEFAULT_RETRY_BUDGET_PERCENT = 100;
 const MIN_RETRY_CONCURRENCY = 3;
 
+/** RingHashLbConfig.minimum_ring_size where nothing is said. */
+const DEFAULT_MINIMUM_RING_SIZE = 1024;
+
+export type RingSizes = Partial<Pick<LoadBalancer, 'minimumRingSize' | 'maximumRingSize'>>;
+
 /** Where an assignment is asked for: over the stream that is open anyway. */
 export const ADS_CONFIG_SOURCE: Json = { ads: {}, resourceApiVersion: 'V3' };
 
@@ -81,16 +86,21 @@ function loadBalancingJson(loadBalancer: LoadBalancer | undefined, options: Upst
       return { lbPolicy: 'LEAST_REQUEST', ...nonEmpty('leastRequestLbConfig', { ...choice, ...slowStart }) };
     }
     case 'ring_hash':
-      return { lbPolicy: 'RING_HASH', ...nonEmpty('ringHashLbConfig', ringSizes(loadBalancer)) };
+      return { lbPolicy: 'RING_HASH', ...nonEmpty('ringHashLbConfig', ringSizesJson(loadBalancer ?? {})) };
     case 'maglev':
       return { lbPolicy: 'MAGLEV' };
   }
 }
 
-function ringSizes(loadBalancer: LoadBalancer | undefined): Json {
+/** The sizes asked for, as RingHashLbConfig. A largest ring below Envoy's smallest by default is of that size exactly. */
+export function ringSizesJson({ minimumRingSize, maximumRingSize }: RingSizes): Json {
+  const minimum =
+    minimumRingSize === undefined && maximumRingSize !== undefined && maximumRingSize < DEFAULT_MINIMUM_RING_SIZE
+      ? maximumRingSize
+      : minimumRingSize;
   return {
-    ...(loadBalancer?.minimumRingSize === undefined ? {} : { minimumRingSize: loadBalancer.minimumRingSize }),
-    ...(loadBalancer?.maximumRingSize === undefined ? {} : { maximumRingSize: loadBalancer.maximumRingSize }),
+    ...(minimum === undefined ? {} : { minimumRingSize: minimum }),
+    ...(maximumRingSize === undefined ? {} : { maximumRingSize }),
   };
 }
 
