@@ -21,6 +21,7 @@ import { redirectLocation } from './redirect.ts';
 import { applyRequestPolicy } from './request-policy.ts';
 import { applyResponsePolicy, currentDate } from './response-policy.ts';
 import { type DownstreamPeer, startRecord } from './stream-start.ts';
+import { isGoingInCircles } from './via-loop.ts';
 
 /**
  *     idle → open → responding → idle          (the response is complete)
@@ -343,7 +344,9 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
       const refusal = checkMaxForwards(head.fields, this.requestEdits);
       if (refusal !== undefined) return refusal;
     }
-    if (!chain.normalizesPath && chain.manager.stripPortFromHost === 'never') return undefined;
+    const { via, stripPortFromHost } = chain.manager;
+    if (via !== '' && isGoingInCircles(via, head.fields)) return LOCAL_REPLIES.loopDetected;
+    if (!chain.normalizesPath && stripPortFromHost === 'never') return undefined;
     const effective = effectiveHead(chain.manager, head, chain.place.port);
     if (effective === undefined) return LOCAL_REPLIES.pathRejected;
     this.head = effective;

@@ -78,6 +78,7 @@ export const LOCAL_REPLIES = {
   maxStreamDurationAfterRequest: reply(504, 'DT', 'max_duration_timeout', 'downstream duration timeout'),
   downstreamDisconnect: reply(0, 'DC', 'downstream_remote_disconnect'),
   methodNotAllowed: reply(405, '', 'method_not_allowed'),
+  loopDetected: reply(508, 'DPE', 'via_loop_detected', 'this request goes in circles'),
   maxForwardsReached: reply(200, '', 'max_forwards_reached'),
   invalidMaxForwards: reply(400, 'DPE', 'invalid_max_forwards'),
   upgradeNotAllowed: reply(403, '', 'upgrade_failed'),

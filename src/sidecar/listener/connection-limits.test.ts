@@ -126,6 +126,18 @@ describe('bounds', () => {
     expect(await client.receives('ok')).toContain('via: 1.1 mesh\r\n');
   });
 
+  it('row 61: a request whose Via names us too often is answered 508 and goes no further', async () => {
+    const port = await path.serve({ via: 'mesh' });
+    const visits = (count: number): string => Array.from({ length: count }, () => '1.1 mesh').join(', ');
+    const around = await connect(port);
+    around.send(`GET /around HTTP/1.1\r\nhost: web\r\nvia: 1.1 other, ${visits(5)}\r\nvia: ${visits(5)}\r\n\r\n`);
+    expect(await around.receives('circles')).toMatch(/^HTTP\/1\.1 508 /);
+    const once = await connect(port);
+    once.send(`GET /once HTTP/1.1\r\nhost: web\r\nvia: ${visits(9)}\r\n\r\n`);
+    const host = await upstream.connection(0);
+    expect(await host.receives('\r\n\r\n')).toContain('GET /once ');
+  });
+
   it('an upstream that answers while its slow reading holds the client does not leave it held', async () => {
     const client = await connect(await path.serve());
     const size = 8 << 20;
