@@ -1,17 +1,21 @@
 /**
- * `npm run build`: makes JavaScript of the sources in dist/, bundled so that a sidecar is ready sooner.
+ * `npm run build`: makes JavaScript of the sources in dist/ (or in the folder that is named as an argument), bundled so that a
+ * sidecar is ready sooner.
  *
  *     dist/src/cli/main.js                    the command line
  *     dist/src/worker/worker.js               a sidecar's worker thread
  *     dist/proto/                             what the bundles load at run time
+ *     dist/package.json                       says that all of it are modules, which Node would otherwise find out file by file
  *
  * All bundles stand two folders below dist/, so that one relative path from each leads to what they load.
  */
-import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const TARGET = resolve(ROOT, process.argv[2] ?? 'dist');
 const ENTRIES = [
   { in: 'src/cli/main.ts', out: 'src/cli/main' },
   { in: 'src/sidecar/process/worker.ts', out: 'src/worker/worker' },
@@ -34,11 +38,14 @@ const keepPlaces: Plugin = {
   },
 };
 
-rmSync(`${ROOT}dist`, { recursive: true, force: true });
+if (existsSync(TARGET) && readdirSync(TARGET).length > 0 && !existsSync(join(TARGET, 'src/cli/main.js'))) {
+  throw new Error(`${TARGET} holds something else than an earlier build: empty it, or name another folder`);
+}
+rmSync(TARGET, { recursive: true, force: true });
 await build({
   absWorkingDir: ROOT,
   entryPoints: ENTRIES,
-  outdir: 'dist',
+  outdir: TARGET,
   chunkNames: 'src/chunks/[name]-[hash]',
   bundle: true,
   splitting: true,
@@ -53,5 +60,6 @@ await build({
   plugins: [keepPlaces],
   logLevel: 'warning',
 });
-cpSync(`${ROOT}proto`, `${ROOT}dist/proto`, { recursive: true });
-process.stdout.write('built dist/src/cli/main.js and dist/src/worker/worker.js\n');
+cpSync(join(ROOT, 'proto'), join(TARGET, 'proto'), { recursive: true });
+writeFileSync(join(TARGET, 'package.json'), '{ "type": "module" }\n');
+process.stdout.write(`built src/cli/main.js and src/worker/worker.js in ${TARGET}\n`);
