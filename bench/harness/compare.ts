@@ -13,7 +13,8 @@ interface Sample extends LoadResult {
 /** One load against one running peer. */
 export type Load = (peer: RunningPeer, seconds: number) => Promise<LoadResult>;
 
-const WARM_UP_SECONDS = 1;
+/** Until the code that requests run through has been compiled for good; nginx would need none. */
+const WARM_UP_SECONDS = 4;
 
 /** Runs every peer once a round, A B C A B C, each started cold and warmed up, and gives medians with ranges. */
 export async function comparePeers(

@@ -1,10 +1,14 @@
-import type { CaseReport, MemoryCase, SuiteReport } from './report.ts';
+import type { NamedCost } from '../micro/measure.ts';
+import type { CaseReport, Footprint, MemoryCase, SuiteReport } from './report.ts';
 
 /** A table for people: one line for each peer, weft first, then by cost. */
 export function reportText(report: SuiteReport): string {
   const missing = Object.entries(report.missing).map(([peer, reason]) => `missing: ${peer} (${reason})`);
   const memory = (report.memory ?? []).map(memoryText);
-  return [`${report.suite} on Node ${report.node}`, ...report.cases.map(caseText), ...memory, ...missing].join('\n');
+  const footprints = (report.footprints ?? []).map(footprintText);
+  const costs = (report.costs ?? []).map(costText);
+  const title = `${report.suite} on Node ${report.node}`;
+  return [title, ...report.cases.map(caseText), ...memory, ...footprints, ...costs, ...missing].join('\n');
 }
 
 function caseText(report: CaseReport): string {
@@ -52,4 +56,14 @@ function memoryText(report: MemoryCase): string {
     `(at most ${report.limitKibPerClient}: ${verdict}; RSS ${report.rssBeforeMb.toFixed(0)} → ${report.rssMb.toFixed(0)} MB);`,
     `others' p99 ${report.bystanderP99AloneMs.toFixed(2)} → ${report.bystanderP99Ms.toFixed(2)} ms, ${report.errors} errors`,
   ].join(' ');
+}
+
+function footprintText({ peer, clients, idle, held, errors }: Footprint): string {
+  const change = (from: number, to: number): string =>
+    `${from.toFixed(1)} → ${to.toFixed(1)} MB (${(to - from).toFixed(1)} more)`;
+  return `${peer.padEnd(8)} ${clients} idle clients: RSS ${change(idle.rssMb, held.rssMb)}, PSS ${change(idle.pssMb, held.pssMb)}, ${errors} errors`;
+}
+
+function costText({ name, bestNs, medianNs, allocatedBytes }: NamedCost): string {
+  return `${name.padEnd(64)} best ${bestNs} ns, median ${medianNs} ns, ${allocatedBytes} B allocated`;
 }

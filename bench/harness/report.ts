@@ -1,3 +1,6 @@
+import type { NamedCost } from '../micro/measure.ts';
+import type { MemoryUsage } from './process-usage.ts';
+
 /** What one peer showed in one case: medians over rounds, with the range beside the figure that ratios are made of. */
 export interface PeerResult {
   readonly cpuMicrosPerRequest: number;
@@ -28,6 +31,18 @@ export interface SuiteReport {
   readonly missing: Readonly<Record<string, string>>;
   /** What is not a cost per request. */
   readonly memory?: readonly MemoryCase[];
+  readonly footprints?: readonly Footprint[];
+  /** What one call of a hot function costs. */
+  readonly costs?: readonly NamedCost[];
+}
+
+/** Memory of one peer without clients, and with so many that hold a connection they no longer use. */
+export interface Footprint {
+  readonly peer: string;
+  readonly clients: number;
+  readonly idle: MemoryUsage;
+  readonly held: MemoryUsage;
+  readonly errors: number;
 }
 
 /** What clients that hold their connections cost in resident memory, and whom else they hurt. */

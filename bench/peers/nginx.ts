@@ -20,13 +20,18 @@ export function nginxProxy(originPort: number): FoundPeer {
   );
 }
 
-/** Starts nginx as the origin of a measurement: 1 KiB answers on the load core. */
+/** Path of the origin's answer of 1 MiB. */
+export const MEBIBYTE_PATH = '/mebibyte';
+const MEBIBYTE = 1_048_576;
+
+/** Starts nginx as the origin of a measurement on the load core: answers of 1 KiB, and of 1 MiB under MEBIBYTE_PATH. */
 export async function startNginxOrigin(core: number): Promise<RunningPeer> {
   const found = nginxPeer(
     'origin',
-    (port) => `
+    (port, folder) => `
     server {
       listen 127.0.0.1:${port} backlog=4096;
+      location = ${MEBIBYTE_PATH} { alias ${folder}/mebibyte; }
       location / { default_type text/plain; return 200 "${'x'.repeat(1024)}"; }
     }`,
     core,
@@ -35,7 +40,11 @@ export async function startNginxOrigin(core: number): Promise<RunningPeer> {
   return found.peer.start();
 }
 
-function nginxPeer(name: string, servers: (port: number) => string, core: number = PROXY_CORE): FoundPeer {
+function nginxPeer(
+  name: string,
+  servers: (port: number, folder: string) => string,
+  core: number = PROXY_CORE,
+): FoundPeer {
   const binary = findProgram('nginx');
   if (binary === undefined) return { found: false, name, reason: 'nginx is not installed' };
   return {
@@ -46,7 +55,8 @@ function nginxPeer(name: string, servers: (port: number) => string, core: number
         const folder = mkdtempSync(join(tmpdir(), 'weft-nginx-'));
         const port = await freePort();
         const config = join(folder, 'nginx.conf');
-        writeFileSync(config, nginxConfig(folder, servers(port)));
+        writeFileSync(config, nginxConfig(folder, servers(port, folder)));
+        writeFileSync(join(folder, 'mebibyte'), Buffer.alloc(MEBIBYTE, 'x'));
         const program = await startPinned(
           core,
           [binary, '-c', config, '-e', join(folder, 'error.log'), '-p', folder],
@@ -84,6 +94,7 @@ http {
   keepalive_timeout 300s;
   keepalive_requests 100000000;
   tcp_nodelay on;
+  sendfile on;
   ${servers}
 }
 `;

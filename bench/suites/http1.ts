@@ -6,7 +6,8 @@ import { envoyProxy } from '../peers/envoy.ts';
 import { haproxyProxy } from '../peers/haproxy.ts';
 import { nginxProxy, startNginxOrigin } from '../peers/nginx.ts';
 import { nodeProxy } from '../peers/node-proxies.ts';
-import type { FoundPeer, Peer } from '../peers/peer.ts';
+import type { FoundPeer } from '../peers/peer.ts';
+import { selectPeers } from '../peers/select-peers.ts';
 import { weftProxy } from '../peers/weft.ts';
 
 /** HTTP/1.1 keep-alive with 64 connections and 1 KiB answers, all default features of Weft on. */
@@ -37,18 +38,4 @@ export async function http1Suite(options: BenchOptions): Promise<SuiteReport> {
   } finally {
     await origin.stop();
   }
-}
-
-function selectPeers(
-  candidates: readonly FoundPeer[],
-  options: BenchOptions,
-): { peers: Peer[]; missing: Record<string, string> } {
-  const peers: Peer[] = [];
-  const missing: Record<string, string> = {};
-  for (const candidate of candidates) {
-    if (!candidate.found) missing[candidate.name] = candidate.reason;
-    else if (candidate.peer.name === 'weft' || (options.only?.includes(candidate.peer.name) ?? true))
-      peers.push(candidate.peer);
-  }
-  return { peers, missing };
 }

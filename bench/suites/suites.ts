@@ -1,10 +1,18 @@
 import type { BenchOptions } from '../harness/options.ts';
 import type { SuiteReport } from '../harness/report.ts';
 import { http1Suite } from './http1.ts';
+import { latencySuite } from './latency.ts';
+import { memorySuite } from './memory.ts';
+import { microSuite } from './micro.ts';
 import { slowClientsSuite } from './slow-clients.ts';
+import { tcpSuite } from './tcp.ts';
 
 /** Every suite of `npm run bench`, by name. */
 export const SUITES: Readonly<Record<string, (options: BenchOptions) => Promise<SuiteReport>>> = {
   http1: http1Suite,
+  tcp: tcpSuite,
+  latency: latencySuite,
+  memory: memorySuite,
+  micro: microSuite,
   'slow-clients': slowClientsSuite,
 };

@@ -1,20 +1,20 @@
 /**
- * Cost of one HTTP/1.1 head through the codec: decode, then encode with the edits a sidecar makes. Prints the best and the
- * median of several rounds in nanoseconds per message. `node bench/http1-codec.bench.ts [--json]`.
+ * Cost of one HTTP/1.1 head through the codec: decode, then encode with the edits a sidecar makes.
+ * `node bench/micro/http1-codec.bench.ts [--json]`.
  */
 
-import type { RequestHead, ResponseHead } from '../src/http/head.ts';
-import { HeaderEdits } from '../src/http/header-edits.ts';
+import type { RequestHead, ResponseHead } from '../../src/http/head.ts';
+import { HeaderEdits } from '../../src/http/header-edits.ts';
 import {
   DEFAULT_HTTP1_LIMITS,
   encodeRequestHead,
   encodeResponseHead,
   Http1RequestDecoder,
   Http1ResponseDecoder,
-} from '../src/http/http1/http1.ts';
+} from '../../src/http/http1/http1.ts';
+import { measure, report } from './measure.ts';
 
-const ROUNDS = 15;
-const MESSAGES_PER_ROUND = 60_000;
+const MESSAGES_PER_ROUND = 30_000;
 
 const REQUEST_FIELDS = [
   'Host: orders.example:8080',
@@ -90,21 +90,10 @@ function responseCase(name: string, encode: (head: ResponseHead, edits: HeaderEd
 
 function withEdits(head: RequestHead, edits: HeaderEdits): string {
   edits.reset();
-  edits.set(head.fields, 'x-request-id', '7f2b1a9c-55aa-4c1e-9d3f-0f1e2d3c4b5b');
-  edits.add('traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
-  edits.add('x-forwarded-proto', 'http');
+  edits.setChecked(head.fields, 'x-request-id', '7f2b1a9c-55aa-4c1e-9d3f-0f1e2d3c4b5b');
+  edits.addChecked('traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
+  edits.addChecked('x-forwarded-proto', 'http');
   return encodeRequestHead(head, edits, head, 0, { keepAlive: true, upgrade: '' });
-}
-
-function nanosecondsPerMessage(run: () => void): { bestNs: number; medianNs: number } {
-  const rounds: number[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const start = process.hrtime.bigint();
-    for (let message = 0; message < MESSAGES_PER_ROUND; message += 1) run();
-    rounds.push(Number(process.hrtime.bigint() - start) / MESSAGES_PER_ROUND);
-  }
-  rounds.sort((left, right) => left - right);
-  return { bestNs: Math.round(rounds[0] ?? 0), medianNs: Math.round(rounds[ROUNDS >> 1] ?? 0) };
 }
 
 const cases: readonly Case[] = [
@@ -121,9 +110,11 @@ const cases: readonly Case[] = [
   }),
 ];
 
-const results = cases.map((one) => ({ name: one.name, ...nanosecondsPerMessage(() => one.run()) }));
-if (process.argv.includes('--json'))
-  console.log(JSON.stringify({ suite: 'http1-codec', node: process.version, results }));
-else
-  for (const { name, bestNs, medianNs } of results)
-    console.log(`${name.padEnd(70)} best ${bestNs} ns, median ${medianNs} ns`);
+function run(one: Case): void {
+  for (let message = 0; message < MESSAGES_PER_ROUND; message += 1) one.run();
+}
+
+report(
+  'http1-codec',
+  cases.map((one) => ({ name: one.name, ...measure(() => run(one), MESSAGES_PER_ROUND) })),
+);

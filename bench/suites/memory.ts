@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HeldClients } from '../harness/held-clients.ts';
+import { type BenchOptions, LOAD_CORE } from '../harness/options.ts';
+import { type MemoryUsage, memoryUsage } from '../harness/process-usage.ts';
+import { type Footprint, median, type SuiteReport } from '../harness/report.ts';
+import { envoyProxy } from '../peers/envoy.ts';
+import { haproxyProxy } from '../peers/haproxy.ts';
+import { nginxProxy, startNginxOrigin } from '../peers/nginx.ts';
+import type { Peer } from '../peers/peer.ts';
+import { selectPeers } from '../peers/select-peers.ts';
+import { weftProxy } from '../peers/weft.ts';
+
+const CLIENTS = 1_000;
+const REQUEST = 'GET / HTTP/1.1\r\nhost: bench\r\n\r\n';
+const SETTLE_MS = 2_000;
+
+/** Resident and proportional memory after a start, and with 1,000 clients that have had one answer and stay. */
+export async function memorySuite(options: BenchOptions): Promise<SuiteReport> {
+  const origin = await startNginxOrigin(LOAD_CORE);
+  try {
+    const shape = { kind: 'http1', originPort: origin.port, otlpPort: undefined } as const;
+    const { peers, missing } = selectPeers(
+      [{ found: true, peer: weftProxy(shape) }, nginxProxy(origin.port), haproxyProxy(origin.port), envoyProxy(shape)],
+      options,
+    );
+    const samples = new Map<string, Footprint[]>();
+    for (let round = 1; round <= options.rounds && !options.signal.aborted; round++) {
+      for (const peer of peers) {
+        const sample = await measure(peer);
+        samples.set(peer.name, [...(samples.get(peer.name) ?? []), sample]);
+        options.progress(
+          `memory · round ${round}/${options.rounds} · ${peer.name}: RSS ${sample.idle.rssMb.toFixed(1)} → ${sample.held.rssMb.toFixed(1)} MB`,
+        );
+      }
+    }
+    const footprints = [...samples.values()].map(medianOf);
+    return { suite: 'memory', node: process.versions.node, cases: [], missing, footprints };
+  } finally {
+    await origin.stop();
+  }
+}
+
+async function measure(peer: Peer): Promise<Footprint> {
+  const running = await peer.start();
+  const clients = new HeldClients();
+  try {
+    await sleep(SETTLE_MS);
+    const idle = memoryUsage(running.pids());
+    await clients.open(running.port, CLIENTS, () => REQUEST, true);
+    await sleep(SETTLE_MS);
+    const held = memoryUsage(running.pids());
+    return { peer: peer.name, clients: CLIENTS, idle, held, errors: clients.lost };
+  } finally {
+    clients.close();
+    await running.stop();
+  }
+}
+
+function medianOf(samples: readonly Footprint[]): Footprint {
+  const of = (pick: (sample: Footprint) => number): number => median(samples.map(pick));
+  const usage = (pick: (sample: Footprint) => MemoryUsage): MemoryUsage => ({
+    rssMb: of((sample) => pick(sample).rssMb),
+    pssMb: of((sample) => pick(sample).pssMb),
+  });
+  return {
+    peer: samples[0]?.peer ?? '',
+    clients: CLIENTS,
+    idle: usage((sample) => sample.idle),
+    held: usage((sample) => sample.held),
+    errors: samples.reduce((sum, sample) => sum + sample.errors, 0),
+  };
+}
