@@ -68,6 +68,17 @@ describe('receiving', () => {
   });
 });
 
+test('a stream reset in the middle of a DATA frame gives back what is still to come of it', () => {
+  const server = RecordedServer.greeted({}, { credits: false }).receive(headers(1, POST));
+  const bytes = data(1, chunk(10_000));
+  server.receive(bytes.subarray(0, 4000));
+  server.stream(1).reset(8);
+  server.receive(bytes.subarray(4000));
+  expect(server.bodyBytes).toBe(4000 - 9);
+  const { available, owed } = server.connection.receiveCredit;
+  expect(available + owed).toBe(CONNECTION_WINDOW);
+});
+
 describe('conservation: what leaves the connection window comes back', () => {
   type Step = { kind: 'data' | 'end' | 'peerReset' | 'ourReset' | 'credit' | 'release'; stream: number; bytes: number };
   const step: fc.Arbitrary<Step> = fc.record({

@@ -1,5 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { data, GET, headers, type Pairs, POST } from './frame-script.ts';
+import {
+  block,
+  data,
+  GET,
+  headers,
+  headersOf,
+  incremental,
+  indexed,
+  literal,
+  type Pairs,
+  POST,
+  sizeUpdate,
+} from './frame-script.ts';
 import type { Http2Limits } from './limits.ts';
 import { RecordedServer } from './recorded-server.ts';
 
@@ -276,4 +288,16 @@ test('equal heads over an unchanged table are one object, and unequal ones are n
   expect(server.heads.get(5)).toBe(server.heads.get(3));
   expect(server.heads.get(7)).not.toBe(server.heads.get(3));
   expect(server.heads.get(7)?.bodyLength).toBe(-1);
+});
+
+test('the same bytes over a table that has grown are read anew', () => {
+  const server = RecordedServer.greeted();
+  const sound = block(GET);
+  // The newest entry of the table, whatever that is by then.
+  const newest = Buffer.concat([indexed(2), indexed(6), indexed(4), literal(':authority', 'a'), indexed(62)]);
+  server.receive(headersOf(1, Buffer.concat([sound, incremental('x-a', 'first')]), 5), headersOf(3, newest, 5));
+  server.receive(headersOf(5, Buffer.concat([sound, incremental('x-a', 'second')]), 5), headersOf(7, newest, 5));
+  expect([3, 7].map((id) => server.heads.get(id)?.fields.get('x-a'))).toEqual(['first', 'second']);
+  server.receive(headersOf(9, Buffer.concat([sizeUpdate(0), sound]), 5), headersOf(11, newest, 5));
+  expect(server.fault).toBe('bad-hpack');
 });

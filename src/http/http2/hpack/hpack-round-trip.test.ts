@@ -16,9 +16,12 @@ interface Field {
 const latin1 = (maxLength: number): fc.Arbitrary<string> =>
   fc.array(fc.integer({ min: 0, max: 255 }), { maxLength }).map((codes) => String.fromCharCode(...codes));
 
+/** Values that come again and again, and are too many for the table. */
+const returning = fc.integer({ min: 0, max: 40 }).map((which) => String(which).repeat(120));
+
 const fieldArbitrary: fc.Arbitrary<Field> = fc.record({
   name: fc.constantFrom(':path', ':status', 'content-type', 'cookie', 'x-a', 'x-b', 'x-long-name-of-a-field'),
-  value: fc.oneof(fc.constantFrom('', '/', '200', 'application/json', 'trailers'), latin1(80), latin1(1200)),
+  value: fc.oneof(fc.constantFrom('', '/', '200', 'application/json', 'trailers'), latin1(80), latin1(1200), returning),
   isSensitive: fc.boolean(),
 });
 
@@ -32,14 +35,17 @@ function encodeBlock(encoder: HpackEncoder, output: Http2Output, fields: readonl
 
 describe('HPACK', () => {
   test('what is encoded decodes to the same, over many blocks and changing table sizes', () => {
-    const step = fc.record({ limit: fc.option(fc.integer({ min: 0, max: 4096 })), fields: fc.array(fieldArbitrary) });
+    const step = fc.record({
+      limits: fc.array(fc.constantFrom(0, 100, 300, 4096), { maxLength: 3 }),
+      fields: fc.array(fieldArbitrary),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
         const encoder = new HpackEncoder(4096);
         const decoder = new HpackDecoder();
         const output = new Http2Output(() => {});
-        for (const { limit, fields } of steps) {
-          if (limit !== null) encoder.limitTable(limit);
+        for (const { limits, fields } of steps) {
+          for (const limit of limits) encoder.limitTable(limit);
           const block = encodeBlock(encoder, output, fields);
           const decoded: [string, string][] = [];
           const onField = (name: string, value: string): void => void decoded.push([name, value]);
@@ -49,6 +55,31 @@ describe('HPACK', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test('a table that was emptied and grown again between two blocks is announced as both (RFC 7541 §4.2)', () => {
+    const encoder = new HpackEncoder(4096);
+    const output = new Http2Output(() => {});
+    encoder.limitTable(0);
+    encoder.limitTable(4096);
+    const [first, second] = [1, 2].map(() => encodeBlock(encoder, output, []));
+    expect(first?.toString('hex')).toBe('203fe11f');
+    expect(second?.length).toBe(0);
+  });
+
+  test('values of one name that push each other out of the table are never sent as what is gone', () => {
+    const encoder = new HpackEncoder(4096);
+    const decoder = new HpackDecoder();
+    const output = new Http2Output(() => {});
+    const values = Array.from({ length: 40 }, (_, which) => `${which}-`.repeat(80));
+    for (const value of [...values, ...values].flatMap((each) => [each, each, each])) {
+      const block = encodeBlock(encoder, output, [{ name: 'x-a', value, isSensitive: false }]);
+      const decoded: string[] = [];
+      const onField = (_name: string, text: string): void => void decoded.push(text);
+      expect(decoder.decode(block, 0, block.length, { onField })).toBe(true);
+      expect(decoded).toEqual([value]);
+    }
+    expect(decoder.table.count).toBeGreaterThan(10);
   });
 
   test('a repeated head shrinks to an index for each field', () => {
