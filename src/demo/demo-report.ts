@@ -73,6 +73,24 @@ export function controlFigures(overview: unknown): ControlFigures {
   };
 }
 
+/** What each connected sidecar has of each type, `CDS SYNCED, EDS STALE …` by proxy id, as the control server's API tells it. */
+export function configStates(overview: unknown): ReadonlyMap<string, string> {
+  const states = new Map<string, string>();
+  const sidecars = field(overview, 'sidecars');
+  for (const sidecar of Array.isArray(sidecars) ? sidecars : []) {
+    const types = field(sidecar, 'types');
+    const texts = (Array.isArray(types) ? types : []).map(
+      (type) => `${text(field(type, 'type'))} ${text(field(type, 'sync'))}`,
+    );
+    states.set(text(field(sidecar, 'id')), texts.join(', '));
+  }
+  return states;
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
 function field(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

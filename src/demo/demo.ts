@@ -6,7 +6,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type OtlpReceiver, startOtlpReceiver } from '../telemetry/otlp-receiver/otlp-receiver.ts';
 import { ChildProcesses } from './child-processes.ts';
-import { type ControlFigures, controlFigures, type DemoReport, demoReport, reportText } from './demo-report.ts';
+import {
+  type ControlFigures,
+  configStates,
+  controlFigures,
+  type DemoReport,
+  demoReport,
+  reportText,
+} from './demo-report.ts';
 import { freePorts, portNear } from './free-ports.ts';
 import { LoadGenerator } from './load-generator.ts';
 import { type WrittenConfig, writeMeshConfig } from './mesh-config.ts';
@@ -175,6 +182,7 @@ class Demo {
       loadCounts: () => load.counts(),
       recentTraces: () => receiver?.store.recent(RECENT_TRACES_SHOWN) ?? [],
       tracesUrl: tracesUrl(this.#options, receiver),
+      configStates: () => readControlOverview(plan).then(configStates, () => new Map()),
     });
     this.#undo.push(() => overview.stop());
   }
@@ -269,8 +277,12 @@ function traceFigures(receiver: OtlpReceiver | undefined): DemoReport['traces'] 
 }
 
 async function readControlFigures(plan: MeshPlan): Promise<ControlFigures> {
+  return controlFigures(await readControlOverview(plan));
+}
+
+async function readControlOverview(plan: MeshPlan): Promise<unknown> {
   const response = await fetch(`http://127.0.0.1:${plan.ports.console}/api/overview`, {
     signal: AbortSignal.timeout(5_000),
   });
-  return controlFigures(await response.json());
+  return response.json();
 }

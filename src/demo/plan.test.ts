@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { controlFigures, demoReport, reportText } from './demo-report.ts';
+import { configStates, controlFigures, demoReport, reportText } from './demo-report.ts';
 import { overviewHtml } from './overview-page.ts';
 import { controlChild, planMesh, portsNeeded, registryChild, serviceChild, sidecarChild, sidecarsOf } from './plan.ts';
 import { readSampleServiceOptions } from './sample-service-options.ts';
@@ -68,9 +68,13 @@ test('services end before their sidecars, those before the control server, the r
   expect(phases.map((child) => child?.phase)).toEqual([1, 2, 3, 4]);
 });
 
-test('the overview escapes whatever it shows', () => {
-  const html = overviewHtml({
-    plan: plan(),
+test('the overview escapes whatever it shows, and says what each sidecar has', () => {
+  const made = plan();
+  const [first] = sidecarsOf(made);
+  const overview = { sidecars: [{ id: first?.proxyId, types: [{ type: 'CDS', sync: '<SYNCED>' }] }] };
+  const views = {
+    plan: made,
+    configStates: async () => configStates(overview),
     loadCounts: () => undefined,
     tracesUrl: 'http://127.0.0.1:1/"><script>',
     recentTraces: () => [
@@ -86,7 +90,10 @@ test('the overview escapes whatever it shows', () => {
         concurrent: true,
       },
     ],
-  });
+  };
+  const html = overviewHtml(views, configStates(overview));
+  expect(html).toContain('CDS &lt;SYNCED&gt;');
+  expect(html).toContain('not connected');
   expect(html).not.toContain('<script>');
   expect(html).not.toContain('<img');
   expect(html).toContain('&lt;img src=x&gt;');
