@@ -17,7 +17,7 @@ import { Upstreams } from '../../src/sidecar/filter/router/router.ts';
 import { RouteTable } from '../../src/sidecar/route/route.ts';
 import { MetricsRegistry } from '../../src/telemetry/metrics/metrics.ts';
 import { TraceStarter } from '../../src/telemetry/trace/trace.ts';
-import { EventTurn } from '../../src/transport-socket/transport-socket.ts';
+import { ByteStream, EventTurn } from '../../src/transport-socket/transport-socket.ts';
 import {
   assignment,
   cluster,
@@ -43,7 +43,7 @@ const RESPONSE = Buffer.from(
 );
 
 interface OnRead {
-  readonly callback: (length: number) => boolean;
+  readonly callback: (length: number, buffer: Uint8Array) => boolean;
 }
 
 /** Where writes go: read like a kernel would, and forgotten. */
@@ -73,6 +73,10 @@ class MemorySocket extends EventEmitter {
     return true;
   }
 
+  connect(): void {
+    setImmediate(() => this.emit('connect'));
+  }
+
   destroy(): void {
     this.emit('close');
   }
@@ -87,14 +91,7 @@ class MemorySocket extends EventEmitter {
 }
 
 let sockets: MemorySocket[] = [];
-Object.assign(net, {
-  Socket: MemorySocket,
-  connect(options: { readonly onread: OnRead }): MemorySocket {
-    const socket = new MemorySocket(options);
-    setImmediate(() => socket.emit('connect'));
-    return socket;
-  },
-});
+Object.assign(net, { Socket: MemorySocket });
 
 const turn = new EventTurn(systemClock, (error) => {
   throw error;
@@ -165,14 +162,15 @@ const slot = new ChainSlot(new HttpChain(context, manager, routes, place, 1_048_
 function handIn(socket: MemorySocket, bytes: Buffer): void {
   bytes.copy(turn.readBuffer);
   socket.hasOutput = false;
-  socket.onRead(bytes.length);
+  socket.onRead(bytes.length, turn.readBuffer);
 }
 
 const handle = { readStart: () => 0, readStop: () => 0 };
 for (let index = 0; index < CONNECTIONS; index++) {
   const accepted = new MemorySocket({ handle }) as unknown as net.Socket;
   turn.enter();
-  new Http1Connection(context, slot, accepted, { connectionEnded: () => undefined });
+  const stream = ByteStream.acceptUnclaimed(turn, accepted, 1_048_576);
+  new Http1Connection(context, slot, stream, { connectionEnded: () => undefined });
   turn.leave();
 }
 // The accepted sockets are spent: their handles live on in sockets that a connection listens to.

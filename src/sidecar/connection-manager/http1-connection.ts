@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { type RequestHead, type ResponseHead, UNKNOWN_LENGTH } from '../../http/head.ts';
 import type { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
@@ -13,7 +12,7 @@ import {
   LAST_CHUNK,
 } from '../../http/http1/http1.ts';
 import {
-  ByteStream,
+  type ByteStream,
   type ByteStreamUser,
   Deadline,
   type DeadlineOwner,
@@ -68,13 +67,14 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
   #leftover: Buffer | undefined = undefined;
   #requestHeld = false;
 
-  constructor(context: ManagerContext, slot: ChainSlot, socket: Socket, owner: ConnectionOwner) {
+  constructor(context: ManagerContext, slot: ChainSlot, bytes: ByteStream, owner: ConnectionOwner) {
     this.#context = context;
     this.#slot = slot;
     this.#owner = owner;
     const { current: chain } = slot;
     this.#decoder = new Http1RequestDecoder(this, chain.limits);
-    this.#bytes = ByteStream.accept(context.turn, socket, this, chain.highWaterMarkBytes);
+    this.#bytes = bytes;
+    bytes.user = this;
     chain.counters.cxTotal.increment();
     chain.counters.cxHttp1Total.increment();
     chain.counters.cxActive.add(1);

@@ -1,18 +1,16 @@
 import net from 'node:net';
 import { addressText } from '../../resource/address.ts';
-import type { FilterChainMatch, Listener } from '../../resource/listener.ts';
-import { Deadline, type DeadlineOwner } from '../../transport-socket/transport-socket.ts';
-import {
-  ChainSlot,
-  Http1Connection,
-  HttpChain,
-  type ManagerContext,
-} from '../connection-manager/connection-manager.ts';
+import type { Listener } from '../../resource/listener.ts';
+import { ByteStream, Deadline, type DeadlineOwner } from '../../transport-socket/transport-socket.ts';
+import { Http1Connection, type ManagerContext } from '../connection-manager/connection-manager.ts';
 import { closeAfterQueue } from './accept-queue.ts';
-import { selectChain } from './chain-match.ts';
-import { ListenerCounters, TcpCounters } from './listener-counters.ts';
-import type { RuntimeFilterChain, RuntimeListener } from './runtime-listener.ts';
-import { type TcpChain, TcpConnection } from './tcp-connection.ts';
+import { ConnectionInspection, type InspectionPlan } from './connection-inspection.ts';
+import type { ConnectionFacts } from './filter-chain-selector.ts';
+import { type FilterChainSlot, FilterChainSlots } from './filter-chain-slots.ts';
+import { InspectionCounters, ListenerCounters } from './listener-counters.ts';
+import { compileListenerFilters, InspectedFacts, needsListenerFilters } from './listener-filters.ts';
+import type { RuntimeListener } from './runtime-listener.ts';
+import { TcpConnection } from './tcp-connection.ts';
 
 /**
  *     binding → listening → draining → closed
@@ -31,12 +29,6 @@ export interface BoundListenerOptions {
   readonly onClosed: (listener: BoundListener) => void;
 }
 
-/** A place where connections of one filter chain look up what applies to them now. */
-type Slot = {
-  readonly key: string;
-  match: FilterChainMatch;
-} & ({ readonly kind: 'http'; readonly http: ChainSlot } | { readonly kind: 'tcp'; tcp: TcpChain });
-
 type Connection = Http1Connection | TcpConnection;
 
 interface MutablePlace {
@@ -47,18 +39,20 @@ interface MutablePlace {
 }
 
 const REBIND_MS = 1_000;
-const MAX_WATERMARK_BYTES = 65_536;
 
 /** One bound address: accepts, chooses a filter chain, counts, and takes updates without touching its connections. */
 export class BoundListener implements DeadlineOwner {
   readonly #options: BoundListenerOptions;
-  readonly #connections = new Map<Connection, Slot>();
+  readonly #connections = new Map<Connection, FilterChainSlot>();
+  /** Accepted, and still before the choice of a filter chain. */
+  readonly #inspections = new Set<ConnectionInspection>();
   readonly #deadline: Deadline = new Deadline(this);
   readonly #counters: ListenerCounters;
   readonly #place: MutablePlace;
   #listener: Listener;
-  #slots: Slot[] = [];
-  #defaultSlot: Slot | undefined = undefined;
+  readonly #chains: FilterChainSlots;
+  /** undefined: the listener has no filters, and nothing is read before a chain is chosen. */
+  #plan: InspectionPlan | undefined = undefined;
   #server: net.Server | undefined = undefined;
   #state: ListenerState = 'binding';
   /** While draining: connections made before it are still being accepted. */
@@ -78,6 +72,7 @@ export class BoundListener implements DeadlineOwner {
       port: address.kind === 'ip' ? address.port : 0,
     };
     this.#counters = new ListenerCounters(options.context.metrics, addressText(address));
+    this.#chains = new FilterChainSlots(options.context, this.#place);
     this.update(runtime);
   }
 
@@ -116,20 +111,15 @@ export class BoundListener implements DeadlineOwner {
 
   /** New configuration for the same address. Connections live on; their next request sees it. */
   update(runtime: RuntimeListener): void {
-    const before = new Map(
-      [...this.#slots, ...(this.#defaultSlot === undefined ? [] : [this.#defaultSlot])].map((slot) => [slot.key, slot]),
-    );
-    const slots = runtime.chains.map((chain, index) => this.#compile(chain, `${index}/${chain.chain.name}`, runtime));
-    const fallback =
-      runtime.defaultChain === undefined ? undefined : this.#compile(runtime.defaultChain, 'default', runtime);
+    const swap = this.#chains.prepare(runtime);
+    const plan = this.#compilePlan(runtime.listener);
     // Everything compiled: from here on nothing can fail.
     this.#listener = runtime.listener;
     this.#place.name = runtime.listener.name;
     this.#place.direction = directionOf(runtime.listener);
-    this.#slots = slots.map((slot) => adopt(before.get(slot.key), slot));
-    this.#defaultSlot = fallback === undefined ? undefined : adopt(before.get('default'), fallback);
-    const alive = new Set(this.#defaultSlot === undefined ? this.#slots : [...this.#slots, this.#defaultSlot]);
-    for (const [connection, slot] of this.#connections) if (!alive.has(slot)) connection.drain();
+    this.#plan = plan;
+    swap();
+    for (const [connection, slot] of this.#connections) if (!this.#chains.has(slot)) connection.drain();
   }
 
   /** Accepts no more; connections finish what they have, or are cut at the deadline. */
@@ -150,6 +140,7 @@ export class BoundListener implements DeadlineOwner {
   destroy(): void {
     const { turn } = this.#options.context;
     turn.enter();
+    for (const inspection of [...this.#inspections]) inspection.destroy();
     for (const connection of [...this.#connections.keys()]) connection.destroy();
     turn.leave();
     this.#close();
@@ -167,13 +158,26 @@ export class BoundListener implements DeadlineOwner {
     this.#closeIfDrained();
   }
 
+  inspected(inspection: ConnectionInspection, stream: ByteStream, facts: InspectedFacts): void {
+    this.#inspections.delete(inspection);
+    if (facts.addresses !== undefined) stream.assumeAddresses(facts.addresses);
+    this.#admit(stream, facts);
+    this.#closeIfDrained();
+  }
+
+  inspectionFailed(inspection: ConnectionInspection): void {
+    this.#inspections.delete(inspection);
+    this.#closeIfDrained();
+  }
+
   #queueTaken(): void {
     this.#isTakingQueue = false;
     this.#closeIfDrained();
   }
 
   #closeIfDrained(): void {
-    if (this.#state === 'draining' && !this.#isTakingQueue && this.#connections.size === 0) this.#close();
+    const isBusy = this.#isTakingQueue || this.#connections.size > 0 || this.#inspections.size > 0;
+    if (this.#state === 'draining' && !isBusy) this.#close();
   }
 
   #bind(): void {
@@ -221,36 +225,44 @@ export class BoundListener implements DeadlineOwner {
 
   #accept(socket: net.Socket): void {
     const { context, maxConnections } = this.#options;
-    if (this.#connections.size >= maxConnections) {
+    if (this.#connections.size + this.#inspections.size >= maxConnections) {
       this.#counters.cxOverflow.increment();
       socket.destroy();
       return;
     }
-    const facts = { localAddress: socket.localAddress ?? '', localPort: socket.localPort ?? 0 };
-    const slot = selectChain(this.#slots, facts) ?? this.#defaultSlot;
-    if (slot === undefined) {
-      this.#counters.noFilterChainMatch.increment();
-      socket.destroy();
-      return;
-    }
-    this.#counters.cxTotal.increment();
-    this.#counters.cxActive.add(1);
     context.turn.enter();
+    const stream = ByteStream.acceptUnclaimed(context.turn, socket, this.#listener.perConnectionBufferLimitBytes);
     try {
-      this.#open(slot, socket);
+      if (this.#plan === undefined) this.#admit(stream, NOTHING_INSPECTED);
+      else this.#inspect(stream, this.#plan);
     } catch (error) {
       context.turn.reportUnexpected(error);
-      socket.destroy();
+      stream.destroy();
     }
     context.turn.leave();
   }
 
-  #open(slot: Slot, socket: net.Socket): void {
+  #inspect(stream: ByteStream, plan: InspectionPlan): void {
+    const inspection = new ConnectionInspection(this.#options.context.turn, plan, stream, this);
+    this.#inspections.add(inspection);
+    inspection.start();
+  }
+
+  /** Chooses the chain by what is known now, and hands the connection over to it. */
+  #admit(stream: ByteStream, inspected: InspectedFacts): void {
+    const slot = this.#chains.select(new StreamFacts(stream, inspected));
+    if (slot === undefined) {
+      this.#counters.noFilterChainMatch.increment();
+      stream.destroy();
+      return;
+    }
+    this.#counters.cxTotal.increment();
+    this.#counters.cxActive.add(1);
     const { context } = this.#options;
     const connection =
       slot.kind === 'http'
-        ? new Http1Connection(context, slot.http, socket, this)
-        : new TcpConnection(context, slot.tcp, socket, this);
+        ? new Http1Connection(context, slot.http, stream, this)
+        : new TcpConnection(context, slot.tcp, stream, this);
     if (connection.isClosed) {
       this.#counters.cxActive.add(-1);
       this.#counters.cxDestroy.increment();
@@ -260,20 +272,17 @@ export class BoundListener implements DeadlineOwner {
     if (this.#state === 'draining') connection.drain();
   }
 
-  #compile(chain: RuntimeFilterChain, key: string, runtime: RuntimeListener): Slot {
-    const { context } = this.#options;
-    const { match, transportSocket } = chain.chain;
-    if (transportSocket?.kind === 'downstreamTls') {
-      throw new Error(`filter chain ${key}: TLS is not served by this version; use a plaintext transport socket`);
-    }
-    const limit = runtime.listener.perConnectionBufferLimitBytes;
-    if (chain.kind === 'http') {
-      const http = new HttpChain(context, chain.manager, chain.routes, this.#place, limit);
-      return { key, match, kind: 'http', http: new ChainSlot(http) };
-    }
-    const counters = new TcpCounters(context.metrics, chain.proxy.statPrefix);
-    const tcp = { proxy: chain.proxy, counters, highWaterMarkBytes: Math.min(limit, MAX_WATERMARK_BYTES) };
-    return { key, match, kind: 'tcp', tcp };
+  #compilePlan(listener: Listener): InspectionPlan | undefined {
+    if (!needsListenerFilters(listener)) return undefined;
+    const counters = new InspectionCounters(this.#options.context.metrics, addressText(listener.address));
+    const filters = compileListenerFilters(listener, counters);
+    const { listenerFiltersTimeoutMs, continueOnListenerFiltersTimeout } = listener;
+    return {
+      filters,
+      counters,
+      timeoutMs: listenerFiltersTimeoutMs,
+      continueOnTimeout: continueOnListenerFiltersTimeout,
+    };
   }
 
   #close(): void {
@@ -286,19 +295,37 @@ export class BoundListener implements DeadlineOwner {
   }
 }
 
-/** Keeps the slot that connections hold and puts the new configuration in it, where the kind is the same. */
-function adopt(known: Slot | undefined, fresh: Slot): Slot {
-  if (known?.kind === 'http' && fresh.kind === 'http') {
-    known.match = fresh.match;
-    known.http.current = fresh.http.current;
-    return known;
+const NOTHING_INSPECTED = new InspectedFacts();
+
+/** Asked only for what some chain's match wants to know: the socket's ends are a system call away. */
+class StreamFacts implements ConnectionFacts {
+  readonly #stream: ByteStream;
+  readonly #inspected: InspectedFacts;
+
+  constructor(stream: ByteStream, inspected: InspectedFacts) {
+    this.#stream = stream;
+    this.#inspected = inspected;
   }
-  if (known?.kind === 'tcp' && fresh.kind === 'tcp') {
-    known.match = fresh.match;
-    known.tcp = fresh.tcp;
-    return known;
+
+  get localAddress(): string {
+    return this.#stream.localAddress;
   }
-  return fresh;
+
+  get localPort(): number {
+    return this.#stream.localPort;
+  }
+
+  get serverName(): string {
+    return this.#inspected.serverName;
+  }
+
+  get transportProtocol(): 'raw_buffer' | 'tls' {
+    return this.#inspected.transportProtocol;
+  }
+
+  get applicationProtocols(): readonly string[] {
+    return this.#inspected.applicationProtocols;
+  }
 }
 
 function directionOf(listener: Listener): 'inbound' | 'outbound' {

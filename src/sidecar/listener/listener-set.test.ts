@@ -13,7 +13,6 @@ import {
   virtualHost,
 } from '../../../test/support/resources.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
-import { selectChain } from './chain-match.ts';
 import { DataPath, RawPeer, RawUpstream } from './data-path-fixture.ts';
 
 let path: DataPath;
@@ -266,33 +265,6 @@ describe('pools', () => {
     expect(upstream.connections.length).toBe(1);
     const waited = path.records.find((record) => record.queueMs > 0);
     expect(waited?.status).toBe(200);
-  });
-});
-
-describe('filter chain match', () => {
-  it('the most specific chain wins: port, then address range', () => {
-    const any = {
-      destinationPort: undefined,
-      prefixRanges: [],
-      serverNames: [],
-      transportProtocol: '',
-      applicationProtocols: [],
-    };
-    const chains = [
-      { name: 'any', match: any },
-      { name: 'wide', match: { ...any, prefixRanges: [{ addressPrefix: '10.0.0.0', prefixLength: 8 }] } },
-      { name: 'narrow', match: { ...any, prefixRanges: [{ addressPrefix: '10.1.0.0', prefixLength: 16 }] } },
-      { name: 'port', match: { ...any, destinationPort: 81 } },
-      { name: 'tls', match: { ...any, transportProtocol: 'tls' } },
-      { name: 'sni', match: { ...any, serverNames: ['a'] } },
-    ];
-    const nameFor = (localAddress: string, localPort: number): string | undefined =>
-      selectChain(chains, { localAddress, localPort })?.name;
-    expect(nameFor('127.0.0.1', 80)).toBe('any');
-    expect(nameFor('::ffff:10.2.0.1', 80)).toBe('wide');
-    expect(nameFor('10.1.0.1', 80)).toBe('narrow');
-    expect(nameFor('10.1.0.1', 81)).toBe('port');
-    expect(selectChain(chains.slice(4), { localAddress: '10.1.0.1', localPort: 81 })).toBeUndefined();
   });
 });
 

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { TcpProxy } from '../../resource/listener.ts';
 import type { ClusterSpecifier } from '../../resource/route-configuration.ts';
 import {
@@ -42,12 +41,13 @@ export class TcpConnection implements ByteStreamUser, DeadlineOwner {
   #idleAtMs = NEVER;
   #isClosed = false;
 
-  constructor(context: ManagerContext, chain: TcpChain, socket: Socket, owner: TcpConnectionOwner) {
+  constructor(context: ManagerContext, chain: TcpChain, downstream: ByteStream, owner: TcpConnectionOwner) {
     this.#context = context;
     this.#chain = chain;
     this.#owner = owner;
     this.#openedAtMs = context.turn.nowMs;
-    this.#downstream = ByteStream.accept(context.turn, socket, this, chain.highWaterMarkBytes);
+    this.#downstream = downstream;
+    downstream.user = this;
     chain.counters.cxTotal.increment();
     this.touch();
     this.#schedule();
