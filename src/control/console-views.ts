@@ -18,6 +18,7 @@ import type {
 } from './console/console.ts';
 import type { Consul } from './consul/consul.ts';
 import type { EndpointFeed } from './endpoint-feed.ts';
+import { type GrpcClients, isGrpcClient } from './grpc-clients.ts';
 import type { ProxyFeeds } from './proxy-feeds.ts';
 import type { SnapshotStore } from './snapshot/snapshot.ts';
 
@@ -25,6 +26,7 @@ export interface ConsoleViewSources {
   readonly consul: Consul;
   readonly feeds: ProxyFeeds;
   readonly endpoints: EndpointFeed;
+  readonly grpcClients: GrpcClients;
   readonly store: SnapshotStore;
   readonly xds: XdsServerState;
   readonly clock: Clock;
@@ -103,11 +105,12 @@ function countByHealth(instances: readonly { readonly health: 'passing' | 'warni
 }
 
 /** One problem is often every proxy's (an entry that all use): it is shown once. */
-function allProblems({ consul, endpoints, feeds, xds }: ConsoleViewSources): readonly ProblemView[] {
+function allProblems({ consul, endpoints, feeds, grpcClients, xds }: ConsoleViewSources): readonly ProblemView[] {
   const problems = [
     ...consul.entries.state.problems,
     ...endpoints.problems(),
     ...feeds.all().flatMap(([, feed]) => feed.problems()),
+    ...grpcClients.problems(),
     ...xds.streams().flatMap(refusals),
   ];
   return [...new Map(problems.map((problem) => [`${problem.where}\0${problem.message}`, problem])).values()];
@@ -127,7 +130,7 @@ function sidecarView(stream: XdsStreamState, feeds: ProxyFeeds): SidecarView {
   return {
     id,
     service: feed?.registration?.destinationService,
-    registration: feed?.state.kind ?? 'locating',
+    registration: stream.node !== undefined && isGrpcClient(stream.node) ? 'none' : (feed?.state.kind ?? 'locating'),
     peer: stream.peer,
     userAgent: [stream.node?.userAgentName, stream.node?.userAgentVersion].filter(Boolean).join(' '),
     variant: stream.variant,

@@ -10,8 +10,11 @@ import { startConsole } from './console/console.ts';
 import { consoleViews } from './console-views.ts';
 import { Consul, type LinkState } from './consul/consul.ts';
 import { EndpointFeed } from './endpoint-feed.ts';
+import { GrpcClients, isGrpcClient } from './grpc-clients.ts';
+import { LocalDatacenter } from './local-datacenter.ts';
 import { ProxyFeeds } from './proxy-feeds.ts';
 import { SnapshotStore } from './snapshot/snapshot.ts';
+import { datacenter, type GrpcScope } from './translate/translate.ts';
 import { TrustDomainFeed } from './trust-domain-feed.ts';
 
 export interface ControlOptions {
@@ -61,8 +64,15 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     onLink: (state) => tellLink(log, options, state),
     onSubscriberFault: (error) => log.error({ err: error }, 'a fault while taking news from Consul; please report it'),
   });
-  const trustDomain = new TrustDomainFeed(consul, () => feeds.refresh('everything'));
-  consul.entries.subscribe((change) => feeds.refresh(change));
+  const trustDomain = new TrustDomainFeed(consul, () => {
+    feeds.refresh('everything');
+    grpcClients.refresh();
+  });
+  const local = new LocalDatacenter(consul, () => grpcClients.refresh());
+  consul.entries.subscribe((change) => {
+    feeds.refresh(change);
+    grpcClients.refresh();
+  });
 
   // Translate, and keep snapshots: what a proxy is made of is watched only while it is connected.
   const store = new SnapshotStore({
@@ -75,16 +85,25 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       log.info(`proxy ${nodeId} disconnected`);
       feeds.unwant(nodeId);
     },
+    onAssignments: (names) => grpcClients.assignmentsChanged(names),
   });
   const endpoints = new EndpointFeed(
     consul,
     store,
-    () => feeds.datacenter,
+    () => feeds.datacenter || local.name,
     (name) => feeds.assignmentArrived(name),
   );
   const feeds = new ProxyFeeds({ consul, store, endpoints, trustDomain, nowMs });
+  const scope = (): GrpcScope | undefined => {
+    const mesh = feeds.mesh();
+    const name = feeds.datacenter || local.want();
+    return mesh === undefined || name === '' ? undefined : { ...mesh, datacenter: datacenter(name) };
+  };
+  const grpcClients = new GrpcClients({ store, endpoints, scope, nowMs });
   const stopWatching = async (): Promise<void> => {
     feeds.stop();
+    grpcClients.stop();
+    local.stop();
     endpoints.stop();
     trustDomain.stop();
     store.stop();
@@ -98,7 +117,8 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
 
     // Serve.
     const xds = await startXdsServer({
-      source: store,
+      // Sidecars get what their registration says, gRPC clients what they ask for.
+      source: { open: (node, listener) => (isGrpcClient(node) ? grpcClients : store).open(node, listener) },
       host: options.host ?? DEFAULT_HOST,
       port: options.xdsPort ?? DEFAULT_XDS_PORT,
       clock,
@@ -109,6 +129,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       consul,
       feeds,
       endpoints,
+      grpcClients,
       store,
       xds: xds.state,
       clock,

@@ -64,7 +64,7 @@ export class ProxyFeeds {
       store,
       endpoints,
       nowMs,
-      mesh: () => this.#mesh(),
+      mesh: () => this.mesh(),
       onRegistration: (registration) => {
         this.#datacenter ||= registration.datacenter;
       },
@@ -104,7 +104,8 @@ export class ProxyFeeds {
     this.#followed.clear();
   }
 
-  #mesh(): MeshState | undefined {
+  /** What resources of all kinds are made of; undefined while part of it was never read. */
+  mesh(): MeshState | undefined {
     const { entries } = this.#options.consul.entries.state;
     const { trustDomain } = this.#options.trustDomain;
     return entries === undefined || trustDomain === undefined ? undefined : { entries, trustDomain };

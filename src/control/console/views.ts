@@ -53,7 +53,8 @@ export interface ServiceView {
 export interface SidecarView {
   readonly id: string;
   readonly service: string | undefined;
-  readonly registration: 'locating' | 'unregistered' | 'following' | 'lost';
+  /** `none`: a gRPC client, which needs none. */
+  readonly registration: 'none' | 'locating' | 'unregistered' | 'following' | 'lost';
   readonly peer: string;
   readonly userAgent: string;
   readonly variant: 'sotw' | 'delta';

@@ -127,7 +127,12 @@ export class Consul {
 
   /** Rejects with a ConsulError where Consul could not be asked: that is no "unknown". */
   locateProxy(id: string, signal?: AbortSignal): Promise<ProxyLocation> {
-    return locateProxy(this.#budget, id, () => this.#oneShots.agentNode(), signal);
+    return locateProxy(this.#budget, id, async () => (await this.#oneShots.agent()).node, signal);
+  }
+
+  /** The datacenter of the agent that is asked. Rejects where it could not be asked. */
+  async localDatacenter(): Promise<string> {
+    return (await this.#oneShots.agent()).datacenter;
   }
 
   watchNode(node: NodeName, listener: (state: WatchState<NodeProxies>) => void): Watched<NodeProxies> {

@@ -26,6 +26,14 @@ export interface InstanceOverview {
   readonly health: 'passing' | 'warning' | 'critical';
 }
 
+/** The agent of whoever asks. */
+export interface AgentIdentity {
+  readonly node: string;
+  readonly datacenter: string;
+}
+
+const agentSelf = z.object({ Config: z.object({ NodeName: z.string(), Datacenter: z.string() }) });
+
 const healthRow = z.object({
   Node: z.object({ Node: text, Address: text }),
   Service: z.looseObject({ ID: text, Address: text, Port: z.number(), Kind: text }),
@@ -37,7 +45,7 @@ export class OneShots {
   readonly #addressOfNow: () => string;
   readonly #token: string | undefined;
   readonly #clients = new Map<string, Consul>();
-  readonly #agentNodes = new Map<string, Promise<string>>();
+  readonly #agents = new Map<string, Promise<AgentIdentity>>();
   #overview: { readonly atMs: number; readonly services: Promise<readonly ServiceOverview[]> } | undefined;
 
   constructor(addressOfNow: () => string, token: string | undefined) {
@@ -52,20 +60,20 @@ export class OneShots {
     return leader;
   }
 
-  /** The name of the node whose agent answers; an agent keeps its name, so it is asked once. */
-  agentNode(): Promise<string> {
+  /** Who the agent that answers is; an agent keeps its name, so it is asked once. */
+  agent(): Promise<AgentIdentity> {
     const address = this.#addressOfNow();
-    const known = this.#agentNodes.get(address);
+    const known = this.#agents.get(address);
     if (known !== undefined) return known;
-    const asked = this.#askAgentNode();
-    this.#agentNodes.set(address, asked);
-    asked.catch(() => this.#agentNodes.delete(address));
+    const asked = this.#askAgent();
+    this.#agents.set(address, asked);
+    asked.catch(() => this.#agents.delete(address));
     return asked;
   }
 
-  async #askAgentNode(): Promise<string> {
-    const self = z.object({ Config: z.object({ NodeName: z.string() }) }).parse(await this.#client().agent.self());
-    return self.Config.NodeName;
+  async #askAgent(): Promise<AgentIdentity> {
+    const { Config: config } = agentSelf.parse(await this.#client().agent.self());
+    return { node: config.NodeName, datacenter: config.Datacenter };
   }
 
   /** Every service with its instances, at most a few seconds old. */

@@ -16,7 +16,7 @@ import type {
 import { BurstMerger } from './burst-merger.ts';
 import { composeSnapshot, type Types, typesOf } from './compose.ts';
 import { inconsistencies } from './consistency.ts';
-import { ResourceEncoder } from './resource-encoder.ts';
+import { type EncodeResult, ResourceEncoder } from './resource-encoder.ts';
 import type { ResourceLiteral } from './resource-literal.ts';
 
 export { BurstMerger } from './burst-merger.ts';
@@ -35,6 +35,8 @@ export interface SnapshotStoreOptions {
   readonly onWanted: (nodeId: string, node: NodeIdentity) => void;
   /** The last stream of a node ended. */
   readonly onUnwanted: (nodeId: string) => void;
+  /** Assignments changed, and the snapshots made here that hold them have moved. */
+  readonly onAssignments?: ((names: ReadonlySet<string>) => void) | undefined;
 }
 
 interface ProxyEntry {
@@ -86,6 +88,16 @@ export class SnapshotStore implements SnapshotSource {
   snapshotOf(nodeId: string): Snapshot | undefined {
     const state = this.#proxies.get(nodeId)?.state;
     return state?.kind === 'served' ? state.snapshot : undefined;
+  }
+
+  /** An assignment as it is now, for snapshots that are made elsewhere. */
+  assignment(name: string): EncodedResource | undefined {
+    return this.#assignments.get(name);
+  }
+
+  /** One resource's bytes, shared with whoever has the same. */
+  encode(literal: ResourceLiteral): EncodeResult {
+    return this.#encoder.encode(literal);
   }
 
   hasAssignment(name: string): boolean {
@@ -165,6 +177,7 @@ export class SnapshotStore implements SnapshotSource {
       if (state.kind !== 'served' || !state.assignments.some((name) => changed.has(name))) continue;
       this.#serve(proxy, state.types, state.assignments, made);
     }
+    this.#options.onAssignments?.(changed);
   }
 
   #serve(proxy: ProxyEntry, types: Types, names: readonly string[], made = new Map<string, Types>()): void {

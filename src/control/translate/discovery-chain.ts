@@ -77,6 +77,26 @@ export function compileChain(request: ChainRequest, entries: ConfigEntries): Dis
   return { service: request.service, protocol, routes: compiler.routes() };
 }
 
+/** The target of a service and one of its subsets, without redirects: where a chain ends. A subset that is gone has no filter. */
+export function targetOf(
+  { service, subset, datacenter }: Pick<Target, 'service' | 'subset' | 'datacenter'>,
+  entries: ConfigEntries,
+): Target {
+  const resolver = entries.serviceResolvers.get(service);
+  const chosen = resolver?.subsets.get(subset);
+  return {
+    service,
+    subset,
+    datacenter,
+    filter: chosen?.filter ?? '',
+    onlyPassing: chosen?.onlyPassing ?? false,
+    connectTimeoutMs: resolver?.connectTimeoutMs,
+    requestTimeoutMs: resolver?.requestTimeoutMs,
+    loadBalancer: resolver?.loadBalancer,
+    origin: resolver?.origin,
+  };
+}
+
 class ChainCompiler {
   readonly #request: ChainRequest;
   readonly #entries: ConfigEntries;
@@ -183,17 +203,7 @@ class ChainCompiler {
         `service "${at.service}" has no subset named "${subset}"; add it to Subsets of service-resolver/${at.service}`,
       );
     }
-    return {
-      service: at.service,
-      subset,
-      datacenter: at.datacenter,
-      filter: chosen?.filter ?? '',
-      onlyPassing: chosen?.onlyPassing ?? false,
-      connectTimeoutMs: resolver?.connectTimeoutMs,
-      requestTimeoutMs: resolver?.requestTimeoutMs,
-      loadBalancer: resolver?.loadBalancer,
-      origin: resolver?.origin,
-    };
+    return targetOf({ ...at, subset }, this.#entries);
   }
 
   /** Consul's rule: a chain is of one protocol from end to end. An upstream that overrides it takes that on itself. */

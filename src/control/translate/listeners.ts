@@ -1,7 +1,8 @@
 import type { Json } from '../snapshot/resource-literal.ts';
 import { isHttp2, type Protocol } from './protocol.ts';
 
-const ROUTER_FILTER: Json = {
+/** The last HTTP filter of every chain. */
+export const ROUTER_FILTER: Json = {
   name: 'envoy.filters.http.router',
   typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
 };

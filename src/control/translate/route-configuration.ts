@@ -8,7 +8,7 @@ import { retryPolicyJson } from './retry-policy.ts';
 import { MATCH_ALL, routeMatchJson } from './route-match.ts';
 
 /** Consul keeps weights in percent with two decimals; Envoy wants whole numbers. */
-const WEIGHT_SCALE = 100;
+export const WEIGHT_SCALE = 100;
 
 export interface RouteContext {
   readonly clusterOf: (target: Target) => string;
@@ -43,7 +43,7 @@ function actionJson({ route, next }: ChainRoute, context: RouteContext): Json {
   const destination = route?.destination;
   const timeoutMs = destination?.requestTimeoutMs ?? requestTimeoutOf(next);
   const retryPolicy = retryPolicyJson(destination, context.numRetries);
-  const hashPolicy = hashPolicyJson(next);
+  const hashPolicy = hashPoliciesOf(next).map(hashPolicyJson);
   return {
     ...clusterJson(next, context),
     ...(timeoutMs === undefined ? {} : { timeout: durationJson(timeoutMs) }),
@@ -67,22 +67,23 @@ function clusterJson(next: ChainSplit, { clusterOf }: RouteContext): Json {
 }
 
 /** A split has one timeout for all its targets, as a route has: the longest that one of them asks for. */
-function requestTimeoutOf(next: ChainSplit): number | undefined {
+export function requestTimeoutOf(next: ChainSplit): number | undefined {
   const targets = targetsOf(next);
   const asked = targets.map(({ requestTimeoutMs }) => requestTimeoutMs).filter((timeoutMs) => timeoutMs !== undefined);
   return asked.length === 0 ? undefined : Math.max(...asked);
 }
 
-function hashPolicyJson(next: ChainSplit): readonly Json[] {
+/** Of the first target that hashes: a route has one list for all its targets. */
+export function hashPoliciesOf(next: ChainSplit): readonly LoadBalancerHashPolicy[] {
   const hashing = targetsOf(next).find(({ loadBalancer }) => isHashing(loadBalancer));
-  return (hashing?.loadBalancer?.hashPolicies ?? []).map(oneHashPolicyJson);
+  return hashing?.loadBalancer?.hashPolicies ?? [];
 }
 
 function isHashing(loadBalancer: LoadBalancer | undefined): boolean {
   return loadBalancer?.policy === 'ring_hash' || loadBalancer?.policy === 'maglev';
 }
 
-function oneHashPolicyJson(policy: LoadBalancerHashPolicy): Json {
+function hashPolicyJson(policy: LoadBalancerHashPolicy): Json {
   const terminal = policy.terminal ? { terminal: true } : {};
   switch (policy.field) {
     case 'header':

@@ -16,7 +16,8 @@ export function routeMatchJson(match: HttpMatch): Json {
 /** Matches everything: the route at the end of every virtual host. */
 export const MATCH_ALL: Json = { prefix: '/' };
 
-function pathJson(path: HttpMatch['path']): Json {
+/** The part of a RouteMatch that is about the path. */
+export function pathJson(path: HttpMatch['path']): Json {
   switch (path.kind) {
     case 'any':
       return MATCH_ALL;

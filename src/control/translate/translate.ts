@@ -16,7 +16,17 @@ import { upstreamOptions } from './upstream-options.ts';
 
 export * from './catalog.ts';
 export type { ConfigEntries } from './config-entries.ts';
+export type { Target } from './discovery-chain.ts';
 export { loadAssignment } from './endpoints.ts';
+export {
+  type GrpcScope,
+  type GrpcService,
+  grpcCluster,
+  grpcEndpointGroup,
+  isServiceName,
+  targetNamed,
+  translateGrpcService,
+} from './grpc-service.ts';
 export { DEFAULT_TRUST_DOMAIN } from './names.ts';
 export { errorAt, type Problem, warningAt } from './problem.ts';
 export type { EndpointGroup, TranslatedProxy, TranslatedUnit } from './translated-proxy.ts';
