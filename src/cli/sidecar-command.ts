@@ -2,7 +2,6 @@ import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Bootstrap } from '../resource/bootstrap.ts';
-import { readBootstrapFile } from './bootstrap-file.ts';
 import { type Environment, otelEnvironment } from './environment.ts';
 import { addLogOptions, type LogOptions, logsFrom } from './log-options.ts';
 import {
@@ -79,6 +78,8 @@ async function bootstrapOf(options: SidecarOptions, environment: Environment): P
   if (options.bootstrap !== undefined) {
     if (options.proxyId !== undefined)
       throw new UsageError('--bootstrap and --proxy-id exclude each other: the file names the node');
+    // The YAML reader and the resource decoders are of use to nobody who starts without a file.
+    const { readBootstrapFile } = await import('./bootstrap-file.ts');
     const read = await readBootstrapFile(options.bootstrap);
     return { ...read, ...shared, admin: admin ?? read.admin };
   }

@@ -15,8 +15,8 @@ import {
 } from '../resource/type-url.ts';
 import type { Logs } from '../telemetry/log/log.ts';
 import { readTraceExportSettings } from '../telemetry/trace/export-settings.ts';
-import { SpanExporter } from '../telemetry/trace/span-exporter.ts';
-import { LastGoodConfigWriter, loadLastGoodConfig, XdsClient } from '../xds/client/client.ts';
+import type { SpanExporter } from '../telemetry/trace/span-exporter.ts';
+import type { LastGoodConfigWriter, XdsClient } from '../xds/client/client.ts';
 import {
   type AnyResource,
   DataPlane,
@@ -27,6 +27,8 @@ import {
   sidecarMetrics,
   staticChanges,
 } from './process/process.ts';
+
+type XdsClientModule = typeof import('../xds/client/client.ts');
 
 export const WEFT_VERSION = '0.1.0';
 const EXPORT_FLUSH_MS = 3000;
@@ -56,6 +58,8 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const { bootstrap, logs } = options;
   const log = logs.logger('sidecar');
   const spans = await startSpanExporter(options);
+  // gRPC is a third of what a sidecar loads, and of use only to those that have a control server.
+  const xds = bootstrap.controlServers.length === 0 ? undefined : await import('../xds/client/client.ts');
   const firstConfig = new FirstConfig(options.waitForConfigMs, bootstrap.controlServers);
   const dataPlane = new DataPlane({
     concurrency: bootstrap.concurrency,
@@ -73,10 +77,8 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     onApplied: () => firstConfig.applied(dataPlane.isSettled, dataPlane.listenerFailures()),
   });
   const client =
-    bootstrap.controlServers.length === 0
-      ? undefined
-      : xdsClient(options, dataPlane, firstConfig, () => lastGood?.schedule());
-  const lastGood = client === undefined ? undefined : lastGoodWriter(options, client);
+    xds === undefined ? undefined : xdsClient(xds, options, dataPlane, firstConfig, () => lastGood?.schedule());
+  const lastGood = xds === undefined || client === undefined ? undefined : lastGoodWriter(xds, options, client);
 
   const admin = new SidecarAdmin({ bootstrap, dataPlane, client, logs, version: WEFT_VERSION });
   const metrics = sidecarMetrics({
@@ -95,8 +97,8 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   try {
     await admin.start(metrics);
     dataPlane.apply(staticChanges(bootstrap.staticClusters, bootstrap.staticListeners));
-    if (client !== undefined) {
-      restoreLastGood(options, client);
+    if (xds !== undefined && client !== undefined) {
+      restoreLastGood(xds, options, client);
       client.setSubscription(CLUSTER_TYPE, 'everything');
       client.setSubscription(LISTENER_TYPE, 'everything');
       client.start();
@@ -132,6 +134,7 @@ async function startSpanExporter({
   const { settings, faults } = readTraceExportSettings(otel);
   for (const fault of faults) log.warn(fault);
   if (settings === undefined) return undefined;
+  const { SpanExporter } = await import('../telemetry/trace/span-exporter.ts');
   return SpanExporter.start({
     settings,
     serviceName: telemetryService,
@@ -142,13 +145,14 @@ async function startSpanExporter({
 }
 
 function xdsClient(
+  xds: XdsClientModule,
   { bootstrap, logs }: SidecarOptions,
   dataPlane: DataPlane,
   firstConfig: FirstConfig,
   onChanged: () => void,
 ): XdsClient<AnyResource> {
   const log = logs.logger('xds');
-  return new XdsClient<AnyResource>({
+  return new xds.XdsClient<AnyResource>({
     servers: bootstrap.controlServers,
     node: bootstrap.node,
     isDelta: bootstrap.deltaXds,
@@ -178,10 +182,14 @@ function lastGoodFile({ bootstrap }: SidecarOptions): string | undefined {
   return join(bootstrap.stateDirectory, `${encodeURIComponent(bootstrap.node.id)}.last-good`);
 }
 
-function lastGoodWriter(options: SidecarOptions, client: XdsClient<AnyResource>): LastGoodConfigWriter | undefined {
+function lastGoodWriter(
+  xds: XdsClientModule,
+  options: SidecarOptions,
+  client: XdsClient<AnyResource>,
+): LastGoodConfigWriter | undefined {
   const file = lastGoodFile(options);
   if (file === undefined) return undefined;
-  return new LastGoodConfigWriter({
+  return new xds.LastGoodConfigWriter({
     file,
     read: () => client.lastGood(),
     wallMs: () => systemClock.wallMs(),
@@ -189,11 +197,11 @@ function lastGoodWriter(options: SidecarOptions, client: XdsClient<AnyResource>)
   });
 }
 
-function restoreLastGood(options: SidecarOptions, client: XdsClient<AnyResource>): void {
+function restoreLastGood(xds: XdsClientModule, options: SidecarOptions, client: XdsClient<AnyResource>): void {
   const file = lastGoodFile(options);
   if (file === undefined) return;
   const log = options.logs.logger('sidecar');
-  const loaded = loadLastGoodConfig(file, options.bootstrap.node.id);
+  const loaded = xds.loadLastGoodConfig(file, options.bootstrap.node.id);
   if (loaded.kind === 'refused') log.warn(loaded.reason);
   if (loaded.kind !== 'loaded') return;
   const ageMs = systemClock.wallMs() - loaded.savedAtWallMs;
