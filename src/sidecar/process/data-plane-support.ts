@@ -47,6 +47,13 @@ export function clusterFaults(cluster: Cluster): Fault[] {
   if (upstreamProtocol.kind === 'explicitHttp2') {
     faults.push({ field: 'typed_extension_protocol_options', message: `explicit HTTP/2 ${NOT_YET}` });
   }
+  const checksByRequest = cluster.healthChecks.some(({ checker }) => checker.kind !== 'tcp');
+  if (transportSocket?.kind === 'upstreamProxyProtocol' && checksByRequest) {
+    faults.push({
+      field: 'health_checks',
+      message: `HTTP and gRPC checks of a PROXY protocol cluster: ${NOT_YET}; use tcp`,
+    });
+  }
   if (cluster.discovery.kind === 'originalDst') faults.push({ field: 'type', message: `ORIGINAL_DST ${NOT_YET}` });
   return faults;
 }

@@ -28,6 +28,8 @@ export interface SupervisorOptions {
   readonly clock: Clock;
   readonly log: Logger;
   startOf(workerId: number): Omit<WorkerStart, 'workerId' | 'ledger' | 'sharedCounters'>;
+  /** The program a worker runs; the sidecar's own unless a test brings another. */
+  readonly entry?: URL;
   /** A fresh worker has started and knows nothing yet. */
   onStarted(workerId: number): void;
   onMessage(workerId: number, message: FromWorker): void;
@@ -86,7 +88,7 @@ export class WorkerSupervisor {
       ledger,
       sharedCounters: this.#options.sharedCounters,
     };
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    const worker = new Worker(this.#options.entry ?? new URL('./worker.ts', import.meta.url), {
       workerData: start,
       name: `weft-worker-${workerId}`,
     });
