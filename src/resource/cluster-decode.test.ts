@@ -2,7 +2,24 @@ import { describe, expect, test } from 'vitest';
 import { assignment, cluster, decodedOk, endpoint, type Json, refused, typed } from './testing/valid-resources.ts';
 import { CLUSTER_TYPE } from './type-url.ts';
 
+const rawBuffer: Json = {
+  name: 'raw',
+  typedConfig: typed('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'),
+};
+
+function proxyProtocol(fields: Json): Json {
+  const type = 'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport';
+  return { name: 'proxy', typedConfig: typed(type, fields) };
+}
+
 describe('clusters', () => {
+  test('PROXY protocol goes around plaintext; version 1 where none is named', () => {
+    const decoded = (config: Json): unknown =>
+      decodedOk(CLUSTER_TYPE, cluster({ transportSocket: proxyProtocol({ ...config, transportSocket: rawBuffer }) }));
+    expect(decoded({})).toMatchObject({ transportSocket: { kind: 'upstreamProxyProtocol', version: 'v1' } });
+    expect(decoded({ config: { version: 'V2' } })).toMatchObject({ transportSocket: { version: 'v2' } });
+  });
+
   test("what is not said has Envoy's defaults", () => {
     expect(decodedOk(CLUSTER_TYPE, cluster())).toMatchObject({
       discovery: { kind: 'eds', serviceName: 'web' },
@@ -188,6 +205,28 @@ describe('a cluster is refused for', () => {
         },
       }),
       'transport_socket.typed_config.common_tls_context.validation_context.verify_certificate_hash',
+    ],
+    [
+      'TLS inside the PROXY protocol, which would go out in plaintext',
+      cluster({
+        transportSocket: proxyProtocol({
+          transportSocket: {
+            name: 'tls',
+            typedConfig: typed('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext'),
+          },
+        }),
+      }),
+      'transport_socket.typed_config.transport_socket.typed_config',
+    ],
+    [
+      'PROXY protocol around nothing',
+      cluster({ transportSocket: proxyProtocol({}) }),
+      'transport_socket.typed_config.transport_socket',
+    ],
+    [
+      'TLVs that would have to be passed through',
+      cluster({ transportSocket: proxyProtocol({ config: { passThroughTlvs: {} }, transportSocket: rawBuffer }) }),
+      'transport_socket.typed_config.config.pass_through_tlvs',
     ],
     [
       'a downstream context on the upstream side',

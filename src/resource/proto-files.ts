@@ -55,7 +55,11 @@ export const PROTO_ROOT_FILES: readonly string[] = [
     'wrr_locality/v3/wrr_locality',
   ]),
   ...extensionFiles('envoy/extensions/retry/host', ['previous_hosts/v3/previous_hosts']),
-  ...extensionFiles('envoy/extensions/transport_sockets', ['raw_buffer/v3/raw_buffer', 'tls/v3/tls']),
+  ...extensionFiles('envoy/extensions/transport_sockets', [
+    'proxy_protocol/v3/upstream_proxy_protocol',
+    'raw_buffer/v3/raw_buffer',
+    'tls/v3/tls',
+  ]),
   ...extensionFiles('envoy/extensions/upstreams/http', ['v3/http_protocol_options']),
   'udpa/type/v1/typed_struct.proto',
   'xds/type/v3/typed_struct.proto',

@@ -5,6 +5,7 @@ import type { MessageReader } from './message-reader.ts';
 import type { CommonTlsContext, TransportSocket } from './transport-socket.ts';
 
 const RAW_BUFFER = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
+const UPSTREAM_PROXY_PROTOCOL = 'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport';
 const DOWNSTREAM_TLS = 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext';
 const UPSTREAM_TLS = 'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext';
 
@@ -18,8 +19,23 @@ export function decodeTransportSocket(
   if (context === undefined || context.typeName === RAW_BUFFER) return { kind: 'rawBuffer' };
   if (context.typeName === DOWNSTREAM_TLS && side === 'downstream') return decodeDownstreamTls(context);
   if (context.typeName === UPSTREAM_TLS && side === 'upstream') return decodeUpstreamTls(context);
+  if (context.typeName === UPSTREAM_PROXY_PROTOCOL && side === 'upstream') return decodeProxyProtocol(context);
   reader.fault('typed_config', `transport socket ${context.typeName} is not supported ${side}`);
   return { kind: 'rawBuffer' };
+}
+
+const PROXY_PROTOCOL_VERSIONS = { V1: 'v1', V2: 'v2' } as const;
+
+/** Only around plaintext: a TLS context read past would send in the clear what was to be secret. */
+function decodeProxyProtocol(reader: MessageReader): TransportSocket {
+  const config = reader.message('config');
+  config?.refuse('pass_through_tlvs');
+  const inner = reader.requiredMessage('transport_socket');
+  const context = inner?.opened('typed_config');
+  if (inner !== undefined && context !== undefined && context.typeName !== RAW_BUFFER) {
+    inner.fault('typed_config', `${context.typeName} is not supported inside the PROXY protocol; use raw_buffer`);
+  }
+  return { kind: 'upstreamProxyProtocol', version: config?.choice('version', PROXY_PROTOCOL_VERSIONS, 'v1') ?? 'v1' };
 }
 
 /** Session tickets, resumption and OCSP only tune the handshake; they are read past. */

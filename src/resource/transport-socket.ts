@@ -5,6 +5,8 @@
 export type TransportSocket =
   | { readonly kind: 'rawBuffer' }
   | { readonly kind: 'downstreamTls'; readonly common: CommonTlsContext; readonly requireClientCertificate: boolean }
+  /** Plaintext behind a PROXY protocol header that says whose connection it is. */
+  | { readonly kind: 'upstreamProxyProtocol'; readonly version: 'v1' | 'v2' }
   | { readonly kind: 'upstreamTls'; readonly common: CommonTlsContext; readonly sni: string };
 
 export interface CommonTlsContext {

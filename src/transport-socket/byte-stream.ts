@@ -339,3 +339,13 @@ export class ByteStream {
 }
 
 const NO_COPIES: Buffer[] = [];
+
+/** Who speaks with whom over a stream, as a PROXY header says it. */
+export function endsOf(stream: ByteStream): ProxiedAddresses {
+  return {
+    sourceAddress: stream.remoteAddress,
+    sourcePort: stream.remotePort,
+    destinationAddress: stream.localAddress,
+    destinationPort: stream.localPort,
+  };
+}

@@ -3,7 +3,7 @@
  * two calls, and the coarse deadlines that guard whoever holds a socket. Knows net.Socket and time. Does not know HTTP,
  * routes, clusters or what the bytes mean.
  */
-export { ByteStream, type ByteStreamUser, type ConnectOptions } from './byte-stream.ts';
+export { ByteStream, type ByteStreamUser, type ConnectOptions, endsOf } from './byte-stream.ts';
 export { type ClientHello, type ClientHelloInspection, inspectClientHello } from './client-hello.ts';
 export { Deadline, type DeadlineOwner, Deadlines } from './deadlines.ts';
 export { EventTurn } from './event-turn.ts';

@@ -2,7 +2,12 @@ import type { RequestHead, ResponseHead } from '../../http/head.ts';
 import { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
 import { StreamRecord } from '../../telemetry/stream-record.ts';
-import { Deadline, type DeadlineOwner, latin1Text } from '../../transport-socket/transport-socket.ts';
+import {
+  Deadline,
+  type DeadlineOwner,
+  latin1Text,
+  type ProxiedAddresses,
+} from '../../transport-socket/transport-socket.ts';
 import {
   type FilterStream,
   LOCAL_REPLIES,
@@ -88,6 +93,10 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
 
   get downstreamAddress(): string {
     return this.#peer.address;
+  }
+
+  get downstreamEnds(): ProxiedAddresses {
+    return this.#peer.ends();
   }
 
   /** A request head has arrived; `openStreams` counts this one. */

@@ -23,6 +23,7 @@ import type { DownstreamWriter } from './downstream-writer.ts';
 import type { ChainSlot, ManagerContext } from './http-chain.ts';
 import { HttpStream } from './http-stream.ts';
 import { ResponseFramingState } from './response-framing-state.ts';
+import { peerOf } from './stream-start.ts';
 
 /** The listener that accepted the connection. */
 export interface ConnectionOwner {
@@ -400,8 +401,7 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
   }
 
   #newStream(head: RequestHead): HttpStream {
-    const peer = { address: this.#bytes.remoteAddress, port: this.#bytes.remotePort };
-    return new HttpStream(this.#context, this.#slot.current, this, peer, head);
+    return new HttpStream(this.#context, this.#slot.current, this, peerOf(this.#bytes), head);
   }
 
   /** FIN after the answer, then the peer's bytes are read and dropped, so that it can read the answer before any RST. */

@@ -1,11 +1,23 @@
 import type { RequestHead } from '../../http/head.ts';
 import type { StreamRecord } from '../../telemetry/stream-record.ts';
+import { type ByteStream, endsOf, type ProxiedAddresses } from '../../transport-socket/transport-socket.ts';
 import type { ListenerPlace } from './http-chain.ts';
 
 /** Who is at the other end, as the record shows it. */
 export interface DownstreamPeer {
   readonly address: string;
   readonly port: number;
+  /** With our own end, which costs a system call. */
+  ends(): ProxiedAddresses;
+}
+
+/** The peer of a connection whose bytes come through `stream`. */
+export function peerOf(stream: ByteStream): DownstreamPeer {
+  return {
+    address: stream.remoteAddress,
+    port: stream.remotePort,
+    ends: () => endsOf(stream),
+  };
 }
 
 /** Forgets the stream before and writes down what is known of the new one when its head arrives. */

@@ -5,6 +5,8 @@ import {
   type ByteStreamUser,
   Deadline,
   type DeadlineOwner,
+  endsOf,
+  proxyHeaderText,
 } from '../../transport-socket/transport-socket.ts';
 import { type Host, PLAIN_PICK } from '../cluster/cluster.ts';
 import type { ManagerContext } from '../connection-manager/connection-manager.ts';
@@ -219,6 +221,10 @@ class UpstreamSide implements ByteStreamUser, DeadlineOwner {
     const { turn, upstreams } = this.#context;
     this.#isConnected = true;
     turn.deadlines.remove(this.#deadline);
+    const { proxyProtocol } = this.#upstream;
+    if (proxyProtocol !== undefined) {
+      this.bytes.writeText(proxyHeaderText(proxyProtocol, endsOf(this.#connection.downstream)));
+    }
     const latencyMs = turn.nowMs - this.#dialledAtMs;
     this.#upstream.poolCounters.cxConnectMs.record(latencyMs);
     upstreams.onHostOutcome(this.#host, 200, latencyMs);

@@ -305,7 +305,8 @@ export class Http1UpstreamConnection implements ByteStreamUser, Http1ResponseSin
   }
 
   #reachedMaxRequests(): boolean {
-    const { maxRequestsPerConnection } = this.#owner.options;
+    const { isSingleUse, maxRequestsPerConnection } = this.#owner.options;
+    if (isSingleUse) return true;
     if (maxRequestsPerConnection === 0 || this.#requests < maxRequestsPerConnection) return false;
     this.#counters.cxMaxRequests.increment();
     return true;

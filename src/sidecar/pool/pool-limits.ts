@@ -13,6 +13,8 @@ export interface PoolOptions {
   /** undefined: no limit but the cluster's. */
   readonly maxConnectionsPerHost: number | undefined;
   readonly highWaterMarkBytes: number;
+  /** A connection carries one exchange and closes: its first bytes say whose it is. */
+  readonly isSingleUse: boolean;
 }
 
 /**

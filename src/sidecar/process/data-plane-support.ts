@@ -20,10 +20,9 @@ export const DATA_PLANE_EXTENSIONS: ExtensionSupport = {
 const NOT_YET = 'is not supported by this sidecar yet';
 
 export function listenerFaults(listener: Listener): Fault[] {
-  const faults = listener.listenerFilters.map((filter, index) => ({
-    field: `listener_filters[${index}]`,
-    message: `${filter.kind} ${NOT_YET}`,
-  }));
+  const faults = listener.listenerFilters.flatMap(({ kind }, index) =>
+    kind === 'originalDst' ? [{ field: `listener_filters[${index}]`, message: `${kind} ${NOT_YET}` }] : [],
+  );
   chainsOf(listener).forEach((chain, index) => {
     faults.push(...chainFaults(chain, `filter_chains[${index}]`));
   });
@@ -67,11 +66,6 @@ function chainFaults(chain: FilterChain, path: string): Fault[] {
   const faults: Fault[] = [];
   if (chain.transportSocket?.kind === 'downstreamTls')
     faults.push({ field: `${path}.transport_socket`, message: `TLS ${NOT_YET}` });
-  const { serverNames, applicationProtocols, transportProtocol } = chain.match;
-  const needsInspection =
-    serverNames.length > 0 || applicationProtocols.length > 0 || !['', 'raw_buffer'].includes(transportProtocol);
-  if (needsInspection)
-    faults.push({ field: `${path}.filter_chain_match`, message: `a match on what a client says first ${NOT_YET}` });
   for (const filter of chain.filters) {
     if (filter.kind !== 'httpConnectionManager') continue;
     if (filter.config.codecType === 'http2')

@@ -48,7 +48,7 @@ describe('resources this data plane takes', () => {
     expect(() => staticChanges([], [RBAC_LISTENER])).toThrow('static_resources.listeners[0]');
   });
 
-  it('names TLS, HTTP/2, mirroring and inspection as what it lacks', () => {
+  it('names TLS, HTTP/2, mirroring and the original destination as what it lacks', () => {
     const tls = {
       kind: 'upstreamTls',
       sni: '',
@@ -61,8 +61,15 @@ describe('resources this data plane takes', () => {
       },
     } as const;
     expect(clusterFaults(cluster('c', { transportSocket: tls }))[0]?.field).toBe('transport_socket');
-    expect(listenerFaults({ ...httpListener('l'), listenerFilters: [{ kind: 'tlsInspector' }] })[0]?.message).toContain(
-      'tlsInspector',
+    expect(listenerFaults({ ...httpListener('l'), listenerFilters: [{ kind: 'originalDst' }] })[0]?.message).toContain(
+      'originalDst',
+    );
+    const proxied = { kind: 'upstreamProxyProtocol', version: 'v1' } as const;
+    const check = { timeoutMs: 1, intervalMs: 1, unhealthyThreshold: 1, healthyThreshold: 1 };
+    const byRequest = [{ ...check, checker: { kind: 'grpc', serviceName: '' } as const }];
+    expect(clusterFaults(cluster('c', { transportSocket: proxied }))).toEqual([]);
+    expect(clusterFaults(cluster('c', { transportSocket: proxied, healthChecks: byRequest }))[0]?.field).toBe(
+      'health_checks',
     );
     expect(listenerFaults(httpListener('l', httpConnectionManager({ codecType: 'http2' })))[0]?.message).toContain(
       'HTTP2',

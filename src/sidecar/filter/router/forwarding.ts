@@ -169,7 +169,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     const headText =
       this.#route === undefined || this.#host === undefined
         ? undefined
-        : attemptHead(this.#stream, this.#route, this.#host, this.#path);
+        : attemptHead(this.#stream, this.#route, this.#host, this.#path, this.#upstream?.proxyProtocol);
     if (headText === undefined) {
       connection.abort();
       this.#endAttempt(-1);

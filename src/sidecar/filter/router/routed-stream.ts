@@ -2,6 +2,7 @@ import type { RequestHead, ResponseHead } from '../../../http/head.ts';
 import type { HeaderEdits } from '../../../http/header-edits.ts';
 import type { HeaderFields } from '../../../http/header-fields.ts';
 import type { StreamRecord } from '../../../telemetry/stream-record.ts';
+import type { ProxiedAddresses } from '../../../transport-socket/transport-socket.ts';
 import type { CompiledRoute } from '../../route/route.ts';
 import type { LocalReply } from '../filter.ts';
 
@@ -15,6 +16,8 @@ export interface RoutedStream {
   /** Everything of the request has arrived. */
   readonly isRequestComplete: boolean;
   readonly downstreamAddress: string;
+  /** Both ends of the connection it came on. */
+  readonly downstreamEnds: ProxiedAddresses;
   /** Before another try: whatever is particular to one attempt (trace context) is renewed. */
   prepareRetry(): void;
   sendInformational(head: ResponseHead): void;

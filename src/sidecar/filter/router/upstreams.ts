@@ -1,7 +1,7 @@
 import type { Random } from '../../../base/random.ts';
 import type { Cluster } from '../../../resource/cluster.ts';
 import type { MetricsRegistry } from '../../../telemetry/metrics/metrics.ts';
-import type { EventTurn } from '../../../transport-socket/transport-socket.ts';
+import type { EventTurn, ProxyProtocolVersion } from '../../../transport-socket/transport-socket.ts';
 import type { ClusterSet, Host, RuntimeCluster } from '../../cluster/cluster.ts';
 import { HostPool, PoolCounters, type PoolOptions } from '../../pool/pool.ts';
 import { LOCAL_REPLIES, type LocalReply } from '../filter.ts';
@@ -81,6 +81,12 @@ export class UpstreamCluster {
     return this.#refusal;
   }
 
+  /** Set where each connection begins with a header that says whose it is. */
+  get proxyProtocol(): ProxyProtocolVersion | undefined {
+    const { transportSocket } = this.cluster.config;
+    return transportSocket?.kind === 'upstreamProxyProtocol' ? transportSocket.version : undefined;
+  }
+
   #poolOptions(): PoolOptions {
     const { config } = this.cluster;
     if (this.#options !== undefined && this.#optionsOf === config) return this.#options;
@@ -93,6 +99,7 @@ export class UpstreamCluster {
       maxConnectionDurationMs: config.maxConnectionDurationMs,
       maxConnectionsPerHost: config.circuitBreakers.maxConnectionsPerHost,
       highWaterMarkBytes: Math.min(config.perConnectionBufferLimitBytes, MAX_WATERMARK_BYTES),
+      isSingleUse: this.proxyProtocol !== undefined,
     };
     return this.#options;
   }
