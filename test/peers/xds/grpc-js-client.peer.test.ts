@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { register } from '@grpc/grpc-js-xds';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Mesh } from '../../mesh/support/mesh.ts';
@@ -7,6 +8,9 @@ import { addGrpcBackend, EchoClient, type GrpcBackend, SHOUT } from './support/g
 const SPLIT_CALLS = 400;
 const LESSER_SHARE = 0.3;
 const TOLERANCE = 6 * Math.sqrt((LESSER_SHARE * (1 - LESSER_SHARE)) / SPLIT_CALLS);
+
+/** The client's own pause between attempts, which grows with the times it was lost. */
+const RECONNECT_WITHIN_MS = 60_000;
 
 let mesh: Mesh;
 const backends: GrpcBackend[] = [];
@@ -135,15 +139,22 @@ describe('gRPC for Node without a proxy', () => {
     await answeredBy(client, 'steady-1');
     await mesh.restartControl();
     let failures = 0;
-    const isBack = until('the client to be back', async () => {
-      const { sidecars } = await mesh.overview();
-      return sidecars.some(({ id, types }) => id === 'nobody-in-consul' && types.length === 4) ? true : undefined;
-    });
+    const isBack = until(
+      'the client to be back',
+      async () => {
+        const { sidecars } = await mesh.overview();
+        return sidecars.some(({ id, types }) => id === 'nobody-in-consul' && types.length === 4) ? true : undefined;
+      },
+      RECONNECT_WITHIN_MS,
+    );
     let isWaiting = true;
     void isBack.finally(() => {
       isWaiting = false;
     });
-    while (isWaiting) await client.call().catch(() => failures++);
+    while (isWaiting) {
+      await client.call().catch(() => failures++);
+      await delay(10);
+    }
     await isBack;
     await backend('steady', 'steady-2');
     await answeredBy(client, 'steady-1', 'steady-2');
