@@ -21,10 +21,10 @@ export interface ContractReply {
 
 /** A client of one agent. */
 export class ContractApi {
-  readonly #url: string;
+  readonly url: string;
 
   constructor(url: string) {
-    this.#url = url;
+    this.url = url;
   }
 
   get(path: string): Promise<ContractReply> {
@@ -60,7 +60,7 @@ export class ContractApi {
   }
 
   async #ask(method: string, path: string, body?: unknown): Promise<ContractReply> {
-    const response = await fetch(`${this.#url}${path}`, {
+    const response = await fetch(`${this.url}${path}`, {
       method,
       signal: AbortSignal.timeout(30_000),
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),

@@ -164,7 +164,7 @@ function createState(options: RegistryOptions, host: string): RegistryState {
     changes,
     catalog,
     agent,
-    configEntries: new ConfigEntries(changes),
+    configEntries: new ConfigEntries(changes, datacenter),
     keyValues,
     sessions: new Sessions(changes, (session, behavior) => keyValues.endSession(session, behavior)),
     preparedQueries: new PreparedQueries(changes),

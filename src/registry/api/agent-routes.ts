@@ -192,7 +192,8 @@ function healthOf(
   return {
     AggregatedStatus: aggregateStatus(checks),
     Service: agentServiceView(service, state.datacenter),
-    Checks: checks,
+    // Here Consul leaves out what kind each check is.
+    Checks: checks.map((check) => ({ ...check, Type: '' })),
   };
 }
 

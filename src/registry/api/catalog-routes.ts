@@ -173,6 +173,10 @@ function register(state: RegistryState, request: ApiRequest): Answer {
   const service = body['Service'];
   const row = isJsonObject(service) ? readCatalogService(service) : undefined;
   const checks = [...asList(body['Check']), ...asList(body['Checks'])].map((check) => readCatalogCheck(check, name));
+  for (const { ServiceID, CheckID } of checks) {
+    if (ServiceID === '' || ServiceID === row?.ID || state.catalog.service(name, ServiceID) !== undefined) continue;
+    throw new ApiError(500, `Unknown service ID '${ServiceID}' for check ID '${CheckID}'`);
+  }
   if (body['SkipNodeUpdate'] !== true || state.catalog.node(name) === undefined) {
     const known = state.catalog.node(name);
     state.catalog.ensureNode({
@@ -198,7 +202,8 @@ function readCatalogService(fields: JsonObject): ReturnType<typeof serviceFrom> 
   const read = canonical({ ...fields, Name: fields['Service'] ?? fields['Name'] }, SERVICE_SHAPE, 'Service', faults);
   if (faults.wrong.length > 0) throw new ApiError(400, `Request decode failed: ${faults.wrong.join('; ')}`);
   const row = serviceFrom(isJsonObject(read) ? read : {});
-  if (row.Service === '') throw new ApiError(500, 'Must provide service name with ID');
+  if (row.Service === '')
+    throw new ApiError(500, 'Must provide service name (Service.Service) when service ID is provided');
   validateService(row, 'Invalid service');
   return row;
 }

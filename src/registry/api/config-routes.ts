@@ -1,7 +1,7 @@
 /** `/v1/config…`: config entries. */
 import { ApiError } from '../api-error.ts';
 import { deleteConfigEntry, kindNamed, readConfigEntry, writeConfigEntry } from '../config-entry/config-entry.ts';
-import { configEntryTopic, configKindTopic } from '../state/config-entries.ts';
+import { type ConfigEntryRow, configEntryTopic, configKindTopic } from '../state/config-entries.ts';
 import type { RegistryState } from '../state/registry-state.ts';
 import {
   type Answer,
@@ -45,8 +45,13 @@ function list(state: RegistryState, request: ApiRequest): IndexedQuery {
   return {
     kind: 'indexed',
     topics: [configKindTopic(kind)],
-    answer: () => ({ json: state.configEntries.list(kind) }),
+    answer: () => ({ json: state.configEntries.list(kind).map(shown) }),
   };
+}
+
+/** The mesh entry has no name to show. */
+function shown({ Name, ...fields }: ConfigEntryRow): object {
+  return fields.Kind === 'mesh' ? fields : { Name, ...fields };
 }
 
 function get(state: RegistryState, request: ApiRequest): IndexedQuery {
@@ -57,7 +62,7 @@ function get(state: RegistryState, request: ApiRequest): IndexedQuery {
     topics: [configEntryTopic(kind, name)],
     answer: () => {
       const row = state.configEntries.get(kind, name);
-      if (row !== undefined) return { json: row };
+      if (row !== undefined) return { json: shown(row) };
       return { status: 404, text: `Config entry not found for ${JSON.stringify(kind)} / ${JSON.stringify(name)}` };
     },
   };

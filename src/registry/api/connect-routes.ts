@@ -16,6 +16,7 @@ export function connectRoutes(state: RegistryState): Route[] {
     { methods: get, path: '/v1/agent/connect/ca/roots', endpoint: () => roots(state) },
     { methods: get, path: '/v1/connect/intentions', endpoint: () => intentions(state) },
     { methods: get, path: '/v1/connect/intentions/match', endpoint: (request) => matchIntentions(state, request) },
+    { methods: get, path: '/v1/connect/intentions/check', endpoint: (request) => checkIntention(state, request) },
     { methods: ['GET', 'POST'], path: '/v1/discovery-chain/:name', endpoint: noDiscoveryChain },
     { methods: get, path: '/v1/status/leader', endpoint: () => ({ json: raftAddress(state) }) },
     { methods: get, path: '/v1/status/peers', endpoint: () => ({ json: [raftAddress(state)] }) },
@@ -90,6 +91,23 @@ function matchIntentions(state: RegistryState, request: ApiRequest): IndexedQuer
   };
 }
 
+/** The strongest intention decides. None, as without ACLs: allowed. Permissions need a request to judge, and here there is none. */
+function checkIntention(state: RegistryState, request: ApiRequest): Answer {
+  const source = requiredParameter(request, 'source');
+  const destination = requiredParameter(request, 'destination');
+  const matches = (value: unknown, name: string): boolean => value === name || value === '*';
+  const [strongest] = intentionRows(state)
+    .filter((row) => matches(row['SourceName'], source) && matches(row['DestinationName'], destination))
+    .sort(byPrecedence);
+  return { json: { Allowed: strongest === undefined || strongest['Action'] === 'allow' } };
+}
+
+function requiredParameter(request: ApiRequest, name: string): string {
+  const text = request.query.get(name);
+  if (text === null || text === '') throw new ApiError(500, `required query parameter '${name}' not set`);
+  return text;
+}
+
 function noDiscoveryChain(request: ApiRequest): Answer {
   return {
     status: 404,
@@ -108,7 +126,7 @@ function queries(state: RegistryState): IndexedQuery {
 function createQuery(state: RegistryState, request: ApiRequest): Answer {
   const fields = readQueryFields(request);
   if (fields.Name !== '' && state.preparedQueries.named(fields.Name) !== undefined) {
-    throw new ApiError(500, `name ${JSON.stringify(fields.Name)} aliases an existing query name`);
+    throw new ApiError(500, `raft apply failed: name '${fields.Name}' aliases an existing query name`);
   }
   return { json: { ID: state.preparedQueries.put(fields).ID } };
 }
@@ -123,7 +141,10 @@ function readQuery(state: RegistryState, request: ApiRequest): IndexedQuery {
   return {
     kind: 'indexed',
     topics: ['prepared-queries'],
-    answer: () => ({ json: [existingQuery(state, parameter(request, 0))] }),
+    answer: () => {
+      const row = state.preparedQueries.get(parameter(request, 0));
+      return row === undefined ? { status: 404, text: 'Query not found' } : { json: [row] };
+    },
   };
 }
 
@@ -140,18 +161,24 @@ function existingQuery(state: RegistryState, id: string): PreparedQueryRow {
 
 function readQueryFields(request: ApiRequest): Pick<PreparedQueryRow, 'Name' | 'Service' | 'DNS'> {
   const body = jsonBody(request);
-  const service = isJsonObject(body) ? body['Service'] : undefined;
-  if (!isJsonObject(body) || !isJsonObject(service) || textField(service, 'Service') === '') {
-    throw new ApiError(500, 'Must provide a Service name to query');
+  if (!isJsonObject(body) || [textField(body, 'Name'), textField(body, 'Session')].every((text) => text === '')) {
+    throw new ApiError(500, 'Invalid prepared query: Must be bound to a session');
+  }
+  const service = body['Service'];
+  if (!isJsonObject(service) || textField(service, 'Service') === '') {
+    throw new ApiError(500, 'Invalid prepared query: Must provide a Service name to query');
   }
   const dns = body['DNS'];
   return { Name: textField(body, 'Name'), Service: service, DNS: isJsonObject(dns) ? dns : { TTL: '' } };
 }
 
+/** The index of an execution says nothing and never moves. */
+const EXECUTION_HEADERS = { 'x-consul-index': '1', 'x-consul-knownleader': 'true', 'x-consul-lastcontact': '0' };
+
 /** Healthy instances at this moment; Consul does not let anyone wait here either. */
 function executeQuery(state: RegistryState, request: ApiRequest): Answer {
   const row = state.preparedQueries.named(parameter(request, 0));
-  if (row === undefined) throw new ApiError(404, 'Query not found');
+  if (row === undefined) return { status: 404, text: 'Query not found', headers: EXECUTION_HEADERS };
   const name = textField(row.Service, 'Service');
   const connect = row.Service['Connect'] === true || request.query.get('connect') === 'true';
   const onlyPassing = row.Service['OnlyPassing'] === true;
@@ -167,6 +194,16 @@ function executeQuery(state: RegistryState, request: ApiRequest): Answer {
       return status === 'passing' || (status === 'warning' && !onlyPassing);
     });
   return {
-    json: { Service: name, Namespace: '', Nodes: healthy, DNS: row.DNS, Datacenter: state.datacenter, Failovers: 0 },
+    headers: EXECUTION_HEADERS,
+    json: {
+      Service: name,
+      Nodes: healthy,
+      DNS: row.DNS,
+      Datacenter: state.datacenter,
+      Failovers: 0,
+      Index: 1,
+      KnownLeader: true,
+      ConsistencyLevel: 'leader',
+    },
   };
 }

@@ -70,10 +70,7 @@ export function indexParameter(request: ApiRequest, name: string): number | unde
   const text = request.query.get(name);
   if (text === null || text === '') return undefined;
   if (!/^\d{1,16}$/.test(text)) {
-    throw new ApiError(
-      500,
-      `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax (${name} must be a whole number)`,
-    );
+    throw new ApiError(500, `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
   }
   return Number(text);
 }

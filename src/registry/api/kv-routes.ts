@@ -110,7 +110,7 @@ function put(state: RegistryState, request: ApiRequest): Answer {
   const release = request.query.get('release');
   if (acquire !== null) {
     if (state.sessions.get(acquire) === undefined)
-      throw new ApiError(500, `invalid session ${JSON.stringify(acquire)}`);
+      throw new ApiError(500, `raft apply failed: invalid session ${JSON.stringify(acquire)}`);
     return { json: state.keyValues.acquire(write, acquire) };
   }
   if (release !== null) return { json: state.keyValues.release(write, release) };
@@ -130,7 +130,9 @@ function remove(state: RegistryState, request: ApiRequest): Answer {
 
 function refuseConflicts(request: ApiRequest, flags: readonly string[]): void {
   if (flags.filter((flag) => request.query.has(flag)).length > 1) {
-    throw new ApiError(400, `Conflicting flags: ${request.query.toString()}\n`);
+    const sorted = new URLSearchParams(request.query);
+    sorted.sort();
+    throw new ApiError(400, `Conflicting flags: ${sorted.toString()}\n`);
   }
 }
 
@@ -147,9 +149,11 @@ function createSession(state: RegistryState, request: ApiRequest): Answer {
   }
   const ttlText = textField(body, 'TTL');
   const ttlMs = ttlText === '' ? 0 : parseGoDurationMs(ttlText);
-  if (ttlMs === undefined) throw new ApiError(500, `Session TTL '${ttlText}' invalid: time: invalid duration`);
+  if (ttlMs === undefined)
+    throw new ApiError(500, `Session TTL '${ttlText}' invalid: time: invalid duration ${JSON.stringify(ttlText)}`);
   if (ttlMs !== 0 && (ttlMs < MIN_TTL_MS || ttlMs > MAX_TTL_MS)) {
-    throw new ApiError(500, `Invalid Session TTL '${ttlText}', must be between [10s=24h0m0s]`);
+    // Consul says it in nanoseconds.
+    throw new ApiError(500, `Invalid Session TTL '${ttlMs * 1_000_000}', must be between [10s=24h0m0s]`);
   }
   const node = textField(body, 'Node') || state.nodeName;
   const row = state.sessions.create({ name: textField(body, 'Name'), node, behavior, ttlText, ttlMs });

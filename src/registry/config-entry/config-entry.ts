@@ -53,6 +53,8 @@ export function readConfigEntry(document: unknown): NewConfigEntry {
   const faults: ShapeFaults = { wrong: [], unknown: [] };
   const fields = canonical(document, kind.shape, '', faults);
   const unknown = faults.unknown.filter((key) => !IGNORED_FIELDS.has(lastPart(key)));
+  // There is one mesh entry, and it does not even have the field.
+  if (kind.kind === 'mesh' && isJsonObject(fields) && fields['Name'] !== undefined) unknown.push('Name');
   const all = [...faults.wrong, ...unknown.map((key) => `invalid config key ${JSON.stringify(key)}`)];
   if (all.length > 0) throw refuse(all.length === 1 ? (all[0] ?? '') : multiErrorText(all));
   return normalized(isJsonObject(fields) ? fields : {}, kind);
@@ -63,7 +65,8 @@ export function writeConfigEntry(entries: ConfigEntries, entry: NewConfigEntry, 
   const kind = kindNamed(entry.Kind);
   if (entry.Name === '') throw new ApiError(500, 'Name is required');
   const faults = kind.validate(entry, entry.Name);
-  if (faults.length > 0) throw new ApiError(500, faults.length === 1 ? (faults[0] ?? '') : multiErrorText(faults));
+  const [first] = faults;
+  if (first !== undefined) throw new ApiError(500, kind.saysAllFaults === true ? multiErrorText(faults) : first);
   refuseBrokenGraph(entries, entry.Kind, entry.Name, entry);
   return entries.put(entry, expectedIndex);
 }
@@ -78,13 +81,16 @@ export function deleteConfigEntry(entries: ConfigEntries, kind: string, name: st
 function refuseBrokenGraph(entries: ConfigEntries, kind: string, name: string, proposed: JsonObject | undefined): void {
   const before = serviceGraphFaults(viewOf(entries));
   const after = serviceGraphFaults(changedView(entries, kind, name, proposed));
-  for (const [service, fault] of after) {
-    if (before.get(service) !== fault) throw new ApiError(500, fault);
+  const changed = [name, ...after.keys()];
+  for (const service of changed) {
+    const fault = after.get(service);
+    if (fault !== undefined && before.get(service) !== fault) throw new ApiError(500, fault);
   }
 }
 
 function viewOf(entries: ConfigEntries): EntryView {
   return {
+    datacenter: entries.datacenter,
     get: (kind, name) => entries.get(kind, name),
     names: (kind) => entries.list(kind).map((row) => row.Name),
   };
@@ -93,6 +99,7 @@ function viewOf(entries: ConfigEntries): EntryView {
 function changedView(entries: ConfigEntries, kind: string, name: string, proposed: JsonObject | undefined): EntryView {
   const base = viewOf(entries);
   return {
+    datacenter: base.datacenter,
     get: (k, n) => (k === kind && n === name ? proposed : base.get(k, n)),
     names: (k) => {
       if (k !== kind) return base.names(k);

@@ -1,5 +1,6 @@
 /** `service-defaults` and `proxy-defaults`: protocol, limits and opaque proxy settings. */
 
+import { multiErrorText } from '../api-error.ts';
 import { textField } from '../input/fields.ts';
 import { EXPOSE_SHAPE, MESH_GATEWAY, TRANSPARENT_PROXY } from '../input/service-shape.ts';
 import { isJsonObject, type JsonObject, type Shape } from '../input/shape.ts';
@@ -34,8 +35,11 @@ const UPSTREAM_CONFIG: Shape = {
 
 const ALWAYS_SHOWN: JsonObject = { TransparentProxy: {}, MeshGateway: {}, Expose: {} };
 
+const PROTOCOLS = new Set(['', 'tcp', 'http', 'http2', 'grpc']);
+
 export const SERVICE_DEFAULTS: ConfigEntryKind = {
   kind: 'service-defaults',
+  saysAllFaults: true,
   shape: {
     fields: {
       ...COMMON_FIELDS,
@@ -84,6 +88,8 @@ export const SERVICE_DEFAULTS: ConfigEntryKind = {
   validate: (entry, name) => {
     const faults: string[] = [];
     if (name === '*') faults.push('service-defaults name must be the name of a service, and not a wildcard');
+    const protocol = textField(entry, 'Protocol');
+    if (!PROTOCOLS.has(protocol)) faults.push(`invalid value for protocol: ${protocol}`);
     faults.push(
       ...modeFaults(entry),
       ...balanceFaults(entry['BalanceInboundConnections'], 'balance_inbound_connections'),
@@ -164,22 +170,24 @@ function modeFaults(entry: JsonObject): string[] {
 function balanceFaults(value: unknown, field: string): string[] {
   return value === undefined || value === '' || value === 'exact_balance'
     ? []
-    : [`invalid value for ${field}: ${JSON.stringify(value)}`];
+    : [`invalid value for ${field}: ${typeof value === 'string' ? value : JSON.stringify(value)}`];
 }
 
 function upstreamFaults(upstreams: JsonObject): string[] {
   const faults: string[] = [];
   for (const override of objects(upstreams['Overrides'])) {
     const name = textField(override, 'Name');
-    const prefix = `error in upstream override for ${name}`;
+    const prefix = `error in upstream override for ${name}:`;
     if (name === '') faults.push(`${prefix}: Name is required`);
     if (name === '*') faults.push(`${prefix}: Wildcard name is not supported`);
-    faults.push(...limitFaults(override).map((fault) => `${prefix}: ${fault}`));
+    const limits = limitFaults(override);
+    if (limits.length > 0) faults.push(`${prefix}: ${multiErrorText(limits)}`);
   }
   const defaults = upstreams['Defaults'];
   if (isJsonObject(defaults)) {
     if (textField(defaults, 'Name') !== '') faults.push('error in upstream defaults: Name must be empty');
-    faults.push(...limitFaults(defaults).map((fault) => `error in upstream defaults: ${fault}`));
+    const limits = limitFaults(defaults);
+    if (limits.length > 0) faults.push(`error in upstream defaults: ${multiErrorText(limits)}`);
   }
   return faults;
 }
@@ -189,8 +197,8 @@ function limitFaults(upstream: JsonObject): string[] {
   const limits = upstream['Limits'];
   const negative = (field: string): boolean => isJsonObject(limits) && Number(limits[field] ?? 0) < 0;
   if (negative('MaxConnections')) faults.push('max connections cannot be negative');
-  if (negative('MaxPendingRequests')) faults.push('max pending requests cannot be negative');
-  if (negative('MaxConcurrentRequests')) faults.push('max concurrent requests cannot be negative');
+  else if (negative('MaxPendingRequests')) faults.push('max pending requests cannot be negative');
+  else if (negative('MaxConcurrentRequests')) faults.push('max concurrent requests cannot be negative');
   const passive = upstream['PassiveHealthCheck'];
   if (isJsonObject(passive) && Number(passive['Interval'] ?? 0) < 0) {
     faults.push('passive health check interval cannot be negative');

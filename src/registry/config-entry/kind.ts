@@ -10,6 +10,8 @@ export interface ConfigEntryKind {
   readonly defaults?: JsonObject;
   /** Brings canonical fields into the form Consul stores (lower-case protocol, precedence). */
   normalize?(entry: JsonObject): JsonObject;
+  /** Consul says all faults of such an entry, and of others the first. */
+  readonly saysAllFaults?: boolean;
   /** All faults, in Consul's words where known; empty when the entry is sound in itself. */
   validate(entry: JsonObject, name: string): string[];
 }

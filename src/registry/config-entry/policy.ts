@@ -156,7 +156,7 @@ export const MESH: ConfigEntryKind = {
         .filter((field) => !TLS_VERSIONS.has(textField(side, field)))
         .map(
           (field) =>
-            `error in TLS ${direction.toLowerCase()}: no matching Envoy TLS version found for ${String(side[field])}`,
+            `error in ${direction.toLowerCase()} TLS configuration: no matching TLS version found for ${String(side[field])}, please specify one of [TLS_AUTO, TLSv1_0, TLSv1_1, TLSv1_2, TLSv1_3]`,
         );
     });
   },

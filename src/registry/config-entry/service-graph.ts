@@ -9,6 +9,7 @@ import { objects } from './kind.ts';
 
 /** A view of the entries as they would be after the change. */
 export interface EntryView {
+  readonly datacenter: string;
   get(kind: string, name: string): JsonObject | undefined;
   /** Names of all entries of a kind. */
   names(kind: string): readonly string[];
@@ -37,12 +38,11 @@ export function protocolOf(service: string, view: EntryView): string {
 }
 
 function chainFault(name: string, view: EntryView): string | undefined {
-  const protocol = protocolOf(name, view);
-  const advanced = view.get('service-router', name) !== undefined || view.get('service-splitter', name) !== undefined;
-  if (advanced && !L7_PROTOCOLS.has(protocol)) {
-    return `discovery chain ${JSON.stringify(name)} uses a protocol ${JSON.stringify(protocol)} that does not permit advanced routing or splitting behavior`;
-  }
-  const walk: Walk = { chain: name, protocol, view };
+  const hasRouter = view.get('service-router', name) !== undefined;
+  const isAdvanced = hasRouter || view.get('service-splitter', name) !== undefined;
+  // A chain's protocol is the one that it meets first: a router's own, else that of the first service it resolves to.
+  const walk: Walk = { chain: name, protocol: hasRouter ? protocolOf(name, view) : undefined, view };
+  if (hasRouter && !isLayer7(walk)) return notAdvanced(walk);
   const destinations: Target[] = [{ service: name, subset: '' }];
   for (const route of objects(view.get('service-router', name)?.['Routes'])) {
     if (isJsonObject(route['Destination'])) destinations.push(targetOf(route['Destination'], name));
@@ -51,12 +51,20 @@ function chainFault(name: string, view: EntryView): string | undefined {
     const fault = splitFault(walk, destination, []);
     if (fault !== undefined) return fault;
   }
-  return undefined;
+  return isAdvanced && !isLayer7(walk) ? notAdvanced(walk) : undefined;
+}
+
+function isLayer7({ protocol }: Walk): boolean {
+  return protocol !== undefined && L7_PROTOCOLS.has(protocol);
+}
+
+function notAdvanced({ chain, protocol = 'tcp' }: Walk): string {
+  return `discovery chain ${JSON.stringify(chain)} uses a protocol ${JSON.stringify(protocol)} that does not permit advanced routing or splitting behavior`;
 }
 
 interface Walk {
   readonly chain: string;
-  readonly protocol: string;
+  protocol: string | undefined;
   readonly view: EntryView;
 }
 
@@ -81,25 +89,44 @@ function splitFault(walk: Walk, target: Target, path: readonly string[]): string
   return undefined;
 }
 
-function resolveFault(walk: Walk, target: Target, path: readonly string[]): string | undefined {
+function resolveFault(walk: Walk, target: Target, path: readonly string[], isFailover = false): string | undefined {
   const { service, subset } = target;
   const protocol = protocolOf(service, walk.view);
+  walk.protocol ??= protocol;
   if (protocol !== walk.protocol) {
     return `discovery chain ${JSON.stringify(walk.chain)} uses inconsistent protocols; service ${JSON.stringify(service)} has ${JSON.stringify(protocol)} which is not ${JSON.stringify(walk.protocol)}`;
   }
   const resolver = walk.view.get('service-resolver', service);
   const redirect = resolver?.['Redirect'];
   if (isJsonObject(redirect)) {
-    const step = `${subset === '' ? '' : `${subset}.`}${service}.default.default`;
+    const step = `${subset === '' ? '' : `${subset}.`}${service}.default.default.${walk.view.datacenter}`;
     if (path.includes(step)) return `detected circular resolver redirect: [${[...path, step].join(' -> ')}]`;
     // Another datacenter's or peer's entries are not ours to judge.
     if (textField(redirect, 'Datacenter') !== '' || textField(redirect, 'Peer') !== '') return undefined;
     const next = targetOf(redirect, service);
-    if (next.service !== service || next.subset !== subset) return resolveFault(walk, next, [...path, step]);
+    if (next.service !== service || next.subset !== subset)
+      return resolveFault(walk, next, [...path, step], isFailover);
   }
   const subsets = resolver?.['Subsets'];
   if (subset !== '' && !(isJsonObject(subsets) && Object.hasOwn(subsets, subset))) {
     return `service ${JSON.stringify(service)} does not have a subset named ${JSON.stringify(subset)}`;
+  }
+  // A failover's own failover is not followed.
+  return isFailover ? undefined : failoverFault(walk, target, resolver);
+}
+
+function failoverFault(walk: Walk, target: Target, resolver: JsonObject | undefined): string | undefined {
+  const rules = resolver?.['Failover'];
+  if (!isJsonObject(rules)) return undefined;
+  const subset = target.subset === '' ? textField(resolver ?? {}, 'DefaultSubset') : target.subset;
+  const rule = rules[subset] ?? rules['*'];
+  if (!isJsonObject(rule)) return undefined;
+  const targets = objects(rule['Targets']);
+  for (const fields of targets.length > 0 ? targets : [rule]) {
+    if (textField(fields, 'Peer') !== '') continue;
+    const next = targetOf(fields, target.service);
+    const fault = resolveFault(walk, next, [], true);
+    if (fault !== undefined) return fault;
   }
   return undefined;
 }

@@ -134,7 +134,9 @@ function failoverFaults(entry: JsonObject, name: string): string[] {
     if (subset !== '*' && !Object.hasOwn(subsets, subset)) faults.push(`${prefix}not a valid subset subset`);
     const needed = ['Service', 'ServiceSubset', 'Namespace', 'Targets', 'Datacenters', 'SamenessGroup'];
     if (!needed.some((field) => isSet(rule[field]))) {
-      faults.push(`${prefix}one of Service, ServiceSubset, Namespace, Targets, or Datacenters is required`);
+      faults.push(
+        `${prefix}one of Service, ServiceSubset, Namespace, Targets, SamenessGroup, or Datacenters is required`,
+      );
     }
     const ownSubset = rule['ServiceSubset'];
     const service = textField(rule, 'Service');

@@ -126,9 +126,7 @@ function matchFaults(http: JsonObject, at: number): string[] {
     if (!isSet(header['Name'])) faults.push(`Route[${at}] Header[${index}] missing required Name field`);
     const set = ['Present', 'Exact', 'Prefix', 'Suffix', 'Contains', 'Regex'].filter((field) => isSet(header[field]));
     if (set.length !== 1) {
-      faults.push(
-        `Route[${at}] Header[${index}] should only contain one of Present, Exact, Prefix, Suffix, Contains, or Regex`,
-      );
+      faults.push(`Route[${at}] Header[${index}] should only contain one of Present, Exact, Prefix, Suffix, or Regex`);
     }
   });
   objects(http['QueryParam']).forEach((parameter, index) => {

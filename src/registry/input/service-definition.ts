@@ -59,17 +59,21 @@ export function serviceFrom(fields: JsonObject): NewService {
 
 export function validateService(service: NewService, prefix: string): void {
   if (service.Address === '0.0.0.0' || service.Address === '::') throw new ApiError(400, 'Invalid service address');
-  if (service.Port < 0 || service.Port > 65535) {
-    throw new ApiError(400, `Invalid service port ${service.Port}: it must be between 0 and 65535`);
-  }
   if (service.Weights.Passing < 1) throw new ApiError(400, 'Invalid Weights: Passing must be greater than 0');
   if (service.Weights.Warning < 0) throw new ApiError(400, 'Invalid Weights: Warning must be greater or equal than 0');
   if (service.Weights.Passing > 65535 || service.Weights.Warning > 65535) {
     throw new ApiError(400, 'Invalid Weights: DNS Weight must be between 0 and 65535');
   }
   validateMeta(service.Meta);
-  const faults = service.Kind === 'connect-proxy' ? proxyFaults(service) : [];
+  const faults = service.Kind === 'connect-proxy' ? proxyFaults(service) : nativeFaults(service);
   if (faults.length > 0) throw new ApiError(400, `${prefix}: ${multiErrorText(faults)}`);
+}
+
+function nativeFaults(service: NewService): string[] {
+  const hasPlace = service.Port !== 0 || service.SocketPath !== undefined;
+  return service.Connect.Native !== true || hasPlace
+    ? []
+    : ['Port or SocketPath must be set for a Connect native service.'];
 }
 
 function proxyFaults(service: NewService): string[] {
@@ -103,7 +107,11 @@ function upstreamFaults(upstream: UpstreamRow, bound: Set<string>): string[] {
   }
   if (port < 0 || port > 65535) faults.push(`upstream local bind port ${port} must be between 1 and 65535`);
   const place = port === 0 ? String(socketPath) : `${upstream.LocalBindAddress ?? '127.0.0.1'}:${port}`;
-  if (bound.has(place)) faults.push(`upstreams cannot contain duplicates of local bind address and port: ${place}`);
+  if (bound.has(place)) {
+    faults.push(
+      `upstreams cannot contain duplicates by local bind address and port or unix path; ${JSON.stringify(place)} is specified twice`,
+    );
+  }
   bound.add(place);
   return faults;
 }
@@ -157,8 +165,10 @@ function readDocument(document: unknown): JsonObject {
 function checksOf(fields: JsonObject, prefix: string): CheckDefinition[] {
   const single = fields['Check'];
   const many = fields['Checks'];
-  const all = [...(isJsonObject(single) ? [single] : []), ...(Array.isArray(many) ? many.filter(isJsonObject) : [])];
-  return all.filter((check) => Object.keys(check).length > 0).map((check) => readCheckDefinition(check, prefix));
+  // An empty one counts as none only where there can be but one.
+  const hasSingle = isJsonObject(single) && Object.keys(single).length > 0;
+  const all = [...(hasSingle ? [single] : []), ...(Array.isArray(many) ? many.filter(isJsonObject) : [])];
+  return all.map((check) => readCheckDefinition(check, prefix));
 }
 
 function sidecarOf(fields: JsonObject): SidecarDefinition | undefined {
@@ -174,7 +184,10 @@ function sidecarOf(fields: JsonObject): SidecarDefinition | undefined {
   }
   const nested = sidecar['Connect'];
   if (isJsonObject(nested) && nested['SidecarService'] !== undefined) {
-    throw new ApiError(400, 'Invalid SidecarService: sidecar_service cannot have a nested sidecar_service');
+    throw new ApiError(
+      400,
+      `Validation failed: ${multiErrorText(['A SidecarService cannot have a nested SidecarService'])}`,
+    );
   }
   return { fields: sidecar, checks: checksOf(sidecar, 'Invalid check in sidecar_service') };
 }

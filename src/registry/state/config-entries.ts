@@ -17,8 +17,12 @@ export class ConfigEntries {
   readonly #changes: ChangeIndex;
   readonly #rows = new Map<string, Map<string, ConfigEntryRow>>();
 
-  constructor(changes: ChangeIndex) {
+  /** Named in what is said of circles. */
+  readonly datacenter: string;
+
+  constructor(changes: ChangeIndex, datacenter = 'dc1') {
     this.#changes = changes;
+    this.datacenter = datacenter;
   }
 
   get(kind: string, name: string): ConfigEntryRow | undefined {

@@ -34,7 +34,7 @@ export class ReaderShell implements AsyncDisposable {
     writeFileSync(file, `${script}\n`);
     const before = this.#bash.output.length;
     this.#bash.type(`failed=; . ${file} </dev/null; printf '\\n@@%s@%s@@\\n' ${block} "$failed"`);
-    const end = new RegExp(`\\n@@${block}@([^]*?)@@\\n`);
+    const end = new RegExp(`\\n@@${block}@([\\s\\S]*?)@@\\n`);
     const match = await until(
       `the end of:\n${script}\nso far: ${this.#bash.output}`,
       () => {
