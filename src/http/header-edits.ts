@@ -10,7 +10,8 @@ export class HeaderEdits {
   #length = 0;
   /** By pair: 1 where it needs no check before it is written. */
   #checked = new Uint8Array(16);
-  #removed = new Uint8Array(128);
+  /** By field. Up to 64 bytes lie inside the object; more cost an allocation of their own for each stream. */
+  #removed = new Uint8Array(64);
   #highestRemoved = -1;
 
   /** Keeps its storage: emptying an array gives its memory away, to be fetched again by the next head. */
