@@ -13,11 +13,23 @@ export interface DownstreamPeer {
 
 /** The peer of a connection whose bytes come through `stream`. */
 export function peerOf(stream: ByteStream): DownstreamPeer {
-  return {
-    address: stream.remoteAddress,
-    port: stream.remotePort,
-    ends: () => endsOf(stream),
-  };
+  return new StreamPeer(stream);
+}
+
+class StreamPeer implements DownstreamPeer {
+  readonly address: string;
+  readonly port: number;
+  readonly #stream: ByteStream;
+
+  constructor(stream: ByteStream) {
+    this.address = stream.remoteAddress;
+    this.port = stream.remotePort;
+    this.#stream = stream;
+  }
+
+  ends(): ProxiedAddresses {
+    return endsOf(this.#stream);
+  }
 }
 
 /** Forgets the stream before and writes down what is known of the new one when its head arrives. */
