@@ -3,6 +3,7 @@ import { HeldClients } from '../harness/held-clients.ts';
 import { type BenchOptions, LOAD_CORE } from '../harness/options.ts';
 import { type MemoryUsage, memoryUsage } from '../harness/process-usage.ts';
 import { type Footprint, median, type SuiteReport } from '../harness/report.ts';
+import { runWrk } from '../harness/wrk.ts';
 import { envoyProxy } from '../peers/envoy.ts';
 import { haproxyProxy } from '../peers/haproxy.ts';
 import { nginxProxy, startNginxOrigin } from '../peers/nginx.ts';
@@ -13,8 +14,12 @@ import { weftProxy } from '../peers/weft.ts';
 const CLIENTS = 1_000;
 const REQUEST = 'GET / HTTP/1.1\r\nhost: bench\r\n\r\n';
 const SETTLE_MS = 2_000;
+const WARM_UP_SECONDS = 4;
 
-/** Resident and proportional memory after a start, and with 1,000 clients that have had one answer and stay. */
+/**
+ * Resident and proportional memory of a process that has worked and has no clients, and with 1,000 that have had one answer
+ * and stay. Cold processes would show what compiling their code costs, which comes once and not with clients.
+ */
 export async function memorySuite(options: BenchOptions): Promise<SuiteReport> {
   const origin = await startNginxOrigin(LOAD_CORE);
   try {
@@ -44,6 +49,7 @@ async function measure(peer: Peer): Promise<Footprint> {
   const running = await peer.start();
   const clients = new HeldClients();
   try {
+    await runWrk({ url: `http://127.0.0.1:${running.port}/`, connections: 64, seconds: WARM_UP_SECONDS });
     await sleep(SETTLE_MS);
     const idle = memoryUsage(running.pids());
     await clients.open(running.port, CLIENTS, () => REQUEST, true);
