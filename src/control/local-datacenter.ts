@@ -36,14 +36,19 @@ export class LocalDatacenter {
     try {
       const name = await this.#consul.localDatacenter();
       if (this.#isStopped()) return;
+      if (name === '') throw new Error('the agent did not say');
       this.#name = name;
       this.#onKnown();
     } catch {
       // Consul's own state is told by its link; here is nothing to add to it.
-      if (this.#isStopped()) return;
-      this.#askAgain = setTimeout(() => void this.#ask(), ASK_AGAIN_MS);
-      this.#askAgain.unref();
+      this.#askAgainLater();
     }
+  }
+
+  #askAgainLater(): void {
+    if (this.#isStopped()) return;
+    this.#askAgain = setTimeout(() => void this.#ask(), ASK_AGAIN_MS);
+    this.#askAgain.unref();
   }
 
   #isStopped(): boolean {

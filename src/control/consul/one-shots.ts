@@ -32,7 +32,7 @@ export interface AgentIdentity {
   readonly datacenter: string;
 }
 
-const agentSelf = z.object({ Config: z.object({ NodeName: z.string(), Datacenter: z.string() }) });
+const agentSelf = z.object({ Config: z.object({ NodeName: z.string(), Datacenter: text }) });
 
 const healthRow = z.object({
   Node: z.object({ Node: text, Address: text }),
