@@ -290,6 +290,19 @@ describe('a stream that changes hands', () => {
 });
 
 describe('a reader that is stuck', () => {
+  it('is waited for even with a piece that is barely worth a copy, and that copy is given back', async () => {
+    const user = new Recorder();
+    const { stream, client } = await accepted(user);
+    client.pause();
+    const piece = Buffer.alloc(8_193, 'x');
+    for (let round = 0; round < 5_000 && turn.copies.heldBytes === 0; round++)
+      stream.writeBytes(piece, 0, piece.length);
+    expect(stream.isBackedUp).toBe(true);
+    client.resume();
+    await user.until(() => user.events.includes('writable'));
+    expect(turn.copies.heldBytes).toBe(0);
+  });
+
   it('holds one copy, counted until it is taken or the stream ends', async () => {
     const user = new Recorder();
     const { stream, client } = await accepted(user);

@@ -34,11 +34,13 @@ const UNCLAIMED: ByteStreamUser = {
   onClosed: () => undefined,
 };
 
-/** Output that a socket keeps before it says stop. What was read in one piece is held whole, so this bounds the pieces. */
-const MAX_QUEUED_BYTES = 16_384;
-
 /** Below this a body joins the head as text in one string and one write; above it bytes are copied as bytes. */
 const LARGEST_TEXT_PIECE_BYTES = 8_192;
+/**
+ * Output that a socket keeps before it says stop. As small as the smallest copy, so that each copy which the kernel does not
+ * take is one that 'drain' is told of afterwards, and can then be given back.
+ */
+const MAX_QUEUED_BYTES = LARGEST_TEXT_PIECE_BYTES;
 
 /**
  * One socket. Output is gathered during the turn as latin1 text and written once when the turn ends. Reads come into the
