@@ -22,20 +22,11 @@ interface Shape {
 const SLOW_HEAD = `GET /slow HTTP/1.1\r\nhost: bench\r\nuser-agent: slow\r\ncookie: ${'c'.repeat(400)}\r\nx-slow: `;
 const SLOW_BODY = `POST /slow HTTP/1.1\r\nhost: bench\r\ncontent-length: 1000000\r\n\r\n${'b'.repeat(1_000)}`;
 const SLOW_READER = 'GET /bytes/1073741824 HTTP/1.1\r\nhost: bench\r\n\r\n';
-const ONE_REQUEST = 'GET /small HTTP/1.1\r\nhost: bench\r\n\r\n';
 
 /** Two sockets for each client that has a request upstream: the usual limit of 20,000 descriptors sets the number. */
 const MIXED = [SLOW_HEAD, SLOW_BODY, SLOW_READER, SLOW_HEAD];
 
 const SHAPES: readonly Shape[] = [
-  {
-    name: 'idle keep-alive',
-    clients: 1_000,
-    limitKibPerClient: 12,
-    bytes: () => ONE_REQUEST,
-    isReading: true,
-    drip: '',
-  },
   { name: 'slow heads', clients: 10_000, limitKibPerClient: 40, bytes: () => SLOW_HEAD, isReading: false, drip: 's' },
   { name: 'slow bodies', clients: 9_000, limitKibPerClient: 40, bytes: () => SLOW_BODY, isReading: false, drip: 'b' },
   { name: 'slow readers', clients: 9_000, limitKibPerClient: 40, bytes: () => SLOW_READER, isReading: false, drip: '' },
