@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -77,8 +77,12 @@ describe('what stands in the image', () => {
   });
 
   test('the build refuses to empty a folder that is not its own', async () => {
-    const { code, output } = await run([join(ROOT, 'deploy/build.ts'), ROOT]);
+    const other = join(directory, 'other');
+    mkdirSync(other);
+    writeFileSync(join(other, 'letter.txt'), 'dear');
+    const { code, output } = await run([join(ROOT, 'deploy/build.ts'), other]);
     expect(code).toBe(1);
+    expect(existsSync(join(other, 'letter.txt'))).toBe(true);
     expect(output).toContain('holds something else than an earlier build');
   });
 });
