@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { startRegistry } from '../../../src/registry/registry.ts';
 import { freePort } from '../../mesh/support/free-ports.ts';
 import { startOrigin } from '../../mesh/support/origin.ts';
 import { startConsul } from '../support/consul.ts';
@@ -17,8 +18,12 @@ const VALUES_SECTION = '1. Say where things are';
 const UNDO_SECTION = '9. Undo it';
 
 describeWithPeer(['consul', 'jaeger'], 'docs/deploy/beside-your-service.md', () => {
-  test('every command does what the page says, in the order of the page', async () => {
-    await using consul = await startConsul();
+  const agents = [
+    { agent: 'a real Consul', start: () => startConsul() },
+    { agent: 'the embedded registry', start: startEmbedded },
+  ];
+  test.each(agents)('every command does what the page says, in order, beside $agent', async ({ start }) => {
+    await using consul = await start();
     await using jaeger = await startJaeger();
     const web = await startOrigin({ service: 'web', instance: 'web-1' });
     const directory = makeTempDirectory('page');
@@ -58,6 +63,12 @@ describeWithPeer(['consul', 'jaeger'], 'docs/deploy/beside-your-service.md', () 
     }
   });
 });
+
+/** The page offers it to those who have no Consul at hand. */
+async function startEmbedded(): Promise<AsyncDisposable & { readonly httpAddress: string }> {
+  const registry = await startRegistry({ port: 0 });
+  return { httpAddress: registry.url, [Symbol.asyncDispose]: () => registry.stop() };
+}
 
 async function follow(
   { kind, script, shown, line }: PageCommand,
