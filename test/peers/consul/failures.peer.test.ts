@@ -1,0 +1,147 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { Load } from '../../mesh/support/load.ts';
+import { until } from '../../mesh/support/waiting.ts';
+import { type ConsulAgent, startConsul, startConsulCluster } from '../support/consul.ts';
+import { describeWithPeer } from '../support/peer.ts';
+import { ConsulMesh } from './consul-mesh.ts';
+
+/** `WEFT_CONSUL_OUTAGE_SECONDS=60` for the long form. */
+const OUTAGE_MS = Number(process.env['WEFT_CONSUL_OUTAGE_SECONDS'] ?? '15') * 1_000;
+/** What is promised: from the first answer of a Consul that is back to a mesh that follows it again. */
+const RECOVERY_MS = 5_000;
+const NOTICE_WITHIN_MS = 30_000;
+const TEST_MS = 120_000 + 2 * OUTAGE_MS;
+
+describeWithPeer('consul', 'a real Consul that fails under load', () => {
+  test(
+    'that hangs: no request fails, the console says so, and its return is followed',
+    async () => {
+      await using consul = await startConsul();
+      await using mesh = await ConsulMesh.start({ consulUrls: [consul.httpAddress], agentUrl: consul.httpAddress });
+      const load = new Load({ port: mesh.upstreamPort, pauseMs: 20 });
+      await load.more(100);
+      consul.signal('SIGSTOP');
+      await outage(mesh, load, false);
+      consul.signal('SIGCONT');
+      await recovery(mesh, consul);
+      await newInstanceIsUsed(mesh, load);
+      await load.stop();
+      expect(load.failures).toEqual([]);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'that is killed and started again: no request fails, the console says so, and its return is followed',
+    async () => {
+      // On disk, so that it comes back with what it knew.
+      await using cluster = await startConsulCluster(1);
+      const [consul] = cluster.servers;
+      if (consul === undefined) throw new Error('a cluster of one has a server');
+      await using mesh = await ConsulMesh.start({ consulUrls: [consul.httpAddress], agentUrl: consul.httpAddress });
+      const load = new Load({ port: mesh.upstreamPort, pauseMs: 20 });
+      await load.more(100);
+      await consul.crash();
+      await outage(mesh, load, true);
+      await consul.start();
+      await recovery(mesh, consul);
+      await newInstanceIsUsed(mesh, load);
+      await load.stop();
+      expect(load.failures).toEqual([]);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'of three servers that loses its leader: no request fails, and the mesh follows the next one',
+    async () => {
+      await using cluster = await startConsulCluster(3);
+      const leader = await until('a leader', () => cluster.leader());
+      const followers = cluster.servers.filter((server) => server !== leader);
+      const [agent] = followers;
+      if (agent === undefined) throw new Error('a cluster of three has followers');
+      // The one that will die is the one that the control server asks.
+      const consulUrls = [leader, ...followers].map(({ httpAddress }) => httpAddress);
+      await using mesh = await ConsulMesh.start({ consulUrls, agentUrl: agent.httpAddress });
+      const load = new Load({ port: mesh.upstreamPort, pauseMs: 20 });
+      await load.more(100);
+      await leader.crash();
+      await until(
+        'another leader',
+        async () => {
+          const next = await cluster.leader(agent.httpAddress);
+          return next === undefined || next === leader ? undefined : next;
+        },
+        NOTICE_WITHIN_MS,
+      );
+      await recovery(mesh, agent);
+      await newInstanceIsUsed(mesh, load);
+      await leader.start();
+      await load.more(200);
+      await load.stop();
+      expect(load.failures).toEqual([]);
+    },
+    TEST_MS,
+  );
+});
+
+/**
+ * Lasts as long as it should, and is seen: the link is down, and every watch says how old its answer is. A connection that is refused
+ * is news to a watch itself; one that hangs is not, until its question is overdue: there the link alone tells.
+ */
+async function outage(mesh: ConsulMesh, load: Load, seenByWatches: boolean): Promise<void> {
+  const beganAtMs = performance.now();
+  await until(
+    'the console to say that Consul is gone',
+    async () => {
+      const { consul } = await mesh.overview();
+      if (consul.state !== 'down' || consul.error === undefined) return undefined;
+      return !seenByWatches || consul.watches.every(({ state }) => state === 'stale') ? true : undefined;
+    },
+    NOTICE_WITHIN_MS,
+  );
+  expect(await mesh.metric('weft_consul_up')).toBe(0);
+  await delay(Math.max(0, OUTAGE_MS - (performance.now() - beganAtMs)));
+  await load.more(100);
+  const { consul } = await mesh.overview();
+  expect(consul.state).toBe('down');
+  expect(consul.watches.length).toBeGreaterThan(5);
+  for (const { key, ageSeconds } of consul.watches) {
+    expect(ageSeconds, key).toBeGreaterThanOrEqual(Math.floor(OUTAGE_MS / 1_000) - 1);
+  }
+}
+
+/** From the first answer of Consul itself until the control server's link is up and no watch is in trouble. */
+async function recovery(mesh: ConsulMesh, consul: ConsulAgent): Promise<void> {
+  await until(
+    'Consul itself',
+    async () => {
+      const answer = await fetch(`${consul.httpAddress}/v1/catalog/services`, { signal: AbortSignal.timeout(2_000) });
+      await answer.text();
+      return answer.ok ? true : undefined;
+    },
+    NOTICE_WITHIN_MS,
+  );
+  const backAtMs = performance.now();
+  await until(
+    'a control server that follows Consul again',
+    async () => {
+      const { consul: seen } = await mesh.overview();
+      const troubled = seen.watches.filter(({ state }) => state === 'failing' || state === 'stale');
+      if (seen.state !== 'up' || troubled.length > 0) throw new Error(JSON.stringify({ state: seen.state, troubled }));
+      return true;
+    },
+    NOTICE_WITHIN_MS,
+  );
+  const tookMs = Math.round(performance.now() - backAtMs);
+  process.stderr.write(`Consul's return to the mesh's: ${tookMs} ms\n`);
+  expect(tookMs).toBeLessThanOrEqual(RECOVERY_MS);
+}
+
+/** What is registered now is obeyed. */
+async function newInstanceIsUsed(mesh: ConsulMesh, load: Load): Promise<void> {
+  await mesh.addApi('api-2');
+  await until('traffic on the new instance', () => load.byInstance.get('api-2'), NOTICE_WITHIN_MS);
+  await load.more(100);
+}
