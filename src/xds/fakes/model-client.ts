@@ -92,6 +92,8 @@ export class ModelClient {
     const isWithdrawal = position < 2 && removedNames.some((name) => type.held.has(name));
     for (const [other, { unanswered }] of this.types) {
       const isBefore = isWithdrawal || ORDER.findIndex((part) => other.endsWith(part)) <= position;
+      // Endpoints warm the clusters that are being answered for: they alone may come meanwhile.
+      if (!isWithdrawal && typeUrl.endsWith('Assignment') && other.endsWith('.Cluster')) continue;
       if (isBefore && unanswered !== undefined) throw new Error(`${typeUrl} sent while ${other} is unanswered`);
     }
   }

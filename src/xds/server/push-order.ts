@@ -16,7 +16,7 @@ export interface PushStep {
 
 /**
  * Make before break: what is referred to is there, and answered for, before what refers to it; clusters and endpoints go last, when no
- * route names them any more. A step begins when the one before it has been answered (ACK or NACK).
+ * route names them any more. A step begins when the one before it has been answered (ACK or NACK), but for endpoints that come new.
  */
 export const PUSH_ORDER: readonly PushStep[] = [
   { typeUrl: CLUSTER_TYPE, scope: 'additions' },
@@ -28,6 +28,14 @@ export const PUSH_ORDER: readonly PushStep[] = [
 ];
 
 const ORDERED_TYPES: ReadonlySet<string> = new Set(PUSH_ORDER.map((step) => step.typeUrl));
+
+/**
+ * New endpoints do not wait for the answer about clusters: Envoy answers for a new cluster only once it is warm, and it warms with its
+ * endpoints.
+ */
+export function warmsClusters(step: PushStep): boolean {
+  return step.scope === 'additions' && step.typeUrl === CLUSTER_LOAD_ASSIGNMENT_TYPE;
+}
 
 /** Whether a type waits for others; any other type is pushed by itself. */
 export function isOrdered(typeUrl: string): boolean {

@@ -7,7 +7,7 @@ import {
 } from '../../resource/type-url.ts';
 import type { EncodedResource } from '../encoded-resource.ts';
 import type { Answer } from './delivery.ts';
-import { isOrdered, isWithdrawal, PUSH_ORDER, type StepScope } from './push-order.ts';
+import { isOrdered, isWithdrawal, PUSH_ORDER, type StepScope, warmsClusters } from './push-order.ts';
 import type { XdsServerCounters, XdsStreamState } from './server-state.ts';
 import { EMPTY_TYPE_SNAPSHOT } from './snapshot.ts';
 import type { NodeIdentity, NodeRefusal, Snapshot, SnapshotSource, SnapshotSubscription } from './snapshot-source.ts';
@@ -225,11 +225,13 @@ export class StreamSession<Request extends StreamRequest> {
   }
 
   #pumpOrdered(snapshot: Snapshot): void {
+    let isAwaiting = false;
     for (const step of PUSH_ORDER) {
+      if (isAwaiting && !warmsClusters(step)) return;
       if (isWithdrawal(step) && this.#isDependentRejected(snapshot)) return;
       const subscription = this.#subscriptions.get(step.typeUrl);
       if (subscription === undefined) continue;
-      if (this.#push(subscription, snapshot, step.scope) || subscription.delivery.isAwaiting) return;
+      if (this.#push(subscription, snapshot, step.scope) || subscription.delivery.isAwaiting) isAwaiting = true;
     }
   }
 
