@@ -13,8 +13,13 @@ interface Sample extends LoadResult {
 /** One load against one running peer. */
 export type Load = (peer: RunningPeer, seconds: number) => Promise<LoadResult>;
 
-/** Until the code that requests run through has been compiled for good; nginx would need none. */
-const WARM_UP_SECONDS = 4;
+/**
+ * Until the code that requests run through has been compiled for good; nginx would need none. Counted in requests, since a
+ * busy machine gets fewer of them done in the same time; and bounded, since some loads are slow on purpose.
+ */
+const WARM_UP_REQUESTS = 40_000;
+const WARM_UP_STEP_SECONDS = 2;
+const MAX_WARM_UP_STEPS = 6;
 
 /** Runs every peer once a round, A B C A B C, each started cold and warmed up, and gives medians with ranges. */
 export async function comparePeers(
@@ -48,13 +53,20 @@ export async function comparePeers(
 async function measure(peer: Peer, load: Load, seconds: number): Promise<Sample> {
   const running = await peer.start();
   try {
-    await load(running, WARM_UP_SECONDS);
+    await warmUp(running, load);
     const before = cpuMicros(running.pids());
     const result = await load(running, seconds);
     const used = cpuMicros(running.pids()) - before;
     return { ...result, ...memoryUsage(running.pids()), cpuMicrosPerRequest: used / result.requests };
   } finally {
     await running.stop();
+  }
+}
+
+async function warmUp(running: RunningPeer, load: Load): Promise<void> {
+  let requests = 0;
+  for (let step = 0; step < MAX_WARM_UP_STEPS && requests < WARM_UP_REQUESTS; step++) {
+    requests += (await load(running, WARM_UP_STEP_SECONDS)).requests;
   }
 }
 

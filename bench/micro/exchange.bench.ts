@@ -91,6 +91,8 @@ class MemorySocket extends EventEmitter {
 }
 
 let sockets: MemorySocket[] = [];
+// Made at the first look, and of a net.Socket where it is a pipe: it must be a real one.
+process.stdout.on('error', () => process.exit(1));
 Object.assign(net, { Socket: MemorySocket });
 
 const turn = new EventTurn(systemClock, (error) => {
