@@ -9,11 +9,13 @@ export const PEERS = {
   // The Go module v1.76.0 is the commit that was also tagged v2.13.0: its `cmd/jaeger` is Jaeger v2. Go does not
   // accept the v2 tags, because the module path has no `/v2`.
   jaeger: { version: '2.13.0' },
+  // The C core of gRPC, as Python's package carries it: `bin/grpcio` is a Python that finds it.
+  grpcio: { version: '1.85.1' },
 } as const;
 
 export type PeerName = keyof typeof PEERS;
 
-export const PEER_NAMES: readonly PeerName[] = ['envoy', 'h2spec', 'consul', 'jaeger'];
+export const PEER_NAMES: readonly PeerName[] = ['envoy', 'h2spec', 'consul', 'jaeger', 'grpcio'];
 
 export function isPeerName(text: string): text is PeerName {
   return Object.hasOwn(PEERS, text);

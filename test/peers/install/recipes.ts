@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { PeerName } from './peers.ts';
+import { PEERS, type PeerName } from './peers.ts';
 
 /** One command of an installation. */
 export interface Step {
@@ -53,9 +53,28 @@ const envoyRecipe: Recipe = (stage) => {
   ];
 };
 
+/** A wheel for each minor version of Python, so there is a pin and no list of hashes. */
+const grpcioRecipe: Recipe = (stage) => {
+  const binary = join(stage, 'bin', 'grpcio');
+  const launcher = '#!/bin/sh\nhere=$(dirname "$(readlink -f "$0")")\nPYTHONPATH="$here/../python" exec python3 "$@"\n';
+  return [
+    {
+      command: 'python3',
+      args: ['-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '--only-binary=:all:', '--no-compile']
+        .concat([`grpcio==${PEERS.grpcio.version}`, 'typing_extensions==4.16.0'])
+        .concat(['--target', join(stage, 'python')]),
+      cwd: stage,
+      env: { PIP_CACHE_DIR: join(stage, 'tmp'), PIP_USER: '0' },
+    },
+    { command: 'sh', args: ['-c', 'printf "%s" "$1" >"$2" && chmod 755 "$2"', 'sh', launcher, binary], cwd: stage },
+    { command: binary, args: ['-c', 'import grpc; print(grpc.__version__)'], cwd: stage },
+  ];
+};
+
 export const RECIPES: Readonly<Record<PeerName, Recipe>> = {
   envoy: envoyRecipe,
   h2spec: goRecipe('h2spec', 'github.com/summerwind/h2spec/cmd/h2spec', ['--version']),
   consul: goRecipe('consul', 'github.com/hashicorp/consul', ['version']),
+  grpcio: grpcioRecipe,
   jaeger: goRecipe('jaeger', 'github.com/jaegertracing/jaeger/cmd/jaeger', ['version']),
 };

@@ -1,24 +1,16 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Mesh } from '../../mesh/support/mesh.ts';
 import { until } from '../../mesh/support/waiting.ts';
 import { startConsul } from '../support/consul.ts';
 import { describeWithPeer } from '../support/peer.ts';
 import { addGrpcBackend, SHOUT } from './support/grpc-backend.ts';
-import { INSTALL_PYTHON_GRPC, PythonClient, pythonGrpc } from './support/python-grpc.ts';
+import { PythonClient } from './support/python-grpc.ts';
 
 const SPLIT_CALLS = 400;
 const LESSER_SHARE = 0.3;
 const TOLERANCE = 6 * Math.sqrt((LESSER_SHARE * (1 - LESSER_SHARE)) / SPLIT_CALLS);
 
-const TITLE = 'gRPC for Python (C core) without a proxy';
-
-if (pythonGrpc() === undefined) {
-  describe.skip(`${TITLE} (needs ${INSTALL_PYTHON_GRPC})`, body);
-} else {
-  describe(TITLE, body);
-}
-
-function body(): void {
+describeWithPeer('grpcio', 'gRPC for Python (C core) without a proxy', () => {
   test('resolves, splits, routes and follows endpoints from the embedded registry', async () => {
     await using mesh = await Mesh.start();
     await drive(mesh);
@@ -31,7 +23,7 @@ function body(): void {
       await drive(mesh);
     });
   });
-}
+});
 
 async function drive(mesh: Mesh): Promise<void> {
   await mesh.registryPut('/v1/config', { Kind: 'proxy-defaults', Name: 'global', Config: { protocol: 'grpc' } });

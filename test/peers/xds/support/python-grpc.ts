@@ -1,31 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync } from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { withinMs } from '../../../mesh/support/waiting.ts';
-import { peersDirectory } from '../../install/locate.ts';
+import { requirePeer } from '../../support/peer.ts';
 import { SAY } from './grpc-backend.ts';
 
-const VERSION = '1.85.1';
 const PROGRAM = fileURLToPath(new URL('./grpc_echo.py', import.meta.url));
 const ANSWER_WITHIN_MS = 60_000;
 const MAX_OUTPUT_CHARACTERS = 16 * 1024;
-
-/** Where pip puts gRPC's C core for Python, or undefined when it is not there. */
-export function pythonGrpc(): string | undefined {
-  const directory = join(peersDirectory(), 'grpcio', VERSION, 'python');
-  try {
-    accessSync(join(directory, 'grpc', '__init__.py'));
-    return directory;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Shown where it is missing. */
-export const INSTALL_PYTHON_GRPC = `pip install --target ${join('$WEFT_PEERS_DIR', 'grpcio', VERSION, 'python')} grpcio==${VERSION}`;
 
 export interface PythonAnswer {
   readonly heard: Readonly<Record<string, number>>;
@@ -47,11 +30,10 @@ export class PythonClient implements AsyncDisposable {
   constructor(target: string, xdsBootstrap: object) {
     const env = {
       PATH: process.env['PATH'] ?? '',
-      PYTHONPATH: pythonGrpc() ?? '',
       PYTHONDONTWRITEBYTECODE: '1',
       GRPC_XDS_BOOTSTRAP_CONFIG: JSON.stringify(xdsBootstrap),
     };
-    const child = spawn('python3', [PROGRAM, target], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(requirePeer('grpcio'), [PROGRAM, target], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     child.stdin.on('error', () => undefined);
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#errors = (this.#errors + text).slice(-MAX_OUTPUT_CHARACTERS);
