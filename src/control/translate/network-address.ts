@@ -12,6 +12,7 @@ export function isIpLiteral(text: string): boolean {
 export function socketAddressJson(address: string, port: number, where: string): Json {
   if (!isIpLiteral(address)) throw new TranslationFault(where, `"${address}" is no IP address; register one`);
   if (port === 0) throw new TranslationFault(where, 'has no port; register one');
+  if (port > 65_535) throw new TranslationFault(where, `port ${port} does not exist; register one up to 65535`);
   return { socketAddress: { address, portValue: port } };
 }
 
