@@ -172,7 +172,7 @@ for (let index = 0; index < CONNECTIONS; index++) {
   const accepted = new MemorySocket({ handle }) as unknown as net.Socket;
   turn.enter();
   const stream = ByteStream.acceptUnclaimed(turn, accepted, 1_048_576);
-  new Http1Connection(context, slot, stream, { connectionEnded: () => undefined });
+  new Http1Connection(context, slot, stream, { connectionEnded: () => undefined, connectionReplaced: () => undefined });
   turn.leave();
 }
 // The accepted sockets are spent: their handles live on in sockets that a connection listens to.

@@ -1,5 +1,6 @@
 import type { Random } from '../../base/random.ts';
 import { DEFAULT_HTTP1_LIMITS, type Http1Limits, isCanonicalValue } from '../../http/http1/http1.ts';
+import type { Http2Limits } from '../../http/http2/http2.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
 import type { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import { allOf, type StreamObserver } from '../../telemetry/telemetry.ts';
@@ -9,6 +10,7 @@ import { compileFilterChain, FILTER_FACTORIES, type FilterChain, type FilterFact
 import type { Upstreams } from '../filter/router/router.ts';
 import type { RouteTable } from '../route/route.ts';
 import type { AccessLogs } from './access-logs.ts';
+import { downstreamHttp2Limits } from './http2-limits.ts';
 import { ManagerCounters } from './manager-counters.ts';
 import { RequestIds } from './request-id.ts';
 
@@ -49,6 +51,7 @@ export class HttpChain {
   readonly counters: ManagerCounters;
   readonly requestIds: RequestIds;
   readonly limits: Http1Limits;
+  readonly http2Limits: Http2Limits;
   readonly place: ListenerPlace;
   readonly headTimeoutMs: number;
   /** Share of root traces to keep; undefined where the chain does not trace. */
@@ -85,6 +88,7 @@ export class HttpChain {
     };
     this.headTimeoutMs =
       manager.requestHeadersTimeoutMs > 0 ? manager.requestHeadersTimeoutMs : DEFAULT_HEAD_TIMEOUT_MS;
+    this.http2Limits = downstreamHttp2Limits(manager, this.headTimeoutMs);
     const { tracing } = manager;
     this.tracingShare = tracing === undefined ? undefined : Math.min(tracing.randomSampling, tracing.overallSampling);
     this.highWaterMarkBytes = Math.min(bufferLimitBytes, MAX_WATERMARK_BYTES);

@@ -22,13 +22,10 @@ import { codecRefusal, LOCAL_REPLIES, type LocalReply } from '../filter/filter.t
 import type { DownstreamWriter } from './downstream-writer.ts';
 import type { ChainSlot, ManagerContext } from './http-chain.ts';
 import { HttpStream } from './http-stream.ts';
+import { Http2Connection } from './http2-connection.ts';
+import type { ConnectionOwner, ManagedConnection } from './managed-connection.ts';
 import { ResponseFramingState } from './response-framing-state.ts';
 import { peerOf } from './stream-start.ts';
-
-/** The listener that accepted the connection. */
-export interface ConnectionOwner {
-  connectionEnded(connection: Http1Connection): void;
-}
 
 /** Bytes of later requests that are kept while one is being answered, before reading stops. */
 const MAX_PIPELINED_BYTES = 16_384;
@@ -37,6 +34,8 @@ const MAX_DRAINED_BYTES = 65_536;
 const MAX_DRAIN_MS = 1_000;
 /** A connection without a request is closed this long after draining began, so that one under way is still served. */
 const IDLE_DRAIN_LINGER_MS = 100;
+/** The decoder's word for the first bytes of HTTP/2. */
+const HTTP2_PREFACE = 'http2-preface';
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
@@ -46,7 +45,9 @@ const NEVER = Number.POSITIVE_INFINITY;
 type State = 'serving' | 'tunnel' | 'lingering' | 'closed';
 
 /** One downstream HTTP/1 connection: requests one after the other, each through the same stream object. */
-export class Http1Connection implements ByteStreamUser, Http1RequestSink, DownstreamWriter, DeadlineOwner {
+export class Http1Connection
+  implements ManagedConnection, ByteStreamUser, Http1RequestSink, DownstreamWriter, DeadlineOwner
+{
   readonly #context: ManagerContext;
   readonly #slot: ChainSlot;
   readonly #owner: ConnectionOwner;
@@ -77,7 +78,6 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
     this.#bytes = bytes;
     bytes.user = this;
     chain.counters.cxTotal.increment();
-    chain.counters.cxHttp1Total.increment();
     chain.counters.cxActive.add(1);
     const { maxConnectionDurationMs } = chain.manager;
     if (maxConnectionDurationMs > 0) this.#expiresAtMs = context.turn.nowMs + maxConnectionDurationMs;
@@ -93,7 +93,6 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
     return this.#state === 'closed';
   }
 
-  /** Finishes what is under way, then closes. */
   drain(): void {
     if (this.#isDraining || this.#state !== 'serving') return;
     this.#isDraining = true;
@@ -102,7 +101,6 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
     }
   }
 
-  /** Closes now; a stream under way is cut. */
   destroy(): void {
     this.#bytes.destroy();
     this.#end();
@@ -273,7 +271,8 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
       if (this.#isTunnel() && start + consumed < end) this.#stream?.onTunnelBytes(buffer, start + consumed, end);
       return;
     }
-    if (this.#decoder.fault !== undefined) this.#onFault(this.#decoder.fault.status, this.#decoder.fault.reason);
+    if (this.#decoder.fault !== undefined && this.#maySpeakHttp2()) this.#becomeHttp2(buffer, start, end);
+    else if (this.#decoder.fault !== undefined) this.#onFault(this.#decoder.fault.status, this.#decoder.fault.reason);
     else {
       if (start + consumed < end) this.#keep(buffer, start + consumed, end);
       this.#noteHeadInProgress();
@@ -342,12 +341,27 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
     if (early !== undefined) this.#stream?.onTunnelBytes(early, 0, early.length);
   }
 
+  #maySpeakHttp2(): boolean {
+    const isAllowed = this.#slot.current.manager.codecType === 'auto';
+    return isAllowed && this.#requests === 0 && this.#decoder.fault?.reason === HTTP2_PREFACE;
+  }
+
+  /** Prior knowledge (RFC 9113 §3.3): the bytes go on in the codec that understands them. */
+  #becomeHttp2(buffer: Buffer, start: number, end: number): void {
+    this.#state = 'closed';
+    this.#decoder.stop();
+    this.#context.turn.deadlines.remove(this.#deadline);
+    const successor = new Http2Connection(this.#context, this.#slot, this.#bytes, this.#owner);
+    this.#owner.connectionReplaced(this, successor);
+    successor.takeOver(buffer, start, end);
+    if (this.#isDraining) successor.drain();
+  }
+
   #onFault(status: number, reason: string): void {
     const { counters } = this.#slot.current;
     counters.cxProtocolError.increment();
     this.#closeAfterResponse = true;
-    const isHttp2 = reason === 'http2-preface';
-    const reply = isHttp2 ? LOCAL_REPLIES.http2NotSupported : codecRefusal(status, reason);
+    const reply = reason === HTTP2_PREFACE ? LOCAL_REPLIES.http2NotSupported : codecRefusal(status, reason);
     const stream = this.#stream;
     if (stream?.isAwaitingResponse === true) stream.sendLocalReply(reply, '');
     else if (stream?.isOpen === true) stream.abortResponse(reply.flags, reply.details);
@@ -401,6 +415,7 @@ export class Http1Connection implements ByteStreamUser, Http1RequestSink, Downst
   }
 
   #newStream(head: RequestHead): HttpStream {
+    this.#slot.current.counters.cxHttp1Total.increment();
     return new HttpStream(this.#context, this.#slot.current, this, peerOf(this.#bytes), head);
   }
 

@@ -5,6 +5,7 @@ export class ManagerCounters {
   readonly cxTotal: Counter;
   readonly cxActive: Gauge;
   readonly cxHttp1Total: Counter;
+  readonly cxHttp2Total: Counter;
   readonly cxProtocolError: Counter;
   readonly cxIdleTimeout: Counter;
   readonly cxDrainClose: Counter;
@@ -23,12 +24,18 @@ export class ManagerCounters {
   readonly rqMaxDurationReached: Counter;
   readonly noRoute: Counter;
   readonly #byClass: readonly Counter[];
+  readonly #http2ByReason = new Map<string, Counter>();
+  readonly #registry: MetricsRegistry;
+  readonly #statPrefix: string;
 
   constructor(registry: MetricsRegistry, statPrefix: string) {
+    this.#registry = registry;
+    this.#statPrefix = statPrefix;
     const scope = { kind: 'http', name: statPrefix } as const;
     this.cxTotal = registry.counter(scope, 'downstream_cx_total');
     this.cxActive = registry.gauge(scope, 'downstream_cx_active');
     this.cxHttp1Total = registry.counter(scope, 'downstream_cx_http1_total');
+    this.cxHttp2Total = registry.counter(scope, 'downstream_cx_http2_total');
     this.cxProtocolError = registry.counter(scope, 'downstream_cx_protocol_error');
     this.cxIdleTimeout = registry.counter(scope, 'downstream_cx_idle_timeout');
     this.cxDrainClose = registry.counter(scope, 'downstream_cx_drain_close');
@@ -47,6 +54,17 @@ export class ManagerCounters {
     this.rqMaxDurationReached = registry.counter(scope, 'downstream_rq_max_duration_reached');
     this.noRoute = registry.counter(scope, 'no_route');
     this.#byClass = ['1xx', '2xx', '3xx', '4xx', '5xx'].map((name) => registry.counter(scope, `downstream_rq_${name}`));
+  }
+
+  /** A stream or connection of HTTP/2 ended before its time; the codec's catalogue bounds the reasons. */
+  http2Reset(reason: string): void {
+    let counter = this.#http2ByReason.get(reason);
+    if (counter === undefined) {
+      const scope = { kind: 'http', name: this.#statPrefix } as const;
+      counter = this.#registry.counter(scope, `downstream_http2_${reason.replaceAll('-', '_')}`);
+      this.#http2ByReason.set(reason, counter);
+    }
+    counter.increment();
   }
 
   answered(status: number): void {

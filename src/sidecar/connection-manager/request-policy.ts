@@ -12,6 +12,9 @@ import type { RequestIds } from './request-id.ts';
 const EDGE_STRIPPED_PREFIXES = ['x-envoy-', 'x-weft-', 'x-original-'];
 const EDGE_STRIPPED = new Set(['x-forwarded-host', 'x-forwarded-port', 'forwarded']);
 
+/** RFC 9110 §7.6.3. */
+const VIA_PROTOCOLS = { 10: '1.0', 11: '1.1', 20: '2' } as const;
+
 /** What a connection manager does to every request's fields before routes see it. Answers the request's identifier. */
 export function applyRequestPolicy(
   manager: HttpConnectionManager,
@@ -30,7 +33,7 @@ export function applyRequestPolicy(
     edits.remove(fields, 'x-forwarded-client-cert');
   }
   if (fields.indexOf(NOT_PROCESSED_HEADER) >= 0) edits.remove(fields, NOT_PROCESSED_HEADER);
-  if (manager.via !== '') edits.add('via', `${head.version === 10 ? '1.0' : '1.1'} ${manager.via}`);
+  if (manager.via !== '') edits.add('via', `${VIA_PROTOCOLS[head.version]} ${manager.via}`);
   return requestId(manager, fields, edits, requestIds);
 }
 

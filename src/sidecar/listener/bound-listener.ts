@@ -2,7 +2,13 @@ import net from 'node:net';
 import { addressText } from '../../resource/address.ts';
 import type { Listener } from '../../resource/listener.ts';
 import { ByteStream, Deadline, type DeadlineOwner } from '../../transport-socket/transport-socket.ts';
-import { Http1Connection, type ManagerContext } from '../connection-manager/connection-manager.ts';
+import {
+  type ChainSlot,
+  Http1Connection,
+  Http2Connection,
+  type ManagedConnection,
+  type ManagerContext,
+} from '../connection-manager/connection-manager.ts';
 import { closeAfterQueue } from './accept-queue.ts';
 import { ConnectionInspection, type InspectionPlan } from './connection-inspection.ts';
 import type { ConnectionFacts } from './filter-chain-selector.ts';
@@ -29,7 +35,7 @@ export interface BoundListenerOptions {
   readonly onClosed: (listener: BoundListener) => void;
 }
 
-type Connection = Http1Connection | TcpConnection;
+type Connection = ManagedConnection | TcpConnection;
 
 interface MutablePlace {
   name: string;
@@ -57,6 +63,8 @@ export class BoundListener implements DeadlineOwner {
   #state: ListenerState = 'binding';
   /** While draining: connections made before it are still being accepted. */
   #isTakingQueue = false;
+  /** Of a connection whose first bytes were read before it was listed. */
+  #replacement: Connection | undefined = undefined;
   #failure = '';
   #settled: (() => void)[] = [];
 
@@ -156,6 +164,13 @@ export class BoundListener implements DeadlineOwner {
     this.#counters.cxActive.add(-1);
     this.#counters.cxDestroy.increment();
     this.#closeIfDrained();
+  }
+
+  connectionReplaced(connection: Connection, successor: Connection): void {
+    const slot = this.#connections.get(connection);
+    this.#connections.delete(connection);
+    if (slot === undefined) this.#replacement = successor;
+    else this.#connections.set(successor, slot);
   }
 
   inspected(inspection: ConnectionInspection, stream: ByteStream, facts: InspectedFacts): void {
@@ -259,10 +274,10 @@ export class BoundListener implements DeadlineOwner {
     this.#counters.cxTotal.increment();
     this.#counters.cxActive.add(1);
     const { context } = this.#options;
-    const connection =
-      slot.kind === 'http'
-        ? new Http1Connection(context, slot.http, stream, this)
-        : new TcpConnection(context, slot.tcp, stream, this);
+    const opened =
+      slot.kind === 'http' ? this.#openHttp(slot.http, stream) : new TcpConnection(context, slot.tcp, stream, this);
+    const connection = this.#replacement ?? opened;
+    this.#replacement = undefined;
     if (connection.isClosed) {
       this.#counters.cxActive.add(-1);
       this.#counters.cxDestroy.increment();
@@ -270,6 +285,13 @@ export class BoundListener implements DeadlineOwner {
     }
     this.#connections.set(connection, slot);
     if (this.#state === 'draining') connection.drain();
+  }
+
+  /** Where either may come, HTTP/1 hands over when it sees the other's first bytes. */
+  #openHttp(slot: ChainSlot, stream: ByteStream): ManagedConnection {
+    const { context } = this.#options;
+    if (slot.current.manager.codecType === 'http2') return Http2Connection.accept(context, slot, stream, this);
+    return new Http1Connection(context, slot, stream, this);
   }
 
   #compilePlan(listener: Listener): InspectionPlan | undefined {

@@ -171,7 +171,7 @@ describe('framing and keep-alive', () => {
   });
 
   it('row 35: tells an HTTP/2 client that this port does not speak it, and counts that', async () => {
-    const client = await connect(await path.serve());
+    const client = await connect(await path.serve({ codecType: 'http1' }));
     client.send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
     expect(await client.ends()).toMatch(/^HTTP\/1\.1 505 /);
     expect(path.counter('http', 'ingress', 'downstream_cx_protocol_error')).toBe(1);

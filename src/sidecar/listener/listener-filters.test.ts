@@ -344,7 +344,7 @@ describe('protocol detection on a plaintext HTTP/1 port', () => {
     ['an HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', /^HTTP\/1\.1 505 /],
     ['unknown bytes', '\x00\x01\x02', /^HTTP\/1\.1 400 /],
   ])('row 35: %s is answered and closed without waiting for more', async (_what, bytes, answer) => {
-    const client = await connect(await listen({ filterChains: [httpChain()] }));
+    const client = await connect(await listen({ filterChains: [httpChain({}, { codecType: 'http1' })] }));
     client.send(bytes);
     expect(await client.ends()).toMatch(answer);
     expect(path.counter('http', 'ingress', 'downstream_cx_protocol_error')).toBe(1);

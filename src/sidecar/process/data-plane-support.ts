@@ -68,8 +68,6 @@ function chainFaults(chain: FilterChain, path: string): Fault[] {
     faults.push({ field: `${path}.transport_socket`, message: `TLS ${NOT_YET}` });
   for (const filter of chain.filters) {
     if (filter.kind !== 'httpConnectionManager') continue;
-    if (filter.config.codecType === 'http2')
-      faults.push({ field: `${path}.filters.codec_type`, message: `HTTP2 ${NOT_YET}` });
     filter.config.accessLogs.forEach((logger, index) => {
       const compiled = compileAccessLogFormat(logger.format);
       if (!compiled.ok)
