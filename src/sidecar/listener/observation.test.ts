@@ -195,7 +195,11 @@ describe('what this version does not speak', () => {
       connectionKeepaliveIntervalMs: undefined,
       connectionKeepaliveTimeoutMs: undefined,
     };
-    path.addCluster('web', [upstream.port], { ...cluster('web'), upstreamProtocol: { kind: 'explicitHttp2', http2 } });
+    path.addCluster('web', [upstream.port], {
+      ...cluster('web'),
+      transportSocket: { kind: 'upstreamProxyProtocol', version: 'v1' },
+      upstreamProtocol: { kind: 'explicitHttp2', http2 },
+    });
     client.send('GET / HTTP/1.1\r\nhost: web\r\n\r\n');
     expect((await path.recordsReach(2)).responseCodeDetails).toBe('upstream_http2_not_supported');
     expect(upstream.connections).toHaveLength(0);

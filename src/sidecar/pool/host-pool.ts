@@ -2,16 +2,11 @@ import { Deadline, type DeadlineOwner, type EventTurn } from '../../transport-so
 import { type ConnectionOwner, Http1UpstreamConnection } from './http1-upstream-connection.ts';
 import type { PoolCounters } from './pool-counters.ts';
 import { type ClusterLimits, PENDING_TIMEOUT_MS, type PooledHost, type PoolOptions } from './pool-limits.ts';
+import type { ConnectionWaiter, UpstreamPool } from './upstream-exchange.ts';
 import type { PoolFailure } from './upstream-sink.ts';
 
-/** Whoever asks for a connection. Exactly one of the two is called, perhaps before acquire() returns. */
-export interface ConnectionWaiter {
-  onConnectionReady(connection: Http1UpstreamConnection): void;
-  onPoolFailure(failure: PoolFailure, detail: string): void;
-}
-
 /** Connections of one worker to one host: the one used last is lent first, so that the surplus grows old and goes. */
-export class HostPool implements ConnectionOwner, DeadlineOwner {
+export class HostPool implements UpstreamPool, ConnectionOwner, DeadlineOwner {
   options: PoolOptions;
   readonly #turn: EventTurn;
   readonly #host: PooledHost;

@@ -1,6 +1,14 @@
-import type { ResponseHead } from '../../http/head.ts';
+import { type RequestHead, type ResponseHead, UNKNOWN_LENGTH } from '../../http/head.ts';
+import type { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
-import { chunkPrefix, Http1ResponseDecoder, type Http1ResponseSink, LAST_CHUNK } from '../../http/http1/http1.ts';
+import {
+  chunkPrefix,
+  encodeRequestHead,
+  encodeTrailers,
+  Http1ResponseDecoder,
+  type Http1ResponseSink,
+  LAST_CHUNK,
+} from '../../http/http1/http1.ts';
 import type { Address } from '../../resource/address.ts';
 import {
   ByteStream,
@@ -11,6 +19,7 @@ import {
 } from '../../transport-socket/transport-socket.ts';
 import type { PoolCounters } from './pool-counters.ts';
 import { KEEP_ALIVE_MARGIN_MS, LONGEST_SAFE_IDLE_MS, type PoolOptions, UPSTREAM_HTTP1_LIMITS } from './pool-limits.ts';
+import type { UpstreamExchange, UpstreamRequestLine } from './upstream-exchange.ts';
 import type { ResetReason, UpstreamSink } from './upstream-sink.ts';
 
 /** The pool that opened a connection. */
@@ -31,6 +40,8 @@ export interface ConnectionOwner {
 const LONGEST_DISCARDED_BODY_BYTES = 65_536;
 const LONGEST_DISCARD_MS = 1_000;
 
+const KEEP_ALIVE = { keepAlive: true, upgrade: '' };
+
 /**
  *     connecting ──→ idle ⇄ lent ──→ closed
  *          │           │      └──→ tunnel ──→ closed
@@ -39,7 +50,7 @@ const LONGEST_DISCARD_MS = 1_000;
 type State = 'connecting' | 'idle' | 'lent' | 'tunnel' | 'closed';
 
 /** One HTTP/1.1 connection to a host: one exchange at a time, each lent to a sink. Bytes nobody asked for close it. */
-export class Http1UpstreamConnection implements ByteStreamUser, Http1ResponseSink, DeadlineOwner {
+export class Http1UpstreamConnection implements UpstreamExchange, ByteStreamUser, Http1ResponseSink, DeadlineOwner {
   readonly #turn: EventTurn;
   readonly #owner: ConnectionOwner;
   readonly #counters: PoolCounters;
@@ -109,21 +120,29 @@ export class Http1UpstreamConnection implements ByteStreamUser, Http1ResponseSin
     return false;
   }
 
-  /** Begins an exchange. `headText` is canonical; a body follows with sendBody, and endRequest closes it. */
-  startRequest(sink: UpstreamSink, method: string, upgrade: string, headText: string, isChunked: boolean): void {
+  startRequest(
+    sink: UpstreamSink,
+    head: RequestHead,
+    edits: HeaderEdits,
+    line: UpstreamRequestLine,
+    prefix: string,
+  ): void {
+    const { bodyLength } = head;
+    const options = line.upgrade === '' ? KEEP_ALIVE : { keepAlive: true, upgrade: line.upgrade };
+    const headText = encodeRequestHead(head, edits, line, bodyLength, options);
     this.#state = 'lent';
     this.#sink = sink;
     this.#requests++;
     this.#hasRested = this.#requests > 1 || this.#turn.nowMs > this.#readyAtMs;
     if (this.#requests > 1) this.#counters.cxReused.increment();
-    this.#isChunked = isChunked;
+    this.#isChunked = bodyLength === UNKNOWN_LENGTH;
     this.#requestFinished = false;
     this.#responseFinished = false;
     this.#flushedBefore = this.#stream.flushedBytes;
     this.#receivedBefore = this.#stream.receivedBytes;
-    this.#decoder.expect(method, upgrade);
+    this.#decoder.expect(line.method, line.upgrade);
     this.#turn.deadlines.schedule(this.#deadline, Number.POSITIVE_INFINITY);
-    this.#stream.writeText(headText);
+    this.#stream.writeText(prefix === '' ? headText : prefix + headText);
   }
 
   sendBody(buffer: Buffer, start: number, end: number): void {
@@ -138,9 +157,8 @@ export class Http1UpstreamConnection implements ByteStreamUser, Http1ResponseSin
     this.#stream.writeText(this.#isChunked ? `${chunkPrefix(text.length)}${text}\r\n` : text);
   }
 
-  /** `trailers` is '' or what encodeTrailers made. */
-  endRequest(trailers: string): void {
-    if (this.#isChunked) this.#stream.writeText(trailers === '' ? LAST_CHUNK : trailers);
+  endRequest(trailers: HeaderFields | undefined): void {
+    if (this.#isChunked) this.#stream.writeText(trailers === undefined ? LAST_CHUNK : encodeTrailers(trailers));
     this.#requestFinished = true;
   }
 

@@ -3,6 +3,9 @@ import type { Counter, Gauge, Histogram, MetricsRegistry } from '../../telemetry
 /** What a cluster's pools count, under Envoy's names. Made once per cluster and worker. */
 export class PoolCounters {
   readonly cxTotal: Counter;
+  readonly cxHttp2Total: Counter;
+  readonly cxCloseNotify: Counter;
+  readonly cxKeepAliveTimeout: Counter;
   readonly cxActive: Gauge;
   readonly cxConnectFail: Counter;
   readonly cxConnectTimeout: Counter;
@@ -28,6 +31,9 @@ export class PoolCounters {
   constructor(registry: MetricsRegistry, clusterName: string) {
     const scope = { kind: 'cluster', name: clusterName } as const;
     this.cxTotal = registry.counter(scope, 'upstream_cx_total');
+    this.cxHttp2Total = registry.counter(scope, 'upstream_cx_http2_total');
+    this.cxCloseNotify = registry.counter(scope, 'upstream_cx_close_notify');
+    this.cxKeepAliveTimeout = registry.counter(scope, 'http2.keepalive_timeout');
     this.cxActive = registry.gauge(scope, 'upstream_cx_active');
     this.cxConnectFail = registry.counter(scope, 'upstream_cx_connect_fail');
     this.cxConnectTimeout = registry.counter(scope, 'upstream_cx_connect_timeout');

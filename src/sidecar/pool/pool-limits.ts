@@ -1,5 +1,7 @@
 import { DEFAULT_HTTP1_LIMITS, type Http1Limits } from '../../http/http1/http1.ts';
+import { type Http2Limits, MESH_HTTP2_LIMITS } from '../../http/http2/http2.ts';
 import type { Address } from '../../resource/address.ts';
+import type { Http2Options } from '../../resource/cluster.ts';
 
 /** How a pool treats the connections to one host. Milliseconds; 0 or undefined means without limit where it says so. */
 export interface PoolOptions {
@@ -13,6 +15,8 @@ export interface PoolOptions {
   /** undefined: no limit but the cluster's. */
   readonly maxConnectionsPerHost: number | undefined;
   readonly highWaterMarkBytes: number;
+  /** Of HTTP/2 connections: streams, windows and PING. */
+  readonly http2: Http2Options | undefined;
   /** A connection carries one exchange and closes: its first bytes say whose it is. */
   readonly isSingleUse: boolean;
 }
@@ -42,4 +46,15 @@ export interface PooledHost {
   connectionOpened(): void;
   connectionClosed(): void;
   connectFailed(): void;
+}
+
+/** What one read and the body kept for another try may hold, both, while the host's window is closed. */
+const MAX_SEND_BUFFER_BYTES = 262_144;
+
+/** Bounds on one HTTP/2 connection to a host. */
+export function upstreamHttp2Limits(options: PoolOptions): Http2Limits {
+  const { http2, connectTimeoutMs } = options;
+  const limits = { ...MESH_HTTP2_LIMITS, maxSendBufferBytes: MAX_SEND_BUFFER_BYTES, headTimeoutMs: connectTimeoutMs };
+  if (http2 === undefined) return limits;
+  return { ...limits, maxConcurrentStreams: Math.min(http2.maxConcurrentStreams, limits.maxConcurrentStreams) };
 }

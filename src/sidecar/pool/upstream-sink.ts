@@ -5,6 +5,8 @@ import type { HeaderFields } from '../../http/header-fields.ts';
 export type ResetReason =
   /** Closed by the peer or the network. */
   | 'connectionTermination'
+  /** The upstream has promised that it did nothing with the request: sending it again is safe (RFC 9113 §8.7). */
+  | 'unprocessed'
   /** The upstream sent bytes that are not canonical HTTP. */
   | 'protocolError'
   /** A fault of ours. */

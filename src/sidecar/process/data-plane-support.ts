@@ -43,8 +43,9 @@ export function clusterFaults(cluster: Cluster): Fault[] {
   const faults: Fault[] = [];
   const { transportSocket, upstreamProtocol } = cluster;
   if (transportSocket?.kind === 'upstreamTls') faults.push({ field: 'transport_socket', message: `TLS ${NOT_YET}` });
-  if (upstreamProtocol.kind === 'explicitHttp2') {
-    faults.push({ field: 'typed_extension_protocol_options', message: `explicit HTTP/2 ${NOT_YET}` });
+  if (upstreamProtocol.kind === 'explicitHttp2' && transportSocket?.kind === 'upstreamProxyProtocol') {
+    const message = 'a PROXY header says whose a connection is, and many share one of HTTP/2: use HTTP/1.1';
+    faults.push({ field: 'typed_extension_protocol_options', message });
   }
   const checksByRequest = cluster.healthChecks.some(({ checker }) => checker.kind !== 'tcp');
   if (transportSocket?.kind === 'upstreamProxyProtocol' && checksByRequest) {

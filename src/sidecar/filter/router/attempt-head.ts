@@ -1,31 +1,34 @@
-import { encodeRequestHead, NonCanonicalHeadError } from '../../../http/http1/http1.ts';
+import { NonCanonicalHeadError } from '../../../http/http1/http1.ts';
 import { type ProxyProtocolVersion, proxyHeaderText } from '../../../transport-socket/transport-socket.ts';
 import type { Host } from '../../cluster/cluster.ts';
+import type { UpstreamExchange, UpstreamRequestLine, UpstreamSink } from '../../pool/pool.ts';
 import type { CompiledRoute } from '../../route/route.ts';
 import type { RoutedStream } from './routed-stream.ts';
 
-const KEEP_ALIVE = { keepAlive: true, upgrade: '' };
+/** The request line of one attempt, as the route rewrites it. */
+export function attemptLine(stream: RoutedStream, route: CompiledRoute, host: Host, path: string): UpstreamRequestLine {
+  const { head } = stream;
+  const authority = route.rewriteAuthority(head, host.endpoint.hostname);
+  return { method: head.method, path, authority, scheme: head.scheme, upgrade: head.upgrade };
+}
 
 /**
- * The head of one attempt as text, with the PROXY header of its connection in front where the cluster wants one; undefined
- * where mutations or rewrites make one that cannot be written.
+ * Sends the head, behind the PROXY header of its connection where the cluster wants one. False where mutations or rewrites
+ * make a head that cannot be written: then nothing was.
  */
-export function attemptHead(
+export function tryStart(
+  exchange: UpstreamExchange,
+  sink: UpstreamSink,
   stream: RoutedStream,
-  route: CompiledRoute,
-  host: Host,
-  path: string,
+  line: UpstreamRequestLine,
   proxyProtocol: ProxyProtocolVersion | undefined,
-): string | undefined {
-  const { head, requestEdits } = stream;
-  const authority = route.rewriteAuthority(head, host.endpoint.hostname);
-  const line = { method: head.method, path, authority };
-  const options = head.upgrade === '' ? KEEP_ALIVE : { keepAlive: true, upgrade: head.upgrade };
+): boolean {
+  const prefix = proxyProtocol === undefined ? '' : proxyHeaderText(proxyProtocol, stream.downstreamEnds);
   try {
-    const text = encodeRequestHead(head, requestEdits, line, head.bodyLength, options);
-    return proxyProtocol === undefined ? text : proxyHeaderText(proxyProtocol, stream.downstreamEnds) + text;
+    exchange.startRequest(sink, stream.head, stream.requestEdits, line, prefix);
+    return true;
   } catch (error) {
-    if (error instanceof NonCanonicalHeadError) return undefined;
+    if (error instanceof NonCanonicalHeadError) return false;
     throw error;
   }
 }

@@ -1,20 +1,19 @@
-import { type ResponseHead, UNKNOWN_LENGTH } from '../../../http/head.ts';
+import type { ResponseHead } from '../../../http/head.ts';
 import type { HeaderFields } from '../../../http/header-fields.ts';
-import { encodeTrailers } from '../../../http/http1/http1.ts';
 import type { RouteAction } from '../../../resource/route-configuration.ts';
 import { Deadline, type DeadlineOwner } from '../../../transport-socket/transport-socket.ts';
 import { type Host, type PickContext, PLAIN_PICK } from '../../cluster/cluster.ts';
 import type {
   ConnectionWaiter,
-  HostPool,
-  Http1UpstreamConnection,
   PoolFailure,
   ResetReason,
+  UpstreamExchange,
+  UpstreamPool,
   UpstreamSink,
 } from '../../pool/pool.ts';
 import type { ClusterChoice, CompiledRoute } from '../../route/route.ts';
 import { clusterNotFound, LOCAL_REPLIES, type LocalReply } from '../filter.ts';
-import { attemptHead } from './attempt-head.ts';
+import { attemptLine, tryStart } from './attempt-head.ts';
 import { requestHash } from './hash-policy.ts';
 import { RequestBody } from './request-body.ts';
 import { type AttemptFailure, RetryState } from './retry-state.ts';
@@ -48,8 +47,8 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
   #choice: ClusterChoice | undefined = undefined;
   #upstream: UpstreamCluster | undefined = undefined;
   #host: Host | undefined = undefined;
-  #pool: HostPool | undefined = undefined;
-  #connection: Http1UpstreamConnection | undefined = undefined;
+  #pool: UpstreamPool | undefined = undefined;
+  #connection: UpstreamExchange | undefined = undefined;
   /** Hosts of earlier attempts; empty for nearly every request. */
   #triedHosts: Host[] = [];
   #hash: bigint | undefined = undefined;
@@ -66,10 +65,6 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
   constructor(stream: RoutedStream, upstreams: Upstreams) {
     this.#stream = stream;
     this.#upstreams = upstreams;
-  }
-
-  get isTunnel(): boolean {
-    return this.#state === 'tunnel';
   }
 
   get choice(): ClusterChoice | undefined {
@@ -121,7 +116,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
   }
 
   sendTrailers(fields: HeaderFields): void {
-    this.#body.trailers = encodeTrailers(fields);
+    this.#body.keepTrailers(fields);
   }
 
   /** The request is complete; route and per-try timeouts run from here, as in Envoy. */
@@ -160,17 +155,17 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     this.#settle();
   }
 
-  onConnectionReady(connection: Http1UpstreamConnection): void {
-    const { head, record, isRequestComplete } = this.#stream;
+  onConnectionReady(connection: UpstreamExchange): void {
+    const { record, isRequestComplete } = this.#stream;
     const { nowMs } = this.#upstreams.turn;
     this.#pool = undefined;
     record.connectionReadyAtMs = nowMs;
     record.queueMs += nowMs - record.pickedAtMs;
-    const headText =
-      this.#route === undefined || this.#host === undefined
-        ? undefined
-        : attemptHead(this.#stream, this.#route, this.#host, this.#path, this.#upstream?.proxyProtocol);
-    if (headText === undefined) {
+    const route = this.#route;
+    const host = this.#host;
+    const proxyProtocol = this.#upstream?.proxyProtocol;
+    const line = route && host && attemptLine(this.#stream, route, host, this.#path);
+    if (line === undefined || !tryStart(connection, this, this.#stream, line, proxyProtocol)) {
       connection.abort();
       this.#endAttempt(-1);
       this.#giveUp(LOCAL_REPLIES.internalError, 'head_not_canonical');
@@ -179,7 +174,6 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     this.#state = 'exchanging';
     this.#hasBeenSent = true;
     this.#connection = connection;
-    connection.startRequest(this, head.method, head.upgrade, headText, head.bodyLength === UNKNOWN_LENGTH);
     record.connectionReused = connection.isReused;
     this.#body.sendHeld(connection);
     if (isRequestComplete) {
@@ -255,7 +249,12 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
       this.#stream.abortResponse(flags, `upstream_reset_after_response_started{${detail}}`);
       return;
     }
-    this.#endAttempt(0);
+    this.#endAttempt(reason === 'unprocessed' ? -1 : 0);
+    if (reason === 'unprocessed' && this.#body.isReplayable && this.#retry.tryReselect()) {
+      this.#stream.prepareRetry();
+      this.#startAttempt();
+      return;
+    }
     const { method } = this.#stream.head;
     const isSafe =
       connection !== undefined &&
@@ -311,7 +310,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     record.hostPort = host.address.kind === 'ip' ? host.address.port : 0;
     record.hostInFlightAtPick = host.requestStarted();
     upstream.counters.rqTotal.increment();
-    const pool = upstream.poolOf(host);
+    const pool = upstream.poolOf(host, this.#stream.head.version);
     this.#pool = pool;
     pool.acquire(this, this.#needsFreshConnection);
   }

@@ -1,5 +1,6 @@
+import type { HeaderFields } from '../../../http/header-fields.ts';
 import { latin1Text } from '../../../transport-socket/transport-socket.ts';
-import type { Http1UpstreamConnection } from '../../pool/pool.ts';
+import { CopiedFields, type UpstreamExchange } from '../../pool/pool.ts';
 
 /** Bytes of a request body that are kept for another try; a longer body is sent once. */
 export const MAX_REPLAY_BYTES = 65_536;
@@ -11,12 +12,12 @@ export const MAX_REPLAY_BYTES = 65_536;
 export class RequestBody {
   #text = '';
   #isReplayable = true;
-  #trailers = '';
+  #trailers: CopiedFields | undefined = undefined;
 
   reset(): void {
     this.#text = '';
     this.#isReplayable = true;
-    this.#trailers = '';
+    this.#trailers = undefined;
   }
 
   /** Whether all that was sent so far could be sent again. */
@@ -29,16 +30,16 @@ export class RequestBody {
     return this.#text.length > MAX_REPLAY_BYTES;
   }
 
-  get trailers(): string {
+  get trailers(): HeaderFields | undefined {
     return this.#trailers;
   }
 
-  set trailers(text: string) {
-    this.#trailers = text;
+  keepTrailers(lent: HeaderFields): void {
+    this.#trailers = new CopiedFields(lent);
   }
 
   /** Takes lent bytes and sends them on where there is somewhere to send them. */
-  add(buffer: Buffer, start: number, end: number, connection: Http1UpstreamConnection | undefined): void {
+  add(buffer: Buffer, start: number, end: number, connection: UpstreamExchange | undefined): void {
     const fits = this.#isReplayable && this.#text.length + end - start <= MAX_REPLAY_BYTES;
     if (fits || connection === undefined) {
       const text = latin1Text(buffer, start, end);
@@ -51,7 +52,7 @@ export class RequestBody {
   }
 
   /** All that is held, on a connection that has just been lent. */
-  sendHeld(connection: Http1UpstreamConnection): void {
+  sendHeld(connection: UpstreamExchange): void {
     if (this.#text !== '') connection.sendBodyText(this.#text);
     if (this.isFull) this.release();
   }

@@ -1,9 +1,10 @@
 import type { Random } from '../../../base/random.ts';
+import type { HttpVersion } from '../../../http/head.ts';
 import type { Cluster } from '../../../resource/cluster.ts';
 import type { MetricsRegistry } from '../../../telemetry/metrics/metrics.ts';
 import type { EventTurn, ProxyProtocolVersion } from '../../../transport-socket/transport-socket.ts';
 import type { ClusterSet, Host, RuntimeCluster } from '../../cluster/cluster.ts';
-import { HostPool, PoolCounters, type PoolOptions } from '../../pool/pool.ts';
+import { HostPool, Http2HostPool, PoolCounters, type PoolOptions, type UpstreamPool } from '../../pool/pool.ts';
 import { LOCAL_REPLIES, type LocalReply } from '../filter.ts';
 import { ClusterCounters } from './cluster-counters.ts';
 
@@ -28,7 +29,8 @@ export class UpstreamCluster {
   readonly counters: ClusterCounters;
   readonly #turn: EventTurn;
   readonly #poolCounters: PoolCounters;
-  readonly #pools = new Map<Host, HostPool>();
+  readonly #pools = new Map<Host, UpstreamPool>();
+  readonly #http2Pools = new Map<Host, UpstreamPool>();
   #optionsOf: Cluster | undefined;
   #options: PoolOptions | undefined;
   #refusal: LocalReply | undefined;
@@ -44,32 +46,50 @@ export class UpstreamCluster {
     return this.#poolCounters;
   }
 
-  poolOf(host: Host): HostPool {
+  /** `version` is the downstream's. */
+  poolOf(host: Host, version: HttpVersion): UpstreamPool {
     const options = this.#poolOptions();
-    const known = this.#pools.get(host);
+    const isHttp2 = this.#speaksHttp2(version);
+    const pools = isHttp2 ? this.#http2Pools : this.#pools;
+    const known = pools.get(host);
     if (known !== undefined) {
       known.options = options;
       return known;
     }
-    const pool = new HostPool(this.#turn, host, options, this.#poolCounters, this.cluster.breakers);
-    this.#pools.set(host, pool);
+    const { breakers } = this.cluster;
+    const pool = isHttp2
+      ? new Http2HostPool(this.#turn, host, options, this.#poolCounters, breakers)
+      : new HostPool(this.#turn, host, options, this.#poolCounters, breakers);
+    pools.set(host, pool);
     return pool;
   }
 
   hostRemoved(host: Host): void {
-    this.#pools.get(host)?.drain();
-    this.#pools.delete(host);
+    for (const pools of [this.#pools, this.#http2Pools]) {
+      pools.get(host)?.drain();
+      pools.delete(host);
+    }
   }
 
   destroy(): void {
-    for (const pool of this.#pools.values()) pool.destroy();
-    this.#pools.clear();
+    for (const pools of [this.#pools, this.#http2Pools]) {
+      for (const pool of pools.values()) pool.destroy();
+      pools.clear();
+    }
   }
 
   get connectionCount(): number {
     let count = 0;
     for (const pool of this.#pools.values()) count += pool.connectionCount;
+    for (const pool of this.#http2Pools.values()) count += pool.connectionCount;
     return count;
+  }
+
+  /** `auto` asks ALPN, and without TLS there is none: then HTTP/1.1. */
+  #speaksHttp2(downstreamVersion: HttpVersion): boolean {
+    const { kind } = this.cluster.config.upstreamProtocol;
+    if (kind === 'useDownstreamProtocol') return downstreamVersion === 20 && this.proxyProtocol === undefined;
+    return kind === 'explicitHttp2';
   }
 
   /**
@@ -99,6 +119,7 @@ export class UpstreamCluster {
       maxConnectionDurationMs: config.maxConnectionDurationMs,
       maxConnectionsPerHost: config.circuitBreakers.maxConnectionsPerHost,
       highWaterMarkBytes: Math.min(config.perConnectionBufferLimitBytes, MAX_WATERMARK_BYTES),
+      http2: 'http2' in config.upstreamProtocol ? config.upstreamProtocol.http2 : undefined,
       isSingleUse: this.proxyProtocol !== undefined,
     };
     return this.#options;
@@ -107,7 +128,10 @@ export class UpstreamCluster {
 
 function refusalOf(config: Cluster): LocalReply | undefined {
   if (config.transportSocket?.kind === 'upstreamTls') return LOCAL_REPLIES.upstreamTlsUnavailable;
-  return config.upstreamProtocol.kind === 'explicitHttp2' ? LOCAL_REPLIES.upstreamHttp2Unavailable : undefined;
+  // A PROXY header says whose a connection is; a connection that many share is nobody's.
+  const isProxied = config.transportSocket?.kind === 'upstreamProxyProtocol';
+  const isShared = config.upstreamProtocol.kind === 'explicitHttp2';
+  return isProxied && isShared ? LOCAL_REPLIES.upstreamHttp2Unavailable : undefined;
 }
 
 /** All clusters of one worker as the router uses them. */

@@ -1,0 +1,257 @@
+import { once } from 'node:events';
+import * as grpc from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Cluster } from '../../resource/cluster.ts';
+import { DataPath } from './data-path-fixture.ts';
+
+/** gRPC by others' hands on both ends, and two listeners of ours between them: outbound, then inbound. */
+
+const HTTP2 = {
+  kind: 'explicitHttp2',
+  http2: {
+    maxConcurrentStreams: 2_147_483_647,
+    initialStreamWindowSizeBytes: 268_435_456,
+    initialConnectionWindowSizeBytes: 268_435_456,
+    connectionKeepaliveIntervalMs: undefined,
+    connectionKeepaliveTimeoutMs: undefined,
+  },
+} as const;
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+const COMMON = {
+  requestSerialize: asIs,
+  requestDeserialize: asIs,
+  responseSerialize: asIs,
+  responseDeserialize: asIs,
+};
+const SERVICE = {
+  unary: { path: '/test.Echo/Unary', requestStream: false, responseStream: false, ...COMMON },
+  upload: { path: '/test.Echo/Upload', requestStream: true, responseStream: false, ...COMMON },
+  download: { path: '/test.Echo/Download', requestStream: false, responseStream: true, ...COMMON },
+  chat: { path: '/test.Echo/Chat', requestStream: true, responseStream: true, ...COMMON },
+} satisfies grpc.ServiceDefinition;
+
+let path: DataPath;
+let server: grpc.Server;
+let client: grpc.Client;
+/** Paths of calls that the server saw cancelled. */
+let cancelled: string[];
+let onCancelled: () => void;
+
+type Unary = grpc.ServerUnaryCall<Buffer, Buffer>;
+type Chat = grpc.ServerDuplexStream<Buffer, Buffer>;
+
+function watch(call: { getPath(): string; on(event: 'cancelled', listener: () => void): unknown }): void {
+  call.on('cancelled', () => {
+    cancelled.push(call.getPath());
+    onCancelled();
+  });
+}
+
+const HANDLERS = {
+  unary(call: Unary, answer: grpc.sendUnaryData<Buffer>): void {
+    watch(call);
+    const text = call.request.toString();
+    if (text === 'never') return;
+    if (text === 'fail') {
+      const metadata = new grpc.Metadata();
+      metadata.set('x-why', 'because');
+      answer({ code: grpc.status.FAILED_PRECONDITION, details: 'not now: 50 %', metadata });
+      return;
+    }
+    const trailers = new grpc.Metadata();
+    trailers.set('x-seen', String(call.metadata.get('x-given')[0] ?? ''));
+    answer(null, call.request, trailers);
+  },
+  upload(call: grpc.ServerReadableStream<Buffer, Buffer>, answer: grpc.sendUnaryData<Buffer>): void {
+    let length = 0;
+    call.on('data', (bytes: Buffer) => {
+      length += bytes.length;
+    });
+    call.on('end', () => answer(null, Buffer.from(String(length))));
+  },
+  async download(call: grpc.ServerWritableStream<Buffer, Buffer>): Promise<void> {
+    const [count = 0, size = 0] = call.request.toString().split(' ').map(Number);
+    for (let index = 0; index < count; index++) {
+      if (!call.write(Buffer.alloc(size, index))) await once(call, 'drain');
+    }
+    call.end();
+  },
+  chat(call: Chat): void {
+    watch(call);
+    call.on('data', (bytes: Buffer) => call.write(bytes));
+    call.on('end', () => call.end());
+  },
+};
+
+interface UnaryResult {
+  readonly error: grpc.ServiceError | null;
+  readonly value: string;
+  readonly trailers: grpc.Metadata;
+}
+
+function unary(text: string | Buffer, options: grpc.CallOptions = {}, metadata = new grpc.Metadata()) {
+  const { promise, resolve } = Promise.withResolvers<UnaryResult>();
+  let outcome: Pick<UnaryResult, 'error' | 'value'> | undefined;
+  const done = (error: grpc.ServiceError | null, value?: Buffer): void => {
+    outcome = { error, value: value?.toString() ?? '' };
+  };
+  const { path: method } = SERVICE.unary;
+  const call = client.makeUnaryRequest(method, asIs, asIs, Buffer.from(text), metadata, options, done);
+  call.on('status', ({ metadata: trailers }) => {
+    setImmediate(() => resolve({ error: null, value: '', ...outcome, trailers }));
+  });
+  return { call, result: promise };
+}
+
+function chat(options: grpc.CallOptions = {}): grpc.ClientDuplexStream<Buffer, Buffer> {
+  return client.makeBidiStreamRequest(SERVICE.chat.path, asIs, asIs, new grpc.Metadata(), options);
+}
+
+beforeEach(async () => {
+  path = new DataPath();
+  cancelled = [];
+  onCancelled = () => undefined;
+  server = new grpc.Server({ 'grpc.max_receive_message_length': -1 });
+  server.addService(SERVICE, HANDLERS);
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
+    if (error === null) resolve(port);
+    else reject(error);
+  });
+  const appPort = await promise;
+  const overrides: Partial<Cluster> = { upstreamProtocol: HTTP2 };
+  path.addCluster('web', [appPort], overrides);
+  const port = await twoListeners(overrides);
+  client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
+    'grpc.max_receive_message_length': -1,
+  });
+});
+
+/** The inbound listener sends to the app, the outbound one to the inbound. */
+async function twoListeners(overrides: Partial<Cluster>): Promise<number> {
+  const { httpListener, route, routeAction, routeConfiguration, virtualHost } = await import(
+    '../../../test/support/resources.ts'
+  );
+  const inbound = httpListener('inbound', {}, { trafficDirection: 'inbound' });
+  const action = routeAction({ cluster: { kind: 'cluster', name: 'sidecar' } });
+  const routeTable = routeConfiguration({ virtualHosts: [virtualHost({ routes: [route({ action })] })] });
+  const outbound = httpListener('outbound', { routes: { kind: 'inline', routeConfiguration: routeTable } });
+  await path.apply([inbound, outbound]);
+  path.addCluster('sidecar', [path.listeners.get('inbound')?.port ?? 0], overrides);
+  return path.listeners.get('outbound')?.port ?? 0;
+}
+
+afterEach(() => {
+  client.close();
+  server.forceShutdown();
+  path.close();
+});
+
+describe('the four kinds of call', () => {
+  it('unary: message, metadata and trailers', async () => {
+    const metadata = new grpc.Metadata();
+    metadata.set('x-given', 'yes');
+    const { error, value, trailers } = await unary('hello', {}, metadata).result;
+    expect(error).toBeNull();
+    expect(value).toBe('hello');
+    expect(trailers.get('x-seen')).toEqual(['yes']);
+  });
+
+  it('client streaming', async () => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const call = client.makeClientStreamRequest(SERVICE.upload.path, asIs, asIs, (_error, value) =>
+      resolve(value?.toString() ?? ''),
+    );
+    for (let index = 0; index < 100; index++) {
+      if (!call.write(Buffer.alloc(10_000))) await once(call, 'drain');
+    }
+    call.end();
+    expect(await promise).toBe('1000000');
+  });
+
+  it('server streaming', async () => {
+    const call = client.makeServerStreamRequest(SERVICE.download.path, asIs, asIs, Buffer.from('50 100000'));
+    const sizes: number[] = [];
+    for await (const bytes of call) sizes.push((bytes as Buffer).length);
+    expect(sizes).toEqual(Array.from({ length: 50 }, () => 100_000));
+  });
+
+  it('both ways: each message is answered while the call is open', async () => {
+    const call = chat();
+    for (const text of ['one', 'two', 'three']) {
+      call.write(Buffer.from(text));
+      const [echo] = (await once(call, 'data')) as [Buffer];
+      expect(echo.toString()).toBe(text);
+    }
+    const status = once(call, 'status');
+    call.end();
+    call.resume();
+    const [{ code }] = (await status) as [grpc.StatusObject];
+    expect(code).toBe(grpc.status.OK);
+  });
+
+  it('a large message, there and back', async () => {
+    const large = Buffer.alloc(8_000_000, 'm');
+    const { error, value } = await unary(large).result;
+    expect(error).toBeNull();
+    expect(value.length).toBe(large.length);
+  });
+
+  it('many at a time over one connection', async () => {
+    const results = await Promise.all(Array.from({ length: 500 }, (_, index) => unary(`call ${index}`).result));
+    expect(results.map(({ value }) => value)).toEqual(Array.from({ length: 500 }, (_, index) => `call ${index}`));
+    expect(path.counter('http', 'ingress', 'downstream_cx_http2_total')).toBe(2);
+    expect(path.gauge('http', 'ingress', 'downstream_rq_active')).toBe(0);
+    expect(path.gauge('cluster', 'web', 'upstream_rq_active')).toBe(0);
+  });
+});
+
+describe('how calls end', () => {
+  it("with the server's own status, message and metadata", async () => {
+    const { error, trailers } = await unary('fail').result;
+    expect(error?.code).toBe(grpc.status.FAILED_PRECONDITION);
+    expect(error?.details).toBe('not now: 50 %');
+    expect(trailers.get('x-why')).toEqual(['because']);
+  });
+
+  it('by the deadline, of which the server hears', async () => {
+    const heard = new Promise<void>((resolve) => {
+      onCancelled = resolve;
+    });
+    const { error } = await unary('never', { deadline: Date.now() + 100 }).result;
+    expect(error?.code).toBe(grpc.status.DEADLINE_EXCEEDED);
+    await heard;
+    expect(cancelled).toEqual(['/test.Echo/Unary']);
+  });
+
+  it('by cancellation, of which the server hears at once', async () => {
+    const call = chat();
+    call.on('error', () => undefined);
+    call.write(Buffer.from('x'));
+    await once(call, 'data');
+    const heard = new Promise<void>((resolve) => {
+      onCancelled = resolve;
+    });
+    call.cancel();
+    await heard;
+    expect(cancelled).toEqual(['/test.Echo/Chat']);
+  });
+
+  it('with UNAVAILABLE where nobody serves', async () => {
+    path.assign('web', []);
+    const { error } = await unary('hello').result;
+    expect(error?.code).toBe(grpc.status.UNAVAILABLE);
+    expect(error?.details).toBe('no healthy upstream');
+  });
+
+  it('with an error where the server breaks off', async () => {
+    const call = chat();
+    const failed = once(call, 'error');
+    call.write(Buffer.from('x'));
+    await once(call, 'data');
+    server.forceShutdown();
+    const [error] = (await failed) as [grpc.ServiceError];
+    expect([grpc.status.INTERNAL, grpc.status.UNAVAILABLE, grpc.status.CANCELLED]).toContain(error.code);
+  });
+});
