@@ -30,6 +30,8 @@ class Framing implements Http2ResponseFraming {
 }
 
 const SWITCHING_PROTOCOLS = 101;
+/** The codec's word for a socket that is gone, whoever closed it. */
+const CONNECTION_LOST = 'connection-lost';
 
 /**
  *     resting ──begin──► serving ──answered, cut or cancelled──► ended ──HTTP/2 stream closed──► resting
@@ -127,7 +129,7 @@ export class Http2Exchange implements DownstreamWriter, Http2StreamSink {
   onReset(reset: Http2Reset): void {
     this.#slot.current.counters.http2Reset(reset.reason);
     if (!this.#isServing) return;
-    if (reset.isByPeer) this.#http.cancel('DC', detailsOf(reset));
+    if (reset.isByPeer || reset.reason === CONNECTION_LOST) this.#http.cancel('DC', detailsOf(reset));
     else this.#http.cancel('DPE', `http2.${reset.reason}`);
     this.#finish();
   }
@@ -249,5 +251,5 @@ export class Http2Exchange implements DownstreamWriter, Http2StreamSink {
 
 function detailsOf(reset: Http2Reset): string {
   const { details } = LOCAL_REPLIES.downstreamDisconnect;
-  return reset.reason === 'connection-lost' ? details : 'http2.remote_reset';
+  return reset.reason === CONNECTION_LOST ? details : 'http2.remote_reset';
 }

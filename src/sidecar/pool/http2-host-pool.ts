@@ -65,7 +65,7 @@ export class Http2HostPool implements UpstreamPool, Http2ConnectionOwner {
     for (const connection of [...this.#all.keys()]) connection.destroy();
   }
 
-  connectionHasRoom(): void {
+  connectionChanged(): void {
     this.#serveLine();
   }
 

@@ -14,8 +14,8 @@ import { type PoolOptions, upstreamHttp2Limits } from './pool-limits.ts';
 /** The pool that opened a connection. */
 export interface Http2ConnectionOwner {
   readonly options: PoolOptions;
-  /** It may carry one more stream, or several. */
-  connectionHasRoom(connection: Http2UpstreamConnection): void;
+  /** It may carry one more stream or several, or none any more: time to look after those who wait. */
+  connectionChanged(connection: Http2UpstreamConnection): void;
   /** Exactly once. `wasConnecting` with the reason where it never came up. */
   connectionGone(
     connection: Http2UpstreamConnection,
@@ -100,6 +100,7 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
     else if (this.#state === 'ready') {
       this.#state = 'retiring';
       this.codec.drain();
+      this.#owner.connectionChanged(this);
     }
   }
 
@@ -123,7 +124,7 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
   exchangeEnded(): void {
     if (this.#state !== 'ready') return;
     if (this.codec.openStreams === 0) this.#armIdle();
-    this.#owner.connectionHasRoom(this);
+    this.#owner.connectionChanged(this);
   }
 
   /** The turn calls this; nobody else needs to. */
@@ -171,13 +172,16 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
       this.#armPing();
       this.#arm();
     }
-    if (this.#state === 'ready') this.#owner.connectionHasRoom(this);
+    if (this.#state === 'ready') this.#owner.connectionChanged(this);
   }
 
   onPeerDraining(_code: number): void {
     this.#counters.cxCloseNotify.increment();
     if (this.#state === 'connecting') this.#end();
-    else this.#state = 'retiring';
+    else if (this.#state === 'ready') {
+      this.#state = 'retiring';
+      this.#owner.connectionChanged(this);
+    }
   }
 
   onDrained(): void {
