@@ -5,11 +5,23 @@ import type { UpstreamExchange, UpstreamRequestLine, UpstreamSink } from '../../
 import type { CompiledRoute } from '../../route/route.ts';
 import type { RoutedStream } from './routed-stream.ts';
 
-/** The request line of one attempt, as the route rewrites it. */
-export function attemptLine(stream: RoutedStream, route: CompiledRoute, host: Host, path: string): UpstreamRequestLine {
-  const { head } = stream;
-  const authority = route.rewriteAuthority(head, host.endpoint.hostname);
-  return { method: head.method, path, authority, scheme: head.scheme, upgrade: head.upgrade };
+/** The request line of one attempt, as the route rewrites it. One per stream, filled anew for each attempt. */
+export class AttemptLine implements UpstreamRequestLine {
+  method = '';
+  path = '';
+  authority = '';
+  scheme: 'http' | 'https' = 'http';
+  upgrade = '';
+
+  fill(stream: RoutedStream, route: CompiledRoute, host: Host, path: string): this {
+    const { head } = stream;
+    this.method = head.method;
+    this.path = path;
+    this.authority = route.rewriteAuthority(head, host.endpoint.hostname);
+    this.scheme = head.scheme;
+    this.upgrade = head.upgrade;
+    return this;
+  }
 }
 
 /**

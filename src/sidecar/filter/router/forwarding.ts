@@ -13,7 +13,7 @@ import type {
 } from '../../pool/pool.ts';
 import type { ClusterChoice, CompiledRoute } from '../../route/route.ts';
 import { clusterNotFound, LOCAL_REPLIES, type LocalReply } from '../filter.ts';
-import { attemptLine, tryStart } from './attempt-head.ts';
+import { AttemptLine, tryStart } from './attempt-head.ts';
 import { requestHash } from './hash-policy.ts';
 import { RequestBody } from './request-body.ts';
 import { type AttemptFailure, RetryState } from './retry-state.ts';
@@ -41,6 +41,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
   readonly #deadline: Deadline = new Deadline(this);
   readonly #retry = new RetryState();
   readonly #body = new RequestBody();
+  readonly #line = new AttemptLine();
   #state: State = 'idle';
   #action: RouteAction | undefined = undefined;
   #route: CompiledRoute | undefined = undefined;
@@ -164,7 +165,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     const route = this.#route;
     const host = this.#host;
     const proxyProtocol = this.#upstream?.proxyProtocol;
-    const line = route && host && attemptLine(this.#stream, route, host, this.#path);
+    const line = route && host && this.#line.fill(this.#stream, route, host, this.#path);
     if (line === undefined || !tryStart(connection, this, this.#stream, line, proxyProtocol)) {
       connection.abort();
       this.#endAttempt(-1);
