@@ -28,7 +28,7 @@ export function chartSvg(reports: readonly SuiteReport[]): string {
       y += 24;
     }
   }
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${LABEL_WIDTH + BAR_WIDTH + 60}" height="${y}" font-family="sans-serif" font-size="12">\n${parts.join('\n')}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${LABEL_WIDTH + BAR_WIDTH + 60}" height="${y}" font-family="sans-serif" font-size="12">\n<title>CPU per request</title>\n${parts.join('\n')}\n</svg>\n`;
 }
 
 function text(x: number, y: number, content: string, weight: 'bold' | 'normal'): string {
