@@ -50,7 +50,17 @@ export class Agent {
     }
   }
 
-  async #askOnce({ method, path, body }: Exchange): Promise<PlainAnswer> {
+  async #askOnce(exchange: Exchange): Promise<PlainAnswer> {
+    try {
+      return await this.#askOver(exchange);
+    } catch (error) {
+      // A kept connection that was closed as we wrote to it answered nothing; what is compared are answers.
+      if (exchange.method === 'POST' || !wasClosed(error)) throw error;
+      return this.#askOver(exchange);
+    }
+  }
+
+  async #askOver({ method, path, body }: Exchange): Promise<PlainAnswer> {
     const response = await fetch(`${this.#url}${path}`, {
       method,
       signal: AbortSignal.timeout(ASK_WITHIN_MS),
@@ -125,4 +135,9 @@ function parsed(text: string): unknown {
 function byText(a: unknown, b: unknown): number {
   const [left, right] = [String(JSON.stringify(a)), String(JSON.stringify(b))];
   return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function wasClosed(error: unknown): boolean {
+  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && Reflect.get(cause, 'code') === 'UND_ERR_SOCKET';
 }
