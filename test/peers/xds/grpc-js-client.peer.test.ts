@@ -165,10 +165,14 @@ describe('gRPC for Node without a proxy', () => {
 
   test('nothing of all this was refused', async () => {
     // After the control server's restart a client may pause before it comes back.
-    const { xds, problems } = await until('a gRPC client to be connected', async () => {
-      const overview = await mesh.overview();
-      return overview.sidecars.some(({ registration }) => registration === 'none') ? overview : undefined;
-    });
+    const { xds, problems } = await until(
+      'a gRPC client to be connected',
+      async () => {
+        const overview = await mesh.overview();
+        return overview.sidecars.some(({ registration }) => registration === 'none') ? overview : undefined;
+      },
+      60_000,
+    );
     expect(xds.rejected).toBe(0);
     expect(problems).toEqual([]);
   });
