@@ -43,14 +43,9 @@ export class Agent {
     const deadlineMs = performance.now() + ASK_WITHIN_MS;
     const { untilLength } = exchange;
     for (;;) {
-      try {
-        const answer = await this.#askOnce(exchange);
-        const isThere = untilLength === undefined || (Array.isArray(answer.body) && answer.body.length === untilLength);
-        if (isThere || performance.now() > deadlineMs) return answer;
-      } catch (error) {
-        // A real Consul may break the connection over a proxy that it has not yet taken in whole: not there yet either.
-        if (untilLength === undefined || performance.now() > deadlineMs) throw error;
-      }
+      const answer = await this.#askOnce(exchange);
+      const isThere = untilLength === undefined || (Array.isArray(answer.body) && answer.body.length === untilLength);
+      if (isThere || performance.now() > deadlineMs) return answer;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
