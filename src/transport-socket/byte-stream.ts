@@ -3,6 +3,7 @@ import type { Address } from '../resource/address.ts';
 import type { EventTurn } from './event-turn.ts';
 import { latin1Text } from './latin1.ts';
 import { adoptForLentReads, connectForLentReads } from './lent-reads.ts';
+import { PLAINTEXT, type TransportFacts } from './peer-certificate.ts';
 import type { ProxiedAddresses } from './proxy-protocol.ts';
 
 /** Whoever owns a byte stream. All calls come inside a turn. */
@@ -70,6 +71,8 @@ export class ByteStream {
   /** Bytes handed to the socket since it was opened: shows whether anything of a message has left. */
   flushedBytes = 0;
   receivedBytes = 0;
+  /** Settled before the first byte of application data is read. */
+  transport: TransportFacts = PLAINTEXT;
 
   private constructor(turn: EventTurn, user: ByteStreamUser, socket: net.Socket) {
     this.#turn = turn;

@@ -8,5 +8,6 @@ export { type ClientHello, type ClientHelloInspection, inspectClientHello } from
 export { Deadline, type DeadlineOwner, Deadlines } from './deadlines.ts';
 export { EventTurn } from './event-turn.ts';
 export { latin1Text, utf8AsLatin1 } from './latin1.ts';
+export { type PeerCertificate, PLAINTEXT, type TransportFacts } from './peer-certificate.ts';
 export { inspectProxyHeader, type ProxiedAddresses, type ProxyHeaderInspection } from './proxy-protocol.ts';
 export { type ProxyProtocolVersion, proxyHeaderText } from './proxy-protocol-writer.ts';

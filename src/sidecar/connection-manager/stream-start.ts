@@ -1,12 +1,19 @@
 import type { RequestHead } from '../../http/head.ts';
 import type { StreamRecord } from '../../telemetry/stream-record.ts';
-import { type ByteStream, endsOf, type ProxiedAddresses } from '../../transport-socket/transport-socket.ts';
+import {
+  type ByteStream,
+  endsOf,
+  type ProxiedAddresses,
+  type TransportFacts,
+} from '../../transport-socket/transport-socket.ts';
 import type { ListenerPlace } from './http-chain.ts';
 
 /** Who is at the other end, as the record shows it. */
 export interface DownstreamPeer {
   readonly address: string;
   readonly port: number;
+  /** What TLS settled with it; PLAINTEXT where there is none. */
+  readonly transport: TransportFacts;
   /** With our own end, which costs a system call. */
   ends(): ProxiedAddresses;
 }
@@ -19,11 +26,13 @@ export function peerOf(stream: ByteStream): DownstreamPeer {
 class StreamPeer implements DownstreamPeer {
   readonly address: string;
   readonly port: number;
+  readonly transport: TransportFacts;
   readonly #stream: ByteStream;
 
   constructor(stream: ByteStream) {
     this.address = stream.remoteAddress;
     this.port = stream.remotePort;
+    this.transport = stream.transport;
     this.#stream = stream;
   }
 
