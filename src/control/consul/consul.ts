@@ -6,7 +6,8 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import type { HealthQuery, NodeName, ServiceHealth } from '../translate/catalog.ts';
+import type { HealthQuery, NodeName, ServiceHealth, ServiceName } from '../translate/catalog.ts';
+import type { CaRoots, LeafCertificate } from '../translate/identity.ts';
 import type { WatchState, WatchTimings } from './blocking-query.ts';
 import { ConfigEntriesFeed } from './config-entries-feed.ts';
 import { ConnectionBudget } from './connection-budget.ts';
@@ -16,7 +17,7 @@ import { locateProxy, type ProxyLocation } from './locate-proxy.ts';
 import { OneShots, type ServiceOverview } from './one-shots.ts';
 import type { NodeProxies } from './parse-catalog.ts';
 import { type Watched, WatchHub, type WatchReport } from './watch-hub.ts';
-import { healthWatch, nodeServicesWatch, trustDomainWatch } from './watches.ts';
+import { caRootsWatch, healthWatch, leafWatch, nodeServicesWatch } from './watches.ts';
 
 export { knownValue, type WatchState } from './blocking-query.ts';
 export type { EntriesChange, EntriesState } from './config-entries-feed.ts';
@@ -147,8 +148,13 @@ export class Consul {
     return this.#hub.subscribe(healthWatch(query, localDatacenter), listener);
   }
 
-  watchTrustDomain(listener: (state: WatchState<string>) => void): Watched<string> {
-    return this.#hub.subscribe(trustDomainWatch, listener);
+  watchCaRoots(listener: (state: WatchState<CaRoots>) => void): Watched<CaRoots> {
+    return this.#hub.subscribe(caRootsWatch, listener);
+  }
+
+  /** The first question makes Consul issue one. Only for whoever serves it to that service's own proxies. */
+  watchLeaf(service: ServiceName, listener: (state: WatchState<LeafCertificate>) => void): Watched<LeafCertificate> {
+    return this.#hub.subscribe(leafWatch(service), listener);
   }
 
   /** What the console shows: every service, asked once and kept for seconds. */

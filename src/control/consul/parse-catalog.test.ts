@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { serviceId } from '../translate/catalog.ts';
-import { parseHealth, parseNodeServices, parseTrustDomain } from './parse-catalog.ts';
+import { parseHealth, parseNodeServices } from './parse-catalog.ts';
 
 const ID = serviceId('web-1-sidecar-proxy');
 
@@ -95,9 +95,4 @@ describe('health', () => {
       message: expect.stringContaining('Service.Port') as string,
     });
   });
-});
-
-test('the trust domain is lower case, and empty without a CA', () => {
-  expect(parseTrustDomain({ TrustDomain: 'ABC.consul', Roots: [] })).toBe('abc.consul');
-  expect(parseTrustDomain({ Roots: [] })).toBe('');
 });

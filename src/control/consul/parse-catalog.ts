@@ -174,13 +174,6 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-const caRoots = z.object({ TrustDomain: text });
-
-/** Reads the trust domain of `/v1/connect/ca/roots`; empty where Connect is off. */
-export function parseTrustDomain(body: unknown): string {
-  return caRoots.parse(body).TrustDomain.toLowerCase();
-}
-
 /** Reads the names of `/v1/catalog/nodes`. */
 export function parseNodeNames(body: unknown): readonly string[] {
   return (

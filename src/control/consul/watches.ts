@@ -1,12 +1,8 @@
-import type { HealthQuery, NodeName } from '../translate/catalog.ts';
+import type { HealthQuery, NodeName, ServiceName } from '../translate/catalog.ts';
 import type { ConfigEntryKind } from '../translate/config-entries.ts';
-import {
-  type NodeProxies,
-  type ParsedHealth,
-  parseHealth,
-  parseNodeServices,
-  parseTrustDomain,
-} from './parse-catalog.ts';
+import type { CaRoots, LeafCertificate } from '../translate/identity.ts';
+import { type NodeProxies, type ParsedHealth, parseHealth, parseNodeServices } from './parse-catalog.ts';
+import { parseCaRoots, parseLeaf } from './parse-certificates.ts';
 import { type ParsedEntries, parseConfigEntries } from './parse-config-entries.ts';
 import type { WatchSpec } from './watch-hub.ts';
 
@@ -48,10 +44,20 @@ export function healthWatch(
   };
 }
 
-/** The trust domain names clusters; it changes only with the CA itself. */
-export const trustDomainWatch: WatchSpec<string> = {
+/** Whom the mesh trusts, and the trust domain, which names clusters. It changes with the CA alone. */
+export const caRootsWatch: WatchSpec<CaRoots> = {
   key: 'connect ca roots',
   path: '/v1/connect/ca/roots',
   query: {},
-  parse: parseTrustDomain,
+  parse: parseCaRoots,
 };
+
+/** The certificate of one service. The agent renews it in time; each renewal is a new value. */
+export function leafWatch(service: ServiceName): WatchSpec<LeafCertificate> {
+  return {
+    key: `connect ca leaf ${service}`,
+    path: `/v1/agent/connect/ca/leaf/${encodeURIComponent(service)}`,
+    query: {},
+    parse: (body) => parseLeaf(service, body),
+  };
+}

@@ -27,6 +27,7 @@ export {
   targetNamed,
   translateGrpcService,
 } from './grpc-service.ts';
+export type { CaRoot, CaRoots, LeafCertificate } from './identity.ts';
 export { DEFAULT_TRUST_DOMAIN } from './names.ts';
 export { errorAt, type Problem, warningAt } from './problem.ts';
 export type { EndpointGroup, TranslatedProxy, TranslatedUnit } from './translated-proxy.ts';
