@@ -2,12 +2,7 @@ import type { RequestHead, ResponseHead } from '../../http/head.ts';
 import { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
 import { StreamRecord } from '../../telemetry/stream-record.ts';
-import {
-  Deadline,
-  type DeadlineOwner,
-  latin1Text,
-  type ProxiedAddresses,
-} from '../../transport-socket/transport-socket.ts';
+import { latin1Text, type ProxiedAddresses } from '../../transport-socket/transport-socket.ts';
 import {
   type FilterStream,
   LOCAL_REPLIES,
@@ -20,13 +15,14 @@ import type { CompiledRoute } from '../route/route.ts';
 import type { DownstreamWriter } from './downstream-writer.ts';
 import type { HttpChain, ManagerContext } from './http-chain.ts';
 import { localResponseHead } from './local-response.ts';
-import { checkMaxForwards } from './max-forwards.ts';
 import { effectiveHead } from './path-normalization.ts';
 import { redirectLocation } from './redirect.ts';
 import { applyRequestPolicy } from './request-policy.ts';
+import { refusalOf } from './request-refusal.ts';
 import { applyResponsePolicy, currentDate } from './response-policy.ts';
+import { StreamDeadlines, type StreamTimeout, type StreamTimeoutOwner } from './stream-deadlines.ts';
 import { type DownstreamPeer, startRecord } from './stream-start.ts';
-import { isGoingInCircles } from './via-loop.ts';
+import { propagateTrace } from './trace-propagation.ts';
 
 /**
  *     idle → open → responding → idle          (the response is complete)
@@ -36,14 +32,13 @@ import { isGoingInCircles } from './via-loop.ts';
  */
 type State = 'idle' | 'open' | 'responding' | 'tunnel';
 
-const NEVER = Number.POSITIVE_INFINITY;
 const RUNNING = -1;
 
 /**
  * One exchange: request policies, route, filters, router, response policies, and the one record of it all. Knows no codec.
  * An HTTP/1 connection owns one and reuses it; it is 'idle' between requests.
  */
-export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
+export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwner {
   head: RequestHead;
   route: CompiledRoute | undefined = undefined;
   isRequestComplete = false;
@@ -54,17 +49,13 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
   readonly #writer: DownstreamWriter;
   readonly #peer: DownstreamPeer;
   readonly #forwarding: Forwarding;
-  readonly #deadline: Deadline = new Deadline(this);
+  readonly #deadlines: StreamDeadlines;
   #chain: HttpChain;
   #state: State = 'idle';
   /** The filter to go on with after a stop; RUNNING once the router has the stream. */
   #resumeAt = RUNNING;
   #heldBody = '';
   #heldEnd = false;
-  #idleMs = 0;
-  #idleAtMs = NEVER;
-  #requestTimeoutAtMs = NEVER;
-  #maxDurationAtMs = NEVER;
   #responsePaused = false;
 
   constructor(
@@ -81,6 +72,7 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
     this.head = head;
     this.record.workerId = context.workerId;
     this.#forwarding = new Forwarding(this, context.upstreams);
+    this.#deadlines = new StreamDeadlines(context.turn, this);
   }
 
   get isOpen(): boolean {
@@ -118,18 +110,18 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
     if (chain.tracingShare !== undefined && traces !== undefined) {
       const { fields } = head;
       traces.begin(this.record, fields.get('traceparent'), fields.get('tracestate'), chain.tracingShare);
-      this.#propagateTrace();
+      propagateTrace(traces, this.record, fields, this.requestEdits);
     }
     const refusal = this.#normalize(chain, head);
     this.route = refusal === undefined ? chain.routes.match(this.head) : undefined;
-    this.#armDeadlines();
+    this.#deadlines.arm(manager, this.route);
     if (refusal !== undefined) this.sendLocalReply(refusal, '');
     else this.#runFilters(0);
   }
 
   onRequestBody(buffer: Buffer, start: number, end: number): void {
     this.record.requestBodyBytes += end - start;
-    this.#touch();
+    this.#deadlines.touch();
     if (this.#resumeAt === RUNNING) this.#forwarding.sendBody(buffer, start, end);
     else {
       this.#heldBody += latin1Text(buffer, start, end);
@@ -144,16 +136,16 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
   onRequestEnd(): void {
     this.record.requestEndAtMs = this.#context.turn.nowMs;
     this.isRequestComplete = true;
-    this.#requestTimeoutAtMs = NEVER;
+    this.#deadlines.requestCompleted();
     if (this.#state === 'idle') return;
-    this.#touch();
+    this.#deadlines.touch();
     if (this.#resumeAt === RUNNING) this.#forwarding.endRequest();
     else this.#heldEnd = true;
   }
 
   onTunnelBytes(buffer: Buffer, start: number, end: number): void {
     this.record.requestBodyBytes += end - start;
-    this.#touch();
+    this.#deadlines.touch();
     this.#forwarding.sendBody(buffer, start, end);
   }
 
@@ -180,7 +172,7 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
   destroy(): void {
     this.cancel('DC', LOCAL_REPLIES.downstreamDisconnect.details);
     this.#forwarding.destroy();
-    this.#context.turn.deadlines.remove(this.#deadline);
+    this.#deadlines.remove();
   }
 
   continueRequest(): void {
@@ -192,19 +184,20 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
   }
 
   prepareRetry(): void {
-    if (this.#chain.tracingShare === undefined || this.#context.traces === undefined) return;
-    this.#context.traces.nextAttempt(this.record, this.#context.turn.nowMs);
-    this.#propagateTrace();
+    const { traces, turn } = this.#context;
+    if (this.#chain.tracingShare === undefined || traces === undefined) return;
+    traces.nextAttempt(this.record, turn.nowMs);
+    propagateTrace(traces, this.record, this.head.fields, this.requestEdits);
   }
 
   sendInformational(head: ResponseHead): void {
-    this.#touch();
+    this.#deadlines.touch();
     // What may be edited in it may not be edited twice: the final head has the edits.
     this.#writer.writeInformational(head, NO_EDITS);
   }
 
   sendResponseHead(head: ResponseHead): void {
-    this.#touch();
+    this.#deadlines.touch();
     this.#writeResponseHead(head, false);
     if (head.status === 101) {
       this.#state = 'tunnel';
@@ -215,7 +208,7 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
 
   sendResponseBody(buffer: Buffer, start: number, end: number): void {
     this.record.responseBodyBytes += end - start;
-    this.#touch();
+    this.#deadlines.touch();
     this.#writer.writeBody(buffer, start, end);
     if (this.#writer.isBackedUp && !this.#responsePaused) {
       this.#responsePaused = true;
@@ -260,21 +253,20 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
     this.#writer.finishTunnel();
   }
 
-  onDeadline(_deadline: Deadline, nowMs: number): void {
+  onStreamTimeout(timeout: StreamTimeout): void {
     if (this.#state === 'idle') return;
     const { counters } = this.#chain;
-    if (this.#requestTimeoutAtMs <= nowMs) {
+    const isLate = this.isRequestComplete;
+    if (timeout === 'request') {
       counters.rqTimeout.increment();
       this.#timeOut(LOCAL_REPLIES.requestTimeout);
-    } else if (this.#maxDurationAtMs <= nowMs) {
+    } else if (timeout === 'maxDuration') {
       counters.rqMaxDurationReached.increment();
-      const isLate = this.isRequestComplete;
       this.#timeOut(isLate ? LOCAL_REPLIES.maxStreamDurationAfterRequest : LOCAL_REPLIES.maxStreamDuration);
-    } else if (this.#idleAtMs <= nowMs) {
+    } else {
       counters.rqIdleTimeout.increment();
-      const isLate = this.isRequestComplete;
       this.#timeOut(isLate ? LOCAL_REPLIES.streamIdleTimeoutAfterRequest : LOCAL_REPLIES.streamIdleTimeout);
-    } else this.#scheduleDeadline();
+    }
   }
 
   #timeOut(reply: LocalReply): void {
@@ -347,15 +339,11 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
     return routeTypes.get(upgrade) ?? this.#chain.manager.upgradeTypes.includes(upgrade);
   }
 
+  /** What is left of the head is what routes, policies and the upstream all see. */
   #normalize(chain: HttpChain, head: RequestHead): LocalReply | undefined {
-    if (head.method === 'TRACE') return LOCAL_REPLIES.methodNotAllowed;
-    if (head.method === 'OPTIONS') {
-      const refusal = checkMaxForwards(head.fields, this.requestEdits);
-      if (refusal !== undefined) return refusal;
-    }
-    const { via, stripPortFromHost } = chain.manager;
-    if (via !== '' && isGoingInCircles(via, head.fields)) return LOCAL_REPLIES.loopDetected;
-    if (!chain.normalizesPath && stripPortFromHost === 'never') return undefined;
+    const refusal = refusalOf(chain, head, this.requestEdits);
+    if (refusal !== undefined) return refusal;
+    if (!chain.normalizesPath && chain.manager.stripPortFromHost === 'never') return undefined;
     const effective = effectiveHead(chain.manager, head, chain.place.port);
     if (effective === undefined) return LOCAL_REPLIES.pathRejected;
     this.head = effective;
@@ -376,43 +364,6 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
     }
   }
 
-  #propagateTrace(): void {
-    const { record } = this;
-    const { fields } = this.head;
-    const { traces } = this.#context;
-    const edits = this.requestEdits;
-    if (traces === undefined) return;
-    const traceparent = traces.outgoingTraceparent(record);
-    // A retry finds the one of the attempt before among the edits.
-    if (record.attempt > 0 || fields.indexOf('traceparent') >= 0) edits.setChecked(fields, 'traceparent', traceparent);
-    else edits.addChecked('traceparent', traceparent);
-    if (record.traceState !== '') edits.set(fields, 'tracestate', record.traceState);
-    else if (fields.indexOf('tracestate') >= 0) edits.remove(fields, 'tracestate');
-  }
-
-  #armDeadlines(): void {
-    const { manager } = this.#chain;
-    const { nowMs } = this.#context.turn;
-    const action = this.route?.action;
-    const ofRoute = action?.kind === 'route' ? action : undefined;
-    this.#idleMs = ofRoute?.idleTimeoutMs ?? manager.streamIdleTimeoutMs;
-    const maxMs = ofRoute?.maxStreamDurationMs ?? manager.maxStreamDurationMs;
-    this.#idleAtMs = this.#idleMs > 0 ? nowMs + this.#idleMs : NEVER;
-    this.#maxDurationAtMs = maxMs > 0 ? nowMs + maxMs : NEVER;
-    this.#requestTimeoutAtMs = manager.requestTimeoutMs > 0 ? nowMs + manager.requestTimeoutMs : NEVER;
-    this.#scheduleDeadline();
-  }
-
-  #scheduleDeadline(): void {
-    const atMs = Math.min(this.#idleAtMs, this.#maxDurationAtMs, this.#requestTimeoutAtMs);
-    this.#context.turn.deadlines.schedule(this.#deadline, atMs);
-  }
-
-  /** Later only, so the wheel need not be told. */
-  #touch(): void {
-    if (this.#idleMs > 0) this.#idleAtMs = this.#context.turn.nowMs + this.#idleMs;
-  }
-
   /** The record is complete: counted, traced and handed out, once. */
   #close(flags: string, details: string): void {
     if (this.#state === 'idle') return;
@@ -424,7 +375,7 @@ export class HttpStream implements RoutedStream, FilterStream, DeadlineOwner {
     this.#resumeAt = RUNNING;
     this.#heldBody = '';
     this.#heldEnd = false;
-    turn.deadlines.schedule(this.#deadline, NEVER);
+    this.#deadlines.disarm();
     record.endedAtMs = turn.nowMs;
     if (flags !== '') record.responseFlags = flags;
     if (details !== '') record.responseCodeDetails = details;
