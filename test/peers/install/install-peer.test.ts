@@ -93,7 +93,14 @@ function install(recipes: Readonly<Record<PeerName, Recipe>>, signal = new Abort
 /** The same single command for every peer. */
 function recipeOf(step: (stage: string) => Step): Readonly<Record<PeerName, Recipe>> {
   const recipe: Recipe = (stage) => [step(stage)];
-  return { consul: recipe, envoy: recipe, h2spec: recipe, jaeger: recipe, grpcio: recipe };
+  return {
+    consul: recipe,
+    envoy: recipe,
+    h2spec: recipe,
+    jaeger: recipe,
+    grpcio: recipe,
+    'go-control-plane': recipe,
+  };
 }
 
 function shell(stage: string, script: string): Step {

@@ -11,11 +11,14 @@ export const PEERS = {
   jaeger: { version: '2.13.0' },
   // The C core of gRPC, as Python's package carries it: `bin/grpcio` is a Python that finds it.
   grpcio: { version: '1.85.1' },
+  // A library; `bin/go-control-plane` is a small management server of ours made of it (test/peers/go/go-control-plane).
+  // The suffix moves when that program changes.
+  'go-control-plane': { version: '0.14.0-1' },
 } as const;
 
 export type PeerName = keyof typeof PEERS;
 
-export const PEER_NAMES: readonly PeerName[] = ['envoy', 'h2spec', 'consul', 'jaeger', 'grpcio'];
+export const PEER_NAMES: readonly PeerName[] = ['envoy', 'h2spec', 'consul', 'jaeger', 'grpcio', 'go-control-plane'];
 
 export function isPeerName(text: string): text is PeerName {
   return Object.hasOwn(PEERS, text);

@@ -76,5 +76,6 @@ export const RECIPES: Readonly<Record<PeerName, Recipe>> = {
   h2spec: goRecipe('h2spec', 'github.com/summerwind/h2spec/cmd/h2spec', ['--version']),
   consul: goRecipe('consul', 'github.com/hashicorp/consul', ['version']),
   grpcio: grpcioRecipe,
+  'go-control-plane': goRecipe('go-control-plane', '.', ['version']),
   jaeger: goRecipe('jaeger', 'github.com/jaegertracing/jaeger/cmd/jaeger', ['version']),
 };
