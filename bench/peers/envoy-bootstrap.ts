@@ -1,6 +1,6 @@
 /** What both Envoy and Weft are configured with, from one text: the same listener, routes, cluster and tracing. */
 export interface ProxyShape {
-  readonly kind: 'http1' | 'tcp';
+  readonly kind: 'http1' | 'http2' | 'tcp';
   readonly originPort: number;
   /** OTLP over gRPC, where sampled spans go. */
   readonly otlpPort: number | undefined;
@@ -33,7 +33,11 @@ export function envoyBootstrap(port: number, shape: ProxyShape): EnvoyBootstrap 
         },
       ],
       clusters: [
-        { ...originCluster(shape.originPort), ...(shape.isPatient === true ? wideBreakers() : {}) },
+        {
+          ...originCluster(shape.originPort),
+          ...(shape.kind === 'http2' ? speaksHttp2() : {}),
+          ...(shape.isPatient === true ? wideBreakers() : {}),
+        },
         ...(shape.otlpPort === undefined ? [] : [otlpCluster(shape.otlpPort)]),
       ],
     },
@@ -46,7 +50,9 @@ function connectionManager(shape: ProxyShape): unknown {
     typed_config: {
       '@type': HCM,
       stat_prefix: 'bench',
-      codec_type: 'HTTP1',
+      ...(shape.kind === 'http2'
+        ? { codec_type: 'HTTP2', http2_protocol_options: { max_concurrent_streams: 1024 } }
+        : { codec_type: 'HTTP1' }),
       generate_request_id: true,
       ...(shape.isPatient === true ? { request_headers_timeout: '600s' } : {}),
       ...(shape.otlpPort === undefined ? {} : { tracing: tracing() }),
@@ -125,13 +131,19 @@ function otlpCluster(port: number): NamedCluster & Readonly<Record<string, unkno
     name: 'otlp',
     type: 'STATIC',
     connect_timeout: '1s',
+    ...speaksHttp2(),
+    load_assignment: assignment('otlp', port),
+  };
+}
+
+function speaksHttp2(): Readonly<Record<string, unknown>> {
+  return {
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
         '@type': `${TYPE}envoy.extensions.upstreams.http.v3.HttpProtocolOptions`,
         explicit_http_config: { http2_protocol_options: {} },
       },
     },
-    load_assignment: assignment('otlp', port),
   };
 }
 

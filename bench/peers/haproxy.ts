@@ -6,9 +6,11 @@ import { freePort, startPinned } from '../harness/program.ts';
 import { findProgram } from './find-program.ts';
 import type { FoundPeer } from './peer.ts';
 
-/** HAProxy as a bare reverse proxy (`mode http`) or byte relay (`mode tcp`): one thread, reused connections, no logs. */
-export function haproxyProxy(originPort: number, mode: 'http' | 'tcp' = 'http'): FoundPeer {
-  const name = mode === 'http' ? 'haproxy' : 'haproxy-tcp';
+type HaproxyMode = 'http' | 'http2' | 'tcp';
+
+/** HAProxy as a bare reverse proxy (`mode http`), the same with HTTP/2 on both sides, or byte relay: one thread, reused connections, no logs. */
+export function haproxyProxy(originPort: number, mode: HaproxyMode = 'http'): FoundPeer {
+  const name = mode === 'tcp' ? 'haproxy-tcp' : 'haproxy';
   const binary = findProgram('haproxy');
   if (binary === undefined) return { found: false, name, reason: 'haproxy is not installed' };
   return {
@@ -34,21 +36,24 @@ export function haproxyProxy(originPort: number, mode: 'http' | 'tcp' = 'http'):
   };
 }
 
-function haproxyConfig(port: number, originPort: number, mode: 'http' | 'tcp'): string {
+function haproxyConfig(port: number, originPort: number, mode: HaproxyMode): string {
+  const isHttp = mode !== 'tcp';
+  const protocol = mode === 'http2' ? ' proto h2' : '';
   return `
 global
   nbthread 1
   maxconn 8192
+  ${mode === 'http2' ? 'tune.h2.max-concurrent-streams 1024' : ''}
 defaults
-  mode ${mode}
+  mode ${isHttp ? 'http' : 'tcp'}
   timeout client 300s
   timeout server 300s
   timeout connect 5s
-  ${mode === 'http' ? 'http-reuse always\n  option http-keep-alive' : ''}
+  ${isHttp ? 'http-reuse always\n  option http-keep-alive' : ''}
 frontend in
-  bind 127.0.0.1:${port}
+  bind 127.0.0.1:${port}${protocol}
   default_backend origin
 backend origin
-  server origin 127.0.0.1:${originPort} ${mode === 'http' ? 'pool-max-conn 256' : ''}
+  server origin 127.0.0.1:${originPort}${protocol} ${isHttp ? 'pool-max-conn 256' : ''}
 `;
 }

@@ -1,6 +1,8 @@
 import type { BenchOptions } from '../harness/options.ts';
 import type { SuiteReport } from '../harness/report.ts';
+import { grpcSuite } from './grpc.ts';
 import { http1Suite } from './http1.ts';
+import { http2Suite } from './http2.ts';
 import { latencySuite } from './latency.ts';
 import { memorySuite } from './memory.ts';
 import { microSuite } from './micro.ts';
@@ -10,6 +12,8 @@ import { tcpSuite } from './tcp.ts';
 /** Every suite of `npm run bench`, by name. */
 export const SUITES: Readonly<Record<string, (options: BenchOptions) => Promise<SuiteReport>>> = {
   http1: http1Suite,
+  http2: http2Suite,
+  grpc: grpcSuite,
   tcp: tcpSuite,
   latency: latencySuite,
   memory: memorySuite,
