@@ -130,7 +130,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
   }
 
   onRequestTrailers(fields: HeaderFields): void {
-    if (this.#resumeAt === RUNNING && this.#chain.manager.enableTrailers) this.#forwarding.sendTrailers(fields);
+    if (this.#resumeAt === RUNNING && this.#passesTrailers) this.#forwarding.sendTrailers(fields);
   }
 
   onRequestEnd(): void {
@@ -217,7 +217,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
   }
 
   sendResponseTrailers(fields: HeaderFields): void {
-    if (this.#chain.manager.enableTrailers) this.#writer.writeTrailers(fields);
+    if (this.#passesTrailers) this.#writer.writeTrailers(fields);
   }
 
   sendResponseEnd(): void {
@@ -267,6 +267,11 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
       counters.rqIdleTimeout.increment();
       this.#timeOut(isLate ? LOCAL_REPLIES.streamIdleTimeoutAfterRequest : LOCAL_REPLIES.streamIdleTimeout);
     }
+  }
+
+  /** `enable_trailers` is a word of `http_protocol_options`, for HTTP/1; HTTP/2 without trailers could not carry gRPC. */
+  get #passesTrailers(): boolean {
+    return this.head.version === 20 || this.#chain.manager.enableTrailers;
   }
 
   #timeOut(reply: LocalReply): void {

@@ -133,10 +133,13 @@ async function twoListeners(overrides: Partial<Cluster>): Promise<number> {
   const { httpListener, route, routeAction, routeConfiguration, virtualHost } = await import(
     '../../../test/support/resources.ts'
   );
-  const inbound = httpListener('inbound', {}, { trafficDirection: 'inbound' });
+  const inbound = httpListener('inbound', { enableTrailers: false }, { trafficDirection: 'inbound' });
   const action = routeAction({ cluster: { kind: 'cluster', name: 'sidecar' } });
   const routeTable = routeConfiguration({ virtualHosts: [virtualHost({ routes: [route({ action })] })] });
-  const outbound = httpListener('outbound', { routes: { kind: 'inline', routeConfiguration: routeTable } });
+  const outbound = httpListener('outbound', {
+    enableTrailers: false,
+    routes: { kind: 'inline', routeConfiguration: routeTable },
+  });
   await path.apply([inbound, outbound]);
   path.addCluster('sidecar', [path.listeners.get('inbound')?.port ?? 0], overrides);
   return path.listeners.get('outbound')?.port ?? 0;
