@@ -167,7 +167,11 @@ test('a cluster of an upstream, with the identity it must show', () => {
     altStatName: name,
     healthyPanicThresholdPercent: 0,
     loadBalancing: { kind: 'ringHash', minimumRingSize: 20, maximumRingSize: 50 },
-    transportSocket: { kind: 'upstreamTls', sni: name, common: { matchSubjectAltNames: [{ kind: 'exact' }] } },
+    transportSocket: {
+      kind: 'upstreamTls',
+      sni: name,
+      common: { validation: { matchSubjectAltNames: [{ matcher: { kind: 'exact' } }] } },
+    },
   });
 });
 

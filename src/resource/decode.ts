@@ -10,6 +10,8 @@ import { MessageReader } from './message-reader.ts';
 import { messageType, messageTypeOfUrl } from './protos.ts';
 import type { RouteConfiguration } from './route-configuration.ts';
 import { decodeRouteConfiguration, ROUTE_CONFIGURATION_MESSAGE } from './route-configuration-decode.ts';
+import type { Secret } from './secret.ts';
+import { decodeSecret, SECRET_MESSAGE } from './secret-decode.ts';
 import { buildMessage } from './strict-builder.ts';
 import {
   CLUSTER_LOAD_ASSIGNMENT_TYPE,
@@ -17,6 +19,7 @@ import {
   LISTENER_TYPE,
   RESOURCE_TYPES,
   ROUTE_CONFIGURATION_TYPE,
+  SECRET_TYPE,
   type TypeUrl,
 } from './type-url.ts';
 
@@ -26,6 +29,7 @@ export interface ResourceOfType {
   readonly [CLUSTER_LOAD_ASSIGNMENT_TYPE]: ClusterLoadAssignment;
   readonly [LISTENER_TYPE]: Listener;
   readonly [ROUTE_CONFIGURATION_TYPE]: RouteConfiguration;
+  readonly [SECRET_TYPE]: Secret;
 }
 
 /** What differs from one discovery type to the next; a new type is a new row. */
@@ -49,6 +53,7 @@ const KINDS: { readonly [Url in TypeUrl]: ResourceKind<ResourceOfType[Url]> } = 
     nameField: 'name',
     decode: decodeRouteConfiguration,
   },
+  [SECRET_TYPE]: { message: SECRET_MESSAGE, nameField: 'name', decode: (reader) => decodeSecret(reader) },
 };
 
 /** True for the type URLs that {@link decodeResource} takes. */

@@ -12,6 +12,7 @@ import {
   tcpProxy,
   typed,
 } from './testing/valid-resources.ts';
+import { DEFAULT_TLS_PARAMETERS, EMPTY_TLS_CONTEXT } from './transport-socket.ts';
 import { LISTENER_TYPE } from './type-url.ts';
 
 const CHAIN = 'filter_chains[0]';
@@ -116,11 +117,17 @@ describe('listeners', () => {
         kind: 'downstreamTls',
         requireClientCertificate: true,
         common: {
-          certificates: [{ certificateChainPem: 'CHAIN', privateKeyPem: 'KEY' }],
-          trustedCaPem: 'ROOTS',
-          matchSubjectAltNames: [{ kind: 'exact', value: 'spiffe://a/b', ignoreCase: false }],
-          alpnProtocols: [],
-          minimumVersion: 'TLSv1.3',
+          ...EMPTY_TLS_CONTEXT,
+          certificates: [
+            { certificateChain: { kind: 'inline', text: 'CHAIN' }, privateKey: { kind: 'inline', text: 'KEY' } },
+          ],
+          validation: {
+            trustedCa: { kind: 'inline', text: 'ROOTS' },
+            matchSubjectAltNames: [
+              { sanType: 'uri', matcher: { kind: 'exact', value: 'spiffe://a/b', ignoreCase: false } },
+            ],
+          },
+          parameters: { ...DEFAULT_TLS_PARAMETERS, minimumVersion: 'TLSv1.3' },
         },
       },
     );
@@ -201,14 +208,14 @@ describe('a listener is refused for', () => {
               typedConfig: typed('envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext', {
                 commonTlsContext: {
                   tlsCertificates: [{ certificateChain: { inlineString: 'c' }, privateKey: { inlineString: 'k' } }],
-                  validationContextSdsSecretConfig: { name: 'x' },
+                  validationContextSdsSecretConfig: { name: 'x', sdsConfig: { path: '/etc/secret' } },
                 },
               }),
             },
           },
         ],
       }),
-      `${CHAIN}.transport_socket.typed_config.common_tls_context.validation_context_sds_secret_config`,
+      `${CHAIN}.transport_socket.typed_config.common_tls_context.validation_context_sds_secret_config.sds_config.path`,
     ],
     [
       'client certificates that nothing verifies',

@@ -1,7 +1,6 @@
-import { decodeDataSource } from './data-source-decode.ts';
-import type { StringMatcher } from './matcher.ts';
-import { decodeStringMatcher } from './matcher-decode.ts';
+import { ipFamily } from './ip-literal.ts';
 import type { MessageReader } from './message-reader.ts';
+import { decodeCommonTls } from './tls-context-decode.ts';
 import type { CommonTlsContext, TransportSocket } from './transport-socket.ts';
 
 const RAW_BUFFER = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
@@ -43,85 +42,41 @@ function decodeDownstreamTls(reader: MessageReader): TransportSocket {
   if (reader.wrappedBoolean('require_sni') === true) reader.refuse('require_sni');
   const common = decodeCommonTls(reader.requiredMessage('common_tls_context'));
   const requireClientCertificate = reader.wrappedBoolean('require_client_certificate') ?? false;
-  if (common.certificates.length === 0) {
+  if (common.certificates.length === 0 && common.certificateSecretNames.length === 0) {
     reader.fault('common_tls_context.tls_certificates', 'must hold the certificate to present');
   }
-  if (requireClientCertificate && common.trustedCaPem === undefined) {
+  const isVerified = common.validation?.trustedCa !== undefined || common.validationSecretName !== undefined;
+  if (requireClientCertificate && !isVerified) {
     reader.fault('common_tls_context.validation_context', 'must hold trusted_ca: client certificates are required');
   }
+  refuseNamesWithoutTrust(reader, common);
   return { kind: 'downstreamTls', common, requireClientCertificate };
 }
 
 function decodeUpstreamTls(reader: MessageReader): TransportSocket {
   reader.refuse('allow_renegotiation');
   const common = decodeCommonTls(reader.requiredMessage('common_tls_context'));
-  return { kind: 'upstreamTls', common, sni: reader.string('sni') };
+  refuseNamesWithoutTrust(reader, common);
+  return { kind: 'upstreamTls', common, sni: decodeSni(reader) };
 }
 
-function decodeCommonTls(reader: MessageReader | undefined): CommonTlsContext {
-  if (reader === undefined) return NO_TLS;
-  reader.refuse(
-    'tls_certificate_sds_secret_configs',
-    'tls_certificate_provider_instance',
-    'validation_context_sds_secret_config',
-    'custom_handshaker',
-  );
-  const combined = reader.message('combined_validation_context');
-  combined?.refuse('validation_context_sds_secret_config');
-  const validation = combined?.message('default_validation_context') ?? reader.message('validation_context');
-  return {
-    certificates: reader.messages('tls_certificates').flatMap(decodeCertificate),
-    trustedCaPem: decodeDataSource(validation?.message('trusted_ca')),
-    matchSubjectAltNames: decodeSubjectAltNames(validation),
-    alpnProtocols: reader.strings('alpn_protocols'),
-    minimumVersion: decodeMinimumVersion(reader.message('tls_params')),
-  };
+/** A name proves nothing where anybody may have signed it; Envoy refuses it too. */
+function refuseNamesWithoutTrust(reader: MessageReader, { validation, validationSecretName }: CommonTlsContext): void {
+  if (validation === undefined || validationSecretName !== undefined) return;
+  if (validation.matchSubjectAltNames.length === 0 || validation.trustedCa !== undefined) return;
+  reader.fault('common_tls_context.validation_context', 'must hold trusted_ca: subject alternative names are checked');
 }
 
-const NO_TLS: CommonTlsContext = {
-  certificates: [],
-  trustedCaPem: undefined,
-  matchSubjectAltNames: [],
-  alpnProtocols: [],
-  minimumVersion: 'TLSv1.2',
-};
+const MAX_SNI_LENGTH = 255;
+/** RFC 6066 §3: a DNS name in ASCII, and no IP address. Underscores and the like occur in practice. */
+const SNI = /^[\x21-\x7e]*$/;
 
-function decodeCertificate(reader: MessageReader): CommonTlsContext['certificates'] {
-  reader.refuse('pkcs12', 'private_key_provider', 'password');
-  const certificateChainPem = decodeDataSource(reader.requiredMessage('certificate_chain'));
-  const privateKeyPem = decodeDataSource(reader.requiredMessage('private_key'));
-  if (certificateChainPem === undefined || privateKeyPem === undefined) return [];
-  return [{ certificateChainPem, privateKeyPem }];
-}
-
-/** Everything that narrows whom we trust is obeyed or refused, never read past. */
-function decodeSubjectAltNames(validation: MessageReader | undefined): readonly StringMatcher[] {
-  if (validation === undefined) return [];
-  validation.refuse(
-    'ca_certificate_provider_instance',
-    'system_root_certs',
-    'verify_certificate_spki',
-    'verify_certificate_hash',
-    'require_signed_certificate_timestamp',
-    'crl',
-    'allow_expired_certificate',
-    'trust_chain_verification',
-    'custom_validator_config',
-    'max_verify_depth',
-  );
-  const typed = validation.messages('match_typed_subject_alt_names').map((matcher) => {
-    matcher.choice('san_type', { URI: 'uri', DNS: 'dns', IP_ADDRESS: 'ip', EMAIL: 'email' }, 'uri');
-    return decodeStringMatcher(matcher.requiredMessage('matcher'));
-  });
-  return [...typed, ...validation.messages('match_subject_alt_names').map(decodeStringMatcher)];
-}
-
-const TLS_VERSIONS = { TLS_AUTO: 'TLSv1.2', TLSv1_2: 'TLSv1.2', TLSv1_3: 'TLSv1.3' } as const;
-
-/** Cipher suites and curves are the platform's; a list of them is refused so that nobody counts on one. */
-function decodeMinimumVersion(reader: MessageReader | undefined): CommonTlsContext['minimumVersion'] {
-  if (reader === undefined) return 'TLSv1.2';
-  reader.refuse('cipher_suites', 'ecdh_curves', 'signature_algorithms');
-  reader.choice('tls_maximum_protocol_version', { TLS_AUTO: true, TLSv1_3: true }, true);
-  return reader.choice('tls_minimum_protocol_version', TLS_VERSIONS, 'TLSv1.2');
+function decodeSni(reader: MessageReader): string {
+  const sni = reader.string('sni');
+  if (sni.length > MAX_SNI_LENGTH || !SNI.test(sni)) {
+    reader.fault('sni', `must be a name of at most ${MAX_SNI_LENGTH} printable ASCII characters`);
+    return '';
+  }
+  if (ipFamily(sni) !== 0) reader.fault('sni', 'must be a name, not an IP address (RFC 6066 §3); leave it out');
+  return sni;
 }

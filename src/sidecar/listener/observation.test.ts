@@ -9,6 +9,7 @@ import {
   virtualHost,
 } from '../../../test/support/resources.ts';
 import { seededRandom } from '../../base/random.ts';
+import { EMPTY_TLS_CONTEXT } from '../../resource/transport-socket.ts';
 import { SpanRing, spanRingBuffer, TraceStarter } from '../../telemetry/trace/trace.ts';
 import { DataPath, RawPeer, RawUpstream } from './data-path-fixture.ts';
 
@@ -175,14 +176,9 @@ describe('trace context', () => {
 
 describe('what this version does not speak', () => {
   it('a cluster that wants TLS or HTTP/2 gets nothing in plaintext HTTP/1.1', async () => {
-    const common = {
-      certificates: [],
-      trustedCaPem: undefined,
-      matchSubjectAltNames: [],
-      alpnProtocols: [],
-      minimumVersion: 'TLSv1.2',
-    } as const;
-    path.addCluster('web', [upstream.port], { transportSocket: { kind: 'upstreamTls', common, sni: 'web' } });
+    path.addCluster('web', [upstream.port], {
+      transportSocket: { kind: 'upstreamTls', common: EMPTY_TLS_CONTEXT, sni: 'web' },
+    });
     const port = await path.serve();
     client = await RawPeer.connect(port);
     client.send('GET / HTTP/1.1\r\nhost: web\r\n\r\n');
@@ -206,17 +202,14 @@ describe('what this version does not speak', () => {
   });
 
   it('a listener that wants TLS is a fault, not a plaintext port', async () => {
-    const common = {
-      certificates: [],
-      trustedCaPem: undefined,
-      matchSubjectAltNames: [],
-      alpnProtocols: [],
-      minimumVersion: 'TLSv1.2',
-    } as const;
     const listener = httpListener('tls');
     const [chain] = listener.filterChains;
     if (chain === undefined) throw new Error('no chain');
-    const transportSocket = { kind: 'downstreamTls', common, requireClientCertificate: false } as const;
+    const transportSocket = {
+      kind: 'downstreamTls',
+      common: EMPTY_TLS_CONTEXT,
+      requireClientCertificate: false,
+    } as const;
     const faults = await path.apply([{ ...listener, filterChains: [{ ...chain, transportSocket }] }]);
     expect(faults).toMatchObject([{ listenerName: 'tls', message: expect.stringContaining('TLS') }]);
     expect(path.listeners.views()).toEqual([]);

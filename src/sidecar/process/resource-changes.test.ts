@@ -9,6 +9,7 @@ import {
   virtualHost,
 } from '../../../test/support/resources.ts';
 import { buildMessage } from '../../resource/strict-builder.ts';
+import { EMPTY_TLS_CONTEXT } from '../../resource/transport-socket.ts';
 import { CLUSTER_TYPE, LISTENER_TYPE } from '../../resource/type-url.ts';
 import { clusterFaults, listenerFaults, routeFaults } from './data-plane-support.ts';
 import { decodeAnyResource, resourceChange, staticChanges } from './resource-changes.ts';
@@ -49,17 +50,7 @@ describe('resources this data plane takes', () => {
   });
 
   it('names TLS, HTTP/2, mirroring and the original destination as what it lacks', () => {
-    const tls = {
-      kind: 'upstreamTls',
-      sni: '',
-      common: {
-        certificates: [],
-        trustedCaPem: undefined,
-        matchSubjectAltNames: [],
-        alpnProtocols: [],
-        minimumVersion: 'TLSv1.2',
-      },
-    } as const;
+    const tls = { kind: 'upstreamTls', sni: '', common: EMPTY_TLS_CONTEXT } as const;
     expect(clusterFaults(cluster('c', { transportSocket: tls }))[0]?.field).toBe('transport_socket');
     expect(listenerFaults({ ...httpListener('l'), listenerFilters: [{ kind: 'originalDst' }] })[0]?.message).toContain(
       'originalDst',
