@@ -12,7 +12,27 @@ function proxyProtocol(fields: Json): Json {
   return { name: 'proxy', typedConfig: typed(type, fields) };
 }
 
+/** envoy.clusters.aggregate. */
+function aggregate(clusters: readonly string[], fields: Json = {}): Json {
+  const typedConfig = typed('envoy.extensions.clusters.aggregate.v3.ClusterConfig', { clusters });
+  const clusterType = { name: 'envoy.clusters.aggregate', typedConfig };
+  return cluster({
+    type: undefined,
+    edsClusterConfig: undefined,
+    clusterType,
+    lbPolicy: 'CLUSTER_PROVIDED',
+    ...fields,
+  });
+}
+
 describe('clusters', () => {
+  test('an aggregate names other clusters in order', () => {
+    expect(decodedOk(CLUSTER_TYPE, aggregate(['a', 'b'])).discovery).toEqual({
+      kind: 'aggregate',
+      clusters: ['a', 'b'],
+    });
+  });
+
   test('PROXY protocol goes around plaintext; version 1 where none is named', () => {
     const decoded = (config: Json): unknown =>
       decodedOk(CLUSTER_TYPE, cluster({ transportSocket: proxyProtocol({ ...config, transportSocket: rawBuffer }) }));
@@ -127,11 +147,14 @@ describe('a cluster is refused for', () => {
       cluster({
         type: undefined,
         edsClusterConfig: undefined,
-        clusterType: { name: 'envoy.clusters.redis' },
+        clusterType: { name: 'envoy.clusters.redis', typedConfig: typed('envoy.config.core.v3.Node') },
         loadAssignment: assignment(),
       }),
-      'cluster_type',
+      'cluster_type.typed_config',
     ],
+    ['an aggregate of nothing', aggregate([]), 'cluster_type.typed_config.clusters'],
+    ['an aggregate of itself', aggregate(['other', 'web']), 'cluster_type.typed_config.clusters'],
+    ['an aggregate with endpoints', aggregate(['a'], { loadAssignment: assignment() }), 'load_assignment'],
     ['static without endpoints', cluster({ type: 'STATIC', edsClusterConfig: null }), 'load_assignment'],
     [
       'a name where an address must be',

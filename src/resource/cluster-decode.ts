@@ -56,6 +56,8 @@ export function decodeCluster(reader: MessageReader): Cluster {
   };
 }
 
+const AGGREGATE = 'envoy.extensions.clusters.aggregate.v3.ClusterConfig';
+
 const DISCOVERY_TYPES = {
   STATIC: 'static',
   STRICT_DNS: 'strictDns',
@@ -65,10 +67,8 @@ const DISCOVERY_TYPES = {
 } as const;
 
 function decodeDiscovery(reader: MessageReader, name: string): Cluster['discovery'] {
-  if (reader.oneof('cluster_discovery_type') === 'cluster_type') {
-    const type = reader.message('cluster_type')?.string('name') ?? '';
-    reader.fault('cluster_type', `${type} is not supported; use type`);
-  }
+  const custom = reader.message('cluster_type');
+  if (custom !== undefined) return decodeAggregate(reader, custom, name);
   const kind = reader.choice('type', DISCOVERY_TYPES, 'static');
   if (kind !== 'eds' && reader.has('eds_cluster_config')) reader.fault('eds_cluster_config', 'needs type EDS');
   switch (kind) {
@@ -91,6 +91,21 @@ function decodeDiscovery(reader: MessageReader, name: string): Cluster['discover
       return { kind, assignment, refreshMs: decodeRefresh(reader) };
     }
   }
+}
+
+/** The one `cluster_type` there is: other clusters in order of preference. */
+function decodeAggregate(reader: MessageReader, custom: MessageReader, name: string): Cluster['discovery'] {
+  const config = custom.opened('typed_config');
+  if (config !== undefined && config.typeName !== AGGREGATE) {
+    custom.fault('typed_config', `${config.typeName} is not supported; use type, or ${AGGREGATE}`);
+    return { kind: 'aggregate', clusters: [] };
+  }
+  reader.refuse('load_assignment', 'eds_cluster_config');
+  const clusters = config?.strings('clusters') ?? [];
+  if (config !== undefined && clusters.length === 0) config.fault('clusters', 'must not be empty');
+  if (clusters.includes(name)) config?.fault('clusters', `must not hold the aggregate itself, ${name}`);
+  if (clusters.includes('')) config?.fault('clusters', 'must not hold an empty name');
+  return { kind: 'aggregate', clusters };
 }
 
 function decodeServiceName(reader: MessageReader, name: string): string {

@@ -10,7 +10,9 @@ export interface Cluster {
     | { readonly kind: 'static'; readonly assignment: ClusterLoadAssignment }
     | { readonly kind: 'strictDns'; readonly assignment: ClusterLoadAssignment; readonly refreshMs: number }
     | { readonly kind: 'logicalDns'; readonly assignment: ClusterLoadAssignment; readonly refreshMs: number }
-    | { readonly kind: 'originalDst' };
+    | { readonly kind: 'originalDst' }
+    /** envoy.clusters.aggregate: other clusters by name, the next taking what those before it cannot. */
+    | { readonly kind: 'aggregate'; readonly clusters: readonly string[] };
   /** Envoy's default 5,000. */
   readonly connectTimeoutMs: number;
   readonly loadBalancing: LoadBalancingPolicy;

@@ -56,6 +56,7 @@ const POLICIES: ReadonlyMap<string, PolicyDecoder> = new Map<string, PolicyDecod
   [`${EXTENSIONS}.ring_hash.v3.RingHash`, withHashing((config) => ringHash(config, RING_HASH_FUNCTIONS))],
   [`${EXTENSIONS}.maglev.v3.Maglev`, withHashing((config) => maglev(config))],
   [`${EXTENSIONS}.wrr_locality.v3.WrrLocality`, wrrLocality],
+  [`${EXTENSIONS}.cluster_provided.v3.ClusterProvided`, () => ({ policy: ROUND_ROBIN, localityWeighted: false })],
 ]);
 
 /** Policies that keep locality weighting under `locality_lb_config`. */
@@ -83,7 +84,7 @@ const LB_POLICIES = {
   RANDOM: (): LoadBalancingPolicy => ({ kind: 'random' }),
   RING_HASH: (cluster: MessageReader) => ringHash(cluster.message('ring_hash_lb_config'), LB_CONFIG_HASH_FUNCTIONS),
   MAGLEV: (cluster: MessageReader) => maglev(cluster.message('maglev_lb_config')),
-  // For clusters that bring their own hosts: the original destination leaves nothing to choose.
+  // For clusters that bring their own choice: the original destination, and the clusters of an aggregate.
   CLUSTER_PROVIDED: () => ROUND_ROBIN,
 } as const;
 

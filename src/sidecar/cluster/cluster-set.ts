@@ -1,5 +1,6 @@
 import type { Cluster } from '../../resource/cluster.ts';
 import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
+import { AggregateChoice } from './aggregate-choice.ts';
 import type { Host } from './host.ts';
 import { type ClusterInputs, RuntimeCluster } from './runtime-cluster.ts';
 import type { SharedCounters } from './shared-counters.ts';
@@ -20,6 +21,7 @@ export interface SlottedAssignment {
 /** The clusters of one worker by name. Live: an endpoint update changes the set in place and touches no listener. */
 export class ClusterSet {
   readonly #clusters = new Map<string, RuntimeCluster>();
+  readonly #aggregates = new Map<string, AggregateChoice>();
   readonly #counters: SharedCounters;
   readonly #inputs: ClusterInputs;
   readonly #hostRemovedListeners: ((host: Host) => void)[] = [];
@@ -31,6 +33,15 @@ export class ClusterSet {
 
   get(name: string): RuntimeCluster | undefined {
     return this.#clusters.get(name);
+  }
+
+  /** The cluster that takes a request to this name: itself, or the chosen one of an aggregate. */
+  choose(name: string): RuntimeCluster | undefined {
+    const cluster = this.#clusters.get(name);
+    if (cluster?.config.discovery.kind !== 'aggregate') return cluster;
+    const choice = this.#aggregates.get(name) ?? new AggregateChoice(this.#inputs.random, (child) => this.get(child));
+    this.#aggregates.set(name, choice);
+    return choice.choose(cluster.config);
   }
 
   values(): IterableIterator<RuntimeCluster> {
@@ -55,6 +66,7 @@ export class ClusterSet {
     const cluster = this.#clusters.get(name);
     if (cluster === undefined) return;
     this.#clusters.delete(name);
+    this.#aggregates.delete(name);
     this.#announceGone(cluster.hosts);
   }
 

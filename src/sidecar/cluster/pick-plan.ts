@@ -2,7 +2,7 @@ import type { Random } from '../../base/random.ts';
 import type { Cluster } from '../../resource/cluster.ts';
 import { type BalancerInputs, createLoadBalancer, type LoadBalancer } from '../balancer/balancer.ts';
 import type { Host } from './host.ts';
-import { priorityShares } from './priority-load.ts';
+import { type PriorityHealth, priorityShares } from './priority-load.ts';
 
 interface WeightedBalancer {
   /** Upper end of this balancer's stretch of [0, 100). */
@@ -17,6 +17,8 @@ interface WeightedBalancer {
 export class PickPlan {
   readonly #balancers: readonly WeightedBalancer[];
   readonly #random: Random;
+  /** By priority. */
+  readonly health: readonly PriorityHealth[];
 
   constructor(
     hosts: readonly Host[],
@@ -26,8 +28,12 @@ export class PickPlan {
   ) {
     this.#random = inputs.random;
     const levels = byPriority(hosts);
+    this.health = levels.map((level) => ({
+      eligible: level.filter((host) => host.isEligible()).length,
+      total: level.length,
+    }));
     const shares = priorityShares(
-      levels.map((level) => ({ eligible: level.filter((host) => host.isEligible()).length, total: level.length })),
+      this.health,
       config.overprovisioningFactorPercent,
       config.healthyPanicThresholdPercent,
     );

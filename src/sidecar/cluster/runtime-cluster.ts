@@ -7,6 +7,7 @@ import type { BalancerInputs } from '../balancer/balancer.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { Host } from './host.ts';
 import { localityKey, PickPlan } from './pick-plan.ts';
+import type { PriorityHealth } from './priority-load.ts';
 import { CLUSTER_FIELD, type SharedCounters } from './shared-counters.ts';
 import { applySlowStart } from './slow-start.ts';
 
@@ -64,6 +65,12 @@ export class RuntimeCluster {
 
   get hosts(): readonly Host[] {
     return [...this.#hosts.values()];
+  }
+
+  /** How many hosts of each priority may take traffic; the same object while nothing of it changed. */
+  get health(): readonly PriorityHealth[] {
+    if (this.#counters.get(this.#generationCell) !== this.#planGeneration) this.#plan = this.#makePlan();
+    return this.#plan.health;
   }
 
   /** undefined where no host may take traffic (Envoy's `no healthy upstream`). */

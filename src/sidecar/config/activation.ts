@@ -2,6 +2,7 @@ import type { Cluster } from '../../resource/cluster.ts';
 import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
 import type { Listener } from '../../resource/listener.ts';
 import type { RouteConfiguration } from '../../resource/route-configuration.ts';
+import { MAX_NESTED_AGGREGATES } from '../cluster/aggregate-choice.ts';
 import { clustersOf, rdsNamesOf } from './references.ts';
 import type { ResourceStore } from './resource-store.ts';
 
@@ -45,11 +46,7 @@ export function activate(
 
   const clusters = new Map<string, Cluster>();
   for (const [name, cluster] of store.clusters) {
-    const warm = isWarm(
-      `cluster/${name}`,
-      assignmentOf(cluster, store) !== undefined || cluster.discovery.kind === 'originalDst',
-    );
-    const chosen = warm ? cluster : previous.clusters.get(name);
+    const chosen = isWarm(`cluster/${name}`, clusterIsComplete(cluster, store)) ? cluster : previous.clusters.get(name);
     if (chosen !== undefined) clusters.set(name, chosen);
   }
 
@@ -86,6 +83,18 @@ export function nextDeadlineMs(
   return next;
 }
 
+/** An aggregate waits for those of its clusters that exist, aggregates among them as deep as they may be nested. */
+function clusterIsComplete(cluster: Cluster, store: ResourceStore, depth = 0): boolean {
+  const { discovery } = cluster;
+  if (discovery.kind === 'originalDst') return true;
+  if (discovery.kind !== 'aggregate') return assignmentOf(cluster, store) !== undefined;
+  if (depth >= MAX_NESTED_AGGREGATES) return true;
+  return discovery.clusters.every((name) => {
+    const child = store.clusters.get(name);
+    return child === undefined || clusterIsComplete(child, store, depth + 1);
+  });
+}
+
 function listenerIsComplete(
   listener: Listener,
   store: ResourceStore,
@@ -110,6 +119,7 @@ function assignmentOf(cluster: Cluster, store: ResourceStore): ClusterLoadAssign
     case 'static':
       return cluster.discovery.assignment;
     case 'originalDst':
+    case 'aggregate':
       return undefined;
   }
 }

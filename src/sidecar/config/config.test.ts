@@ -62,6 +62,17 @@ describe('warming', () => {
     expect([...after.routeConfigurations.keys()]).toEqual(['web-v2']);
   });
 
+  it('holds an aggregate back until those of its clusters that exist are warm', () => {
+    const store = new ResourceStore();
+    const aggregate = cluster('all', { discovery: { kind: 'aggregate', clusters: ['web', 'missing'] } });
+    store.apply({ kind: 'clusters', changed: [aggregate, cluster('web')], removed: [] });
+    const waiting = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    expect([...waiting.clusters.keys()]).toEqual([]);
+    store.apply({ kind: 'assignments', changed: [assignment('web', [endpoint(1)])], removed: [] });
+    const warm = activate(store, waiting, 1, FETCH_TIMEOUT_MS);
+    expect([...warm.clusters.keys()]).toEqual(['all', 'web']);
+  });
+
   it('keeps the endpoints of a cluster whose assignment was taken away', () => {
     const store = filledStore();
     const before = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);

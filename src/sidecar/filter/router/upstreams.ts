@@ -154,13 +154,14 @@ export class Upstreams {
     this.#clusters.onHostRemoved((host) => this.#hostRemoved(host));
   }
 
+  /** Of an aggregate, the cluster that takes this request. */
   get(name: string): UpstreamCluster | undefined {
-    const cluster = this.#clusters.get(name);
+    const cluster = this.#clusters.choose(name);
     if (cluster === undefined) return undefined;
-    const known = this.#known.get(name);
+    const known = this.#known.get(cluster.name);
     if (known !== undefined && known.cluster === cluster) return known;
     const upstream = new UpstreamCluster(this.turn, cluster, this.#metrics);
-    this.#known.set(name, upstream);
+    this.#known.set(cluster.name, upstream);
     return upstream;
   }
 
