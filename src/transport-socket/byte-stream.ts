@@ -44,7 +44,7 @@ const LARGEST_TEXT_PIECE_BYTES = 8_192;
 const MAX_QUEUED_BYTES = LARGEST_TEXT_PIECE_BYTES;
 
 /**
- * One socket. Output is gathered during the turn as latin1 text and written once when the turn ends. Reads come into the
+ * One socket. Output is gathered as latin1 text and written once, when the loop has handed out what one poll found. Reads come into the
  * worker's shared buffer. Closing is `finish()` (send what is queued, then FIN), `destroy()` (now) or `reset()` (now, and
  * the peer must notice).
  */
@@ -159,7 +159,7 @@ export class ByteStream {
     if (bytes.length > 0) this.#unread = bytes;
   }
 
-  /** Queues latin1 text for the one write at the end of the turn. */
+  /** Queues latin1 text for the one write behind the poll. */
   writeText(text: string): void {
     if (this.#isFinished || this.#finishAfterFlush) return;
     this.#text = this.#text === '' ? text : this.#text + text;

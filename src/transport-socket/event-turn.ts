@@ -10,7 +10,9 @@ export interface Flushable {
 
 /**
  * One worker's view of "now": every entry from the event loop (bytes, connect, close, deadline) is bracketed by enter() and
- * leave(). The clock is read once at the entrance, and whatever sockets were written to are flushed once at the exit.
+ * leave(), and the clock is read once at the entrance. Whatever was written to is flushed when the loop has handed out all
+ * that one poll found ready: writes that follow one another find their code in the cache and their readers awake, and a
+ * socket that several entries wrote to is written once.
  */
 export class EventTurn {
   /** Monotonic milliseconds as of this entry. */
@@ -24,10 +26,11 @@ export class EventTurn {
   /** Exceptions that reached the rim: always bugs. Each closes its connection and nothing else. */
   unexpectedErrors = 0;
   readonly #onUnexpectedError: (error: unknown) => void;
-  /** Filled from the front each turn; the array keeps its length, and so its storage. */
+  /** Filled from the front until the flush; the array keeps its length, and so its storage. */
   readonly #dirty: (Flushable | undefined)[] = [];
   #dirtyCount = 0;
   #depth = 0;
+  readonly #flushAll = (): void => this.#flushDirty();
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #stopped = false;
@@ -47,17 +50,12 @@ export class EventTurn {
   }
 
   leave(): void {
-    if (--this.#depth !== 0) return;
-    const dirty = this.#dirty;
-    // A flush may mark more.
-    for (let index = 0; index < this.#dirtyCount; index++) {
-      dirty[index]?.flush();
-      dirty[index] = undefined;
-    }
-    this.#dirtyCount = 0;
+    this.#depth--;
   }
 
+  /** Its flush() comes in the check phase of this round of the event loop, right behind the poll phase. */
   markDirty(flushable: Flushable): void {
+    if (this.#dirtyCount === 0) setImmediate(this.#flushAll);
     this.#dirty[this.#dirtyCount++] = flushable;
   }
 
@@ -81,6 +79,22 @@ export class EventTurn {
     } catch (error) {
       this.reportUnexpected(error);
     }
+    this.leave();
+  }
+
+  #flushDirty(): void {
+    this.enter();
+    const dirty = this.#dirty;
+    // A flush may mark more.
+    for (let index = 0; index < this.#dirtyCount; index++) {
+      try {
+        dirty[index]?.flush();
+      } catch (error) {
+        this.reportUnexpected(error);
+      }
+      dirty[index] = undefined;
+    }
+    this.#dirtyCount = 0;
     this.leave();
   }
 

@@ -1,0 +1,69 @@
+import { setImmediate as nextRound } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { EventTurn } from './event-turn.ts';
+
+function turnOf(errors: unknown[] = []): EventTurn {
+  let nowMs = 0;
+  return new EventTurn({ nowMs: () => nowMs++, wallMs: () => 0 }, (error) => errors.push(error));
+}
+
+describe('event turn', () => {
+  test('what several entries of one round wrote leaves behind the last of them, in the order it was marked', async () => {
+    const turn = turnOf();
+    const calls: string[] = [];
+    turn.enter();
+    turn.markDirty({ flush: () => calls.push('flush of first') });
+    calls.push('first');
+    turn.leave();
+    turn.enter();
+    turn.markDirty({ flush: () => calls.push('flush of second') });
+    calls.push('second');
+    turn.leave();
+    await nextRound();
+    expect(calls).toEqual(['first', 'second', 'flush of first', 'flush of second']);
+  });
+
+  test('what a flush marks is flushed in the same round, once', async () => {
+    const turn = turnOf();
+    const calls: string[] = [];
+    turn.markDirty({
+      flush() {
+        calls.push('outer');
+        turn.markDirty({ flush: () => calls.push('inner') });
+      },
+    });
+    await nextRound();
+    expect(calls).toEqual(['outer', 'inner']);
+    await nextRound();
+    expect(calls).toEqual(['outer', 'inner']);
+  });
+
+  test('a flush that throws is reported, and the others still leave', async () => {
+    const errors: unknown[] = [];
+    const turn = turnOf(errors);
+    const calls: string[] = [];
+    turn.markDirty({
+      flush() {
+        throw new Error('broken');
+      },
+    });
+    turn.markDirty({ flush: () => calls.push('other') });
+    await nextRound();
+    expect(calls).toEqual(['other']);
+    expect(errors).toEqual([new Error('broken')]);
+    expect(turn.unexpectedErrors).toBe(1);
+  });
+
+  test('the clock is read at the outermost entrance only', () => {
+    const turn = turnOf();
+    turn.enter();
+    const before = turn.nowMs;
+    turn.enter();
+    expect(turn.nowMs).toBe(before);
+    turn.leave();
+    turn.leave();
+    turn.enter();
+    expect(turn.nowMs).toBeGreaterThan(before);
+    turn.leave();
+  });
+});
