@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, test } from 'vitest';
 import { CONTRACT, ContractApi } from './contract.ts';
+import { IDENTITY_CONTRACT } from './identity-contract.ts';
 import { INDEX_CONTRACT } from './index-contract.ts';
 import { type Registry, startRegistry } from './registry.ts';
 
@@ -13,6 +14,6 @@ afterAll(async () => {
   await registry.stop();
 });
 
-test.each([...CONTRACT, ...INDEX_CONTRACT])('$name', async (contractCase) => {
+test.each([...CONTRACT, ...INDEX_CONTRACT, ...IDENTITY_CONTRACT])('$name', async (contractCase) => {
   await contractCase.run(new ContractApi(registry.url));
 });

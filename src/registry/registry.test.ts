@@ -321,7 +321,7 @@ test('protocol matters are answered as Consul answers them', async () => {
   expect(reply.headers.get('x-consul-effective-consistency')).toBe('stale');
   expect(reply.text).toContain('\n    {');
   expect((await get('/v1/status/leader')).json()).toBe('127.0.0.1:8300');
-  expect((await get('/v1/connect/ca/roots')).json()).toMatchObject({ Roots: [] });
+  expect((await get('/v1/connect/ca/roots')).json()).toMatchObject({ Roots: [{ Active: true }] });
 });
 
 test('keys: check-and-set, prefixes, locks, raw values and too much of them', async () => {

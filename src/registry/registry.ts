@@ -2,7 +2,7 @@
  * `weft registry`: an agent that answers Consul's HTTP API from memory, so that a laptop, a demo and the tests need nothing else.
  * It knows what Consul knows (registrations, checks that really run, the catalog with Consul's indexes and blocking queries, config
  * entries with Consul's validation, keys and sessions) and nothing of the mesh built on top: not `control/`, not `sidecar/`.
- * It keeps nothing on disk, has one node, one datacenter and no ACLs, and issues no certificates yet.
+ * It keeps nothing on disk, not even its certificate authority, and has one node, one datacenter and no ACLs.
  */
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
@@ -10,6 +10,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { type Random, systemRandom } from '../base/random.ts';
 import { LocalAgent } from './agent/local-agent.ts';
 import { agentRoutes } from './api/agent-routes.ts';
+import { caRoutes } from './api/ca-routes.ts';
 import { catalogRoutes } from './api/catalog-routes.ts';
 import { configRoutes } from './api/config-routes.ts';
 import { connectRoutes } from './api/connect-routes.ts';
@@ -18,6 +19,7 @@ import { kvRoutes } from './api/kv-routes.ts';
 import { createRegistryServer } from './api/registry-server.ts';
 import { Router } from './api/router.ts';
 import { Waiting } from './api/waiting.ts';
+import { ConnectCa } from './connect-ca/connect-ca.ts';
 import { type FaultScope, FaultSwitches, type RequestFault } from './faults.ts';
 import { Catalog } from './state/catalog.ts';
 import { ChangeIndex } from './state/change-index.ts';
@@ -80,7 +82,7 @@ const MAX_CHECKS = 40_000;
 export async function startRegistry(options: RegistryOptions = {}): Promise<Registry> {
   const host = options.host ?? '127.0.0.1';
   const random = options.random ?? systemRandom;
-  const state = createState(options, host);
+  const state = await createState(options, host);
   const faults = new FaultSwitches();
   const waiting = new Waiting({
     changes: state.changes,
@@ -95,6 +97,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     ...configRoutes(state),
     ...kvRoutes(state),
     ...connectRoutes(state),
+    ...caRoutes(state),
   ]);
   const server = createRegistryServer({
     router,
@@ -135,7 +138,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
   };
 }
 
-function createState(options: RegistryOptions, host: string): RegistryState {
+async function createState(options: RegistryOptions, host: string): Promise<RegistryState> {
   const changes = new ChangeIndex();
   const catalog = new Catalog(changes);
   const nodeName = options.nodeName ?? 'weft';
@@ -143,12 +146,16 @@ function createState(options: RegistryOptions, host: string): RegistryState {
   const nodeId = randomUUID();
   const advertiseAddress = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   const keyValues = new KeyValues(changes);
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? systemRandom;
+  const trustDomain = `${randomUUID()}.consul`;
+  const connectCa = await ConnectCa.create({ trustDomain, datacenter, changes, clock, random });
   const agent = new LocalAgent({
     catalog,
     changes,
     nodeName,
-    clock: options.clock ?? systemClock,
-    random: options.random ?? systemRandom,
+    clock,
+    random,
     maxServices: MAX_SERVICES,
     maxChecks: MAX_CHECKS,
     reapIntervalMs: options.reapIntervalMs ?? 30_000,
@@ -160,7 +167,7 @@ function createState(options: RegistryOptions, host: string): RegistryState {
     nodeName,
     nodeId,
     advertiseAddress,
-    trustDomain: `${randomUUID()}.consul`,
+    connectCa,
     changes,
     catalog,
     agent,

@@ -12,8 +12,6 @@ import { instanceView } from './health-routes.ts';
 export function connectRoutes(state: RegistryState): Route[] {
   const get = ['GET'];
   return [
-    { methods: get, path: '/v1/connect/ca/roots', endpoint: () => roots(state) },
-    { methods: get, path: '/v1/agent/connect/ca/roots', endpoint: () => roots(state) },
     { methods: get, path: '/v1/connect/intentions', endpoint: () => intentions(state) },
     { methods: get, path: '/v1/connect/intentions/match', endpoint: (request) => matchIntentions(state, request) },
     { methods: get, path: '/v1/connect/intentions/check', endpoint: (request) => checkIntention(state, request) },
@@ -27,15 +25,6 @@ export function connectRoutes(state: RegistryState): Route[] {
     { methods: ['DELETE'], path: '/v1/query/:id', endpoint: (request) => deleteQuery(state, request) },
     { methods: get, path: '/v1/query/:id/execute', endpoint: (request) => executeQuery(state, request) },
   ];
-}
-
-/** No certificates are issued yet; the trust domain is settled nevertheless, since names are made of it. */
-function roots(state: RegistryState): IndexedQuery {
-  return {
-    kind: 'indexed',
-    topics: ['ca-roots'],
-    answer: () => ({ json: { ActiveRootID: '', TrustDomain: state.trustDomain, Roots: [] } }),
-  };
 }
 
 /** Config entries of kind service-intentions, one row for each source, as the older endpoint shows them. */

@@ -42,7 +42,7 @@ export interface HashedQuery {
 
 export type Outcome = Answer | IndexedQuery | HashedQuery;
 
-export type Endpoint = (request: ApiRequest) => Outcome;
+export type Endpoint = (request: ApiRequest) => Outcome | Promise<Outcome>;
 
 export interface Route {
   readonly methods: readonly string[];

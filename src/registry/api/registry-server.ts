@@ -66,7 +66,7 @@ class Exchange {
       }
       const body = await readBody(this.#request);
       if (body === undefined) return;
-      this.#dispatch(body);
+      await this.#dispatch(body);
     } catch (cause) {
       this.#refuse(cause);
     }
@@ -80,7 +80,7 @@ class Exchange {
     return this.#url?.searchParams ?? new URLSearchParams();
   }
 
-  #dispatch(body: Buffer): void {
+  async #dispatch(body: Buffer): Promise<void> {
     if (this.#url === undefined) throw new ApiError(400, 'Invalid request target');
     if (this.#path === '/') {
       this.#write({ text: 'Consul Agent' });
@@ -95,7 +95,10 @@ class Exchange {
     const method = this.#request.method ?? 'GET';
     const { endpoint, parameters } = this.#options.router.match(method, this.#path);
     const accept = this.#request.headers.accept ?? '';
-    const outcome = endpoint({ method, path: this.#path, parameters, query, accept, body });
+    const made = endpoint({ method, path: this.#path, parameters, query, accept, body });
+    // Most are made at once, and are answered in the turn in which they were asked.
+    const outcome = made instanceof Promise ? await made : made;
+    if (this.#response.destroyed) return;
     if (!('kind' in outcome)) this.#write(outcome);
     else if (outcome.kind === 'indexed') this.#runIndexed(outcome);
     else this.#runHashed(outcome);

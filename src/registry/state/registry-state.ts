@@ -1,5 +1,6 @@
 /** Everything the registry holds, in one place, so that each endpoint takes what it needs and owns nothing. */
 import type { LocalAgent } from '../agent/local-agent.ts';
+import type { ConnectCa } from '../connect-ca/connect-ca.ts';
 import type { Catalog } from './catalog.ts';
 import type { ChangeIndex } from './change-index.ts';
 import type { ConfigEntries } from './config-entries.ts';
@@ -13,7 +14,7 @@ export interface RegistryState {
   readonly nodeId: string;
   /** Where this agent answers, as its own answers name it. */
   readonly advertiseAddress: string;
-  readonly trustDomain: string;
+  readonly connectCa: ConnectCa;
   readonly changes: ChangeIndex;
   readonly catalog: Catalog;
   readonly agent: LocalAgent;
