@@ -8,7 +8,7 @@ import type { Logger } from '../telemetry/log/log.ts';
 import { startXdsServer } from '../xds/server/server.ts';
 import { startConsole } from './console/console.ts';
 import { consoleViews } from './console-views.ts';
-import { Consul, type LinkState } from './consul/consul.ts';
+import { Consul, type ConsulAccess, type LinkState } from './consul/consul.ts';
 import { EndpointFeed } from './endpoint-feed.ts';
 import { GrpcClients, isGrpcClient } from './grpc-clients.ts';
 import { LocalDatacenter } from './local-datacenter.ts';
@@ -18,11 +18,7 @@ import { datacenter, type GrpcScope } from './translate/translate.ts';
 import { TrustDomainFeed } from './trust-domain-feed.ts';
 
 export interface ControlOptions {
-  readonly consul: {
-    /** Base URLs, most wanted first: `http://127.0.0.1:8500`. */
-    readonly addresses: readonly string[];
-    readonly token?: string | undefined;
-  };
+  readonly consul: ConsulAccess;
   readonly host?: string | undefined;
   /** 0 picks a free port. */
   readonly xdsPort?: number | undefined;

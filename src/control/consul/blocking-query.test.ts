@@ -16,11 +16,12 @@ let http: ConsulHttp;
 let query: BlockingQuery<unknown>;
 let states: WatchState<unknown>[];
 
-function watch(consul: ConsulHttp, timings: WatchTimings = FAST): BlockingQuery<unknown> {
+function watch(consul: ConsulHttp, timings: WatchTimings = FAST, mustBeWhole = false): BlockingQuery<unknown> {
   const started = new BlockingQuery<unknown>({
     consul,
     path: PATH,
     query: {},
+    mustBeWhole,
     parse: (body) => {
       if (!Array.isArray(body)) throw new Error('no list');
       return body;
@@ -83,7 +84,7 @@ describe('blocking query', () => {
     [
       '403',
       { kind: 'status', status: 403, body: 'Permission denied' },
-      /HTTP 403 \(Permission denied\); give the control/,
+      /HTTP 403 \(Permission denied\); give the control server's token service:read/,
     ],
     ['429', { kind: 'status', status: 429, body: '' }, /HTTP 429; Consul limits this client/],
     ['500', { kind: 'status', status: 500, body: 'rpc error' }, /HTTP 500/],
@@ -101,6 +102,55 @@ describe('blocking query', () => {
     fake.fail({ kind: 'none' });
     fake.set(PATH, ['back']);
     await until(() => expect(query.state).toMatchObject({ kind: 'current', value: ['back'] }));
+  });
+
+  it('comes back when Consul says, after 429', async () => {
+    const asked = fake.questions.length;
+    fake.fail({ kind: 'status', status: 429, body: '', headers: { 'retry-after': '1' } });
+    await until(() => expect(query.state.kind).toBe('stale'));
+    expect(fake.questions.length).toBe(asked);
+    fake.fail({ kind: 'none' });
+    await until(() => expect(query.state.kind).toBe('current'));
+    // One question that was refused, and the one a second later.
+    expect(query.counters.failed).toBe(1);
+  });
+
+  it.each(faults)('does not spin through %s', async (_name, fault) => {
+    query.stop();
+    query = watch(http, { ...FAST, backoffBaseMs: 50, backoffCapMs: 100 });
+    fake.fail(fault);
+    await until(() => expect(query.counters.failed).toBeGreaterThan(5));
+    // Full jitter below the cap makes 50 ms on average; a spinning loop would have asked thousands of times meanwhile.
+    expect(query.counters.asked).toBeLessThan(20);
+  });
+
+  it('takes an answer of the stream of events, which never knows a leader, for what it is', async () => {
+    fake.headers = { 'x-consul-query-backend': 'streaming', 'x-consul-knownleader': 'false' };
+    fake.set(PATH, ['two']);
+    await until(() => expect(value()).toEqual(['two']));
+    expect(query.counters.failed).toBe(0);
+  });
+
+  it('blocks on 1 where Consul answers index 0', async () => {
+    fake.headers = { 'x-consul-index': '0' };
+    fake.set(PATH, ['two']);
+    await until(() => expect(value()).toEqual(['two']));
+    await until(() => expect(fake.questions.at(-1)).toContain('index=1&'));
+  });
+
+  it('takes rows that the token may not read for an error, where the answer must be whole', async () => {
+    query.stop();
+    query = watch(http, FAST, true);
+    await until(() => expect(value()).toEqual(['one']));
+    fake.headers = { 'x-consul-results-filtered-by-acls': 'true' };
+    fake.set(PATH, []);
+    await until(() => expect(query.state).toMatchObject({ kind: 'stale', value: ['one'] }));
+    expect(query.state).toMatchObject({
+      error: expect.stringContaining('left rows out that the token may not read') as string,
+    });
+    fake.headers = {};
+    fake.set(PATH, ['two']);
+    await until(() => expect(query.state).toMatchObject({ kind: 'current', value: ['two'] }));
   });
 
   it('keeps the last value when the answer has the wrong shape', async () => {

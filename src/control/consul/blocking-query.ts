@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import { ConsulError } from './consul-error.ts';
+import { ConsulError, filteredError } from './consul-error.ts';
 import type { ConsulAnswer, ConsulAsk, QueryParameters } from './consul-http.ts';
 import { pause } from './pause.ts';
 import { WakeLimiter } from './wake-limiter.ts';
@@ -53,12 +53,17 @@ export const DEFAULT_TIMINGS: WatchTimings = {
 /** The longest `Retry-After` that is believed; a longer one would leave a watch blind. */
 const MAX_RETRY_AFTER_MS = 30_000;
 
+/** What an answer says beside its body. */
+export type AnswerFacts = Pick<ConsulAnswer, 'defaultPolicy'>;
+
 export interface BlockingQueryOptions<T> {
   readonly consul: ConsulAsk;
   readonly path: string;
   readonly query: QueryParameters;
   /** Reads a body; `previous` lets it keep the last good form of an entry that is bad now. Throws on a body of the wrong shape. */
-  readonly parse: (body: unknown, previous: T | undefined) => T;
+  readonly parse: (body: unknown, previous: T | undefined, facts: AnswerFacts) => T;
+  /** An answer from which the token's lack of rights took rows is an error, and not a smaller whole. */
+  readonly mustBeWhole?: boolean | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly timings?: WatchTimings;
@@ -72,7 +77,8 @@ export class BlockingQuery<T> {
   readonly #limiter: WakeLimiter;
   readonly #stopped = new AbortController();
   #state: WatchState<T> = { kind: 'unknown' };
-  #bodyHash: string | undefined;
+  /** Of the last answer that was taken. */
+  #content: string | undefined;
   /** 0: ask without blocking. */
   #index = 0n;
   #failures = 0;
@@ -141,7 +147,8 @@ export class BlockingQuery<T> {
   }
 
   #accept(answer: ConsulAnswer): void {
-    const changed = answer.bodyHash !== this.#bodyHash;
+    if (answer.isFilteredByAcls && this.#options.mustBeWhole === true) throw filteredError(this.#options.path);
+    const changed = contentOf(answer) !== this.#content;
     if (changed) this.#take(answer);
     else if (this.#state.kind !== 'unknown') this.#confirm();
     this.#advance(answer.index);
@@ -150,8 +157,8 @@ export class BlockingQuery<T> {
   }
 
   #take(answer: ConsulAnswer): void {
-    const value = this.#options.parse(answer.json(), knownValue(this.#state));
-    this.#bodyHash = answer.bodyHash;
+    const value = this.#options.parse(answer.json(), knownValue(this.#state), answer);
+    this.#content = contentOf(answer);
     this.counters.changed += 1;
     this.#enter({ kind: 'current', value, lastSuccessWallMs: this.#options.clock.wallMs() });
   }
@@ -215,4 +222,9 @@ export class BlockingQuery<T> {
   async #pause(durationMs: number): Promise<void> {
     await pause(durationMs, this.#nudge.signal);
   }
+}
+
+/** Equal for answers that say the same. */
+function contentOf({ bodyHash, defaultPolicy }: ConsulAnswer): string {
+  return `${bodyHash} ${defaultPolicy}`;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Dispatcher, Pool } from 'undici';
-import { ConsulError, statusError } from './consul-error.ts';
+import { type ConsulAccess, scopeParameters, tlsConnector, tokenSource } from './consul-access.ts';
+import { ConsulError, statusError, unreachableError } from './consul-error.ts';
 
 /** Consul's agents allow 200 connections per client address by default; what is left over is for people's own tools. */
 const DEFAULT_MAX_CONNECTIONS = 160;
@@ -8,12 +9,11 @@ const DEFAULT_MAX_CONNECTIONS = 160;
 const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 2_000;
 
-export interface ConsulHttpOptions {
-  /** Base URLs, most wanted first: `http://127.0.0.1:8500`. */
-  readonly addresses: readonly string[];
-  readonly token?: string | undefined;
+export interface ConsulHttpOptions extends ConsulAccess {
   readonly maxConnections?: number;
   readonly maxBodyBytes?: number;
+  /** The clock by which files are looked at again. */
+  readonly nowMs?: () => number;
 }
 
 export interface ConsulAnswer {
@@ -23,6 +23,12 @@ export interface ConsulAnswer {
   readonly bodyHash: string;
   /** Milliseconds since the answering server last heard from the leader. */
   readonly lastContactMs: number;
+  /** Rows were left out because the token may not read them: what is missing is not gone. */
+  readonly isFilteredByAcls: boolean;
+  /** Answered from the agent's own stream of events, not by the servers. */
+  readonly isStreamed: boolean;
+  /** `allow` or `deny`: what holds where neither a rule nor an intention says anything. Empty where the agent does not say. */
+  readonly defaultPolicy: string;
   /** Parsed only when asked: an unchanged body is never parsed. Throws a ConsulError on garbage. */
   json(): unknown;
 }
@@ -42,19 +48,25 @@ export interface ConsulAsk {
 /** GETs on Consul's HTTP API over kept-alive connections, with failover, bounds, and errors that say what to do. */
 export class ConsulHttp implements ConsulAsk {
   readonly #pools: readonly { readonly address: string; readonly pool: Pool }[];
-  readonly #headers: Record<string, string>;
+  readonly #token: () => string | undefined;
+  readonly #scope: QueryParameters;
   readonly #maxBodyBytes: number;
   #preferred = 0;
 
   constructor(options: ConsulHttpOptions) {
     if (options.addresses.length === 0) throw new Error('no Consul address given; set CONSUL_HTTP_ADDR or --consul');
+    const nowMs = options.nowMs ?? (() => performance.now());
+    this.#token = tokenSource(options, nowMs);
+    this.#scope = scopeParameters(options);
+    const isSecure = options.addresses.some((address) => address.startsWith('https:'));
+    const connect = isSecure
+      ? tlsConnector(options.tls ?? {}, CONNECT_TIMEOUT_MS, nowMs)
+      : { timeout: CONNECT_TIMEOUT_MS };
     const connections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
     this.#pools = options.addresses.map((address) => ({
       address,
-      pool: new Pool(originOf(address), { connections, pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS } }),
+      pool: new Pool(originOf(address), { connections, pipelining: 1, connect }),
     }));
-    this.#headers = { accept: 'application/json' };
-    if (options.token !== undefined && options.token !== '') this.#headers['x-consul-token'] = options.token;
     this.#maxBodyBytes = options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
   }
 
@@ -63,9 +75,27 @@ export class ConsulHttp implements ConsulAsk {
     return this.#pools[this.#preferred]?.address ?? '';
   }
 
+  /** Addresses that are wanted more than the one that is asked at present, most wanted first. */
+  get moreWanted(): readonly string[] {
+    return this.#pools.slice(0, this.#preferred).map(({ address }) => address);
+  }
+
   /** The server asked so far is in trouble that no answer has shown (it hangs): the next question goes to the next one. */
   preferAnother(): void {
     this.#preferred = (this.#preferred + 1) % this.#pools.length;
+  }
+
+  /** From now on this one is asked first. */
+  prefer(wanted: string): void {
+    const at = this.#pools.findIndex(({ address }) => address === wanted);
+    if (at >= 0) this.#preferred = at;
+  }
+
+  /** Asks one address and no other. */
+  async askAt(address: string, path: string, options: AskOptions): Promise<ConsulAnswer> {
+    const server = this.#pools.find((candidate) => candidate.address === address);
+    if (server === undefined) throw new Error(`${address} is no address of this Consul`);
+    return this.#askOne(server.pool, `${address}${path}`, path, {}, options);
   }
 
   /** Asks the server that answered last; one that cannot be reached or has no leader hands over to the next, once round. */
@@ -99,12 +129,13 @@ export class ConsulHttp implements ConsulAsk {
   ): Promise<ConsulAnswer> {
     const deadline = AbortSignal.timeout(Math.ceil(options.deadlineMs));
     const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
-    const search = new URLSearchParams(query).toString();
+    const search = new URLSearchParams({ ...this.#scope, ...query }).toString();
+    const token = this.#token();
     try {
       const response = await pool.request({
         method: 'GET',
         path: search === '' ? path : `${path}?${search}`,
-        headers: this.#headers,
+        headers: { accept: 'application/json', ...(token === undefined ? {} : { 'x-consul-token': token }) },
         signal,
         // The deadline above covers the exchange as a whole; undici's own timers would cut a long wait short.
         headersTimeout: 0,
@@ -120,8 +151,7 @@ export class ConsulHttp implements ConsulAsk {
           `${where}: no answer within ${Math.ceil(options.deadlineMs)} ms; is the Consul agent hung?`,
         );
       }
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new ConsulError({ kind: 'unreachable' }, `${where}: ${reason}; is a Consul agent running there?`, error);
+      throw unreachableError(where, error);
     }
   }
 }
@@ -153,12 +183,17 @@ async function readBounded(
 function toAnswer(where: string, response: Dispatcher.ResponseData, body: Buffer): ConsulAnswer {
   const { headers, statusCode } = response;
   if (statusCode !== 200) throw statusError(where, statusCode, body.toString('utf8'), single(headers['retry-after']));
-  if (single(headers['x-consul-knownleader']) === 'false') {
+  const isStreamed = single(headers['x-consul-query-backend']) === 'streaming';
+  // An agent's stream of events knows no leader and says "false" always.
+  if (!isStreamed && single(headers['x-consul-knownleader']) === 'false') {
     throw new ConsulError({ kind: 'noLeader' }, `${where}: the Consul servers have no leader`);
   }
   return {
     index: parseIndex(single(headers['x-consul-index'])),
     bodyHash: createHash('sha1').update(body).digest('base64'),
+    isFilteredByAcls: single(headers['x-consul-results-filtered-by-acls']) === 'true',
+    isStreamed,
+    defaultPolicy: single(headers['x-consul-default-acl-policy']) ?? '',
     lastContactMs: Number(single(headers['x-consul-lastcontact']) ?? 0) || 0,
     json: () => parseJson(where, body),
   };

@@ -81,6 +81,19 @@ describe('consul', () => {
     expect(watched.state.kind).toBe('current');
   });
 
+  test('goes back to the server it is told to prefer, once that one has answered for a while', async () => {
+    const [first, second] = fakes;
+    connect();
+    await until(() => expect(consul.status.link.kind).toBe('up'));
+    first?.fail({ kind: 'status', status: 500, body: '' });
+    await until(() => expect(consul.status.address).toBe(second?.address));
+    first?.fail({ kind: 'none' });
+    const before = first?.questions.length ?? 0;
+    await until(() => expect(consul.status.address).toBe(first?.address));
+    expect((first?.questions.length ?? 0) - before).toBeGreaterThanOrEqual(3);
+    expect(consul.status.link.kind).toBe('up');
+  });
+
   test('asks another datacenter for its instances there, and the local one without saying so', async () => {
     connect();
     consul.watchHealth(API, 'dc1', () => {});

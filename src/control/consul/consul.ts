@@ -11,26 +11,26 @@ import type { CaRoots, LeafCertificate } from '../translate/identity.ts';
 import type { WatchState, WatchTimings } from './blocking-query.ts';
 import { ConfigEntriesFeed } from './config-entries-feed.ts';
 import { ConnectionBudget } from './connection-budget.ts';
+import type { ConsulAccess } from './consul-access.ts';
 import { ConsulHttp } from './consul-http.ts';
 import { ConsulLink, type LinkState } from './consul-link.ts';
 import { locateProxy, type ProxyLocation } from './locate-proxy.ts';
 import { OneShots, type ServiceOverview } from './one-shots.ts';
 import type { NodeProxies } from './parse-catalog.ts';
+import { ReturnWatch } from './return-watch.ts';
 import { type Watched, WatchHub, type WatchReport } from './watch-hub.ts';
 import { caRootsWatch, healthWatch, leafWatch, nodeServicesWatch } from './watches.ts';
 
 export { knownValue, type WatchState } from './blocking-query.ts';
 export type { EntriesChange, EntriesState } from './config-entries-feed.ts';
+export type { ConsulAccess, ConsulTls } from './consul-access.ts';
 export type { LinkState } from './consul-link.ts';
 export type { ProxyLocation } from './locate-proxy.ts';
 export type { InstanceOverview, ServiceOverview } from './one-shots.ts';
 export type { NodeProxies } from './parse-catalog.ts';
 export type { Watched, WatchReport } from './watch-hub.ts';
 
-export interface ConsulOptions {
-  /** Base URLs, most wanted first. */
-  readonly addresses: readonly string[];
-  readonly token?: string | undefined;
+export interface ConsulOptions extends ConsulAccess {
   readonly clock: Clock;
   readonly random: Random;
   /** Questions held open at once; Consul's agents allow 200 per client by default. */
@@ -45,6 +45,9 @@ export interface ConsulOptions {
 
 /** How long a server that must have Consul waits for it to answer. */
 const START_DEADLINE_MS = 5_000;
+
+const LEADER_PATH = '/v1/status/leader';
+const PROBE_DEADLINE_MS = 2_000;
 
 /** How it stands between this server and Consul. */
 export interface ConsulStatus {
@@ -65,15 +68,17 @@ export class Consul {
   /** The address that the last good probe asked, and the one when Consul was last back. */
   #answering = '';
   #answeredBefore = '';
+  readonly #returns = new ReturnWatch();
+  #isLookingBack = false;
 
   constructor(options: ConsulOptions) {
-    const { clock, random, token, timings, lingerMs } = options;
+    const { clock, random, timings, lingerMs } = options;
     this.#clock = clock;
-    this.#http = new ConsulHttp({ addresses: options.addresses, token });
+    this.#http = new ConsulHttp({ ...options, nowMs: () => clock.nowMs() });
     this.#budget = new ConnectionBudget(this.#http, () => clock.nowMs(), options.maxConcurrentQuestions);
     const { onSubscriberFault } = options;
     this.#hub = new WatchHub({ consul: this.#budget, clock, random, timings, lingerMs, onSubscriberFault });
-    this.#oneShots = new OneShots(() => this.#http.address, token);
+    this.#oneShots = new OneShots(this.#http, () => this.#http.address);
     this.#link = new ConsulLink({
       probe: () => this.#probe(),
       clock,
@@ -85,9 +90,10 @@ export class Consul {
   }
 
   async #probe(): Promise<string> {
+    void this.#returnToMoreWanted();
     const address = this.#http.address;
     try {
-      const leader = await this.#oneShots.leader();
+      const leader = await this.#leaderAt(address);
       this.#answering = address;
       this.#answeredBefore ||= address;
       return leader;
@@ -95,6 +101,23 @@ export class Consul {
       if (this.#http.address === address) this.#http.preferAnother();
       throw error;
     }
+  }
+
+  /** An address that is wanted more answers again, and has done so for a while: questions from now on go there. */
+  async #returnToMoreWanted(): Promise<void> {
+    if (this.#isLookingBack) return;
+    this.#isLookingBack = true;
+    const back = await this.#returns.ready(this.#http.moreWanted, (address) => this.#leaderAt(address));
+    this.#isLookingBack = false;
+    if (back !== undefined) this.#http.prefer(back);
+  }
+
+  /** The leader that the server at this address follows. Rejects when it is away and when there is no leader. */
+  async #leaderAt(address: string): Promise<string> {
+    const answer = await this.#http.askAt(address, LEADER_PATH, { deadlineMs: PROBE_DEADLINE_MS });
+    const leader = answer.json();
+    if (typeof leader !== 'string' || leader === '') throw new Error(`${address}: the Consul servers have no leader`);
+    return leader;
   }
 
   /** Questions that hang at a server that is no longer asked would hear nothing until their deadline. */
@@ -115,13 +138,12 @@ export class Consul {
     this.#link.stop();
     this.entries.stop();
     this.#hub.stop();
-    this.#oneShots.close();
     await this.#http.close();
   }
 
   /** Rejects when no address answers with a leader, saying what to do. */
   async requireLeader(): Promise<void> {
-    const answer = await this.#http.ask('/v1/status/leader', {}, { deadlineMs: START_DEADLINE_MS });
+    const answer = await this.#http.ask(LEADER_PATH, {}, { deadlineMs: START_DEADLINE_MS });
     if (answer.json() === '')
       throw new Error(`Consul at ${this.#http.address} has no leader; wait for its servers to elect one`);
   }

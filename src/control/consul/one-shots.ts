@@ -1,5 +1,5 @@
-import Consul from 'consul';
 import { z } from 'zod';
+import type { ConsulAsk } from './consul-http.ts';
 import { text } from './fields.ts';
 
 /** A question that is asked once must not keep anyone waiting: a console shows what it has. */
@@ -40,24 +40,18 @@ const healthRow = z.object({
   Checks: z.array(z.object({ Status: text })),
 });
 
-/** Questions that are asked once and not watched, through Consul's own client for Node. */
+const servicesBody = z.record(z.string(), z.array(z.string()).nullish());
+
+/** Questions that are asked once and not watched. */
 export class OneShots {
+  readonly #consul: ConsulAsk;
   readonly #addressOfNow: () => string;
-  readonly #token: string | undefined;
-  readonly #clients = new Map<string, Consul>();
   readonly #agents = new Map<string, Promise<AgentIdentity>>();
   #overview: { readonly atMs: number; readonly services: Promise<readonly ServiceOverview[]> } | undefined;
 
-  constructor(addressOfNow: () => string, token: string | undefined) {
+  constructor(consul: ConsulAsk, addressOfNow: () => string) {
+    this.#consul = consul;
     this.#addressOfNow = addressOfNow;
-    this.#token = token;
-  }
-
-  /** The leader's address. Rejects when Consul is away, and when there is no leader. */
-  async leader(): Promise<string> {
-    const leader = await this.#client().status.leader();
-    if (leader === '') throw new Error('the Consul servers have no leader');
-    return leader;
   }
 
   /** Who the agent that answers is; an agent keeps its name, so it is asked once. */
@@ -72,7 +66,7 @@ export class OneShots {
   }
 
   async #askAgent(): Promise<AgentIdentity> {
-    const { Config: config } = agentSelf.parse(await this.#client().agent.self());
+    const { Config: config } = agentSelf.parse(await this.#ask('/v1/agent/self'));
     return { node: config.NodeName, datacenter: config.Datacenter };
   }
 
@@ -88,13 +82,8 @@ export class OneShots {
     return services;
   }
 
-  close(): void {
-    for (const client of this.#clients.values()) client.destroy();
-    this.#clients.clear();
-  }
-
   async #readServices(): Promise<readonly ServiceOverview[]> {
-    const tagsByName = z.record(z.string(), z.array(z.string())).parse(await this.#client().catalog.services());
+    const tagsByName = servicesBody.parse(await this.#ask('/v1/catalog/services'));
     const names = Object.keys(tagsByName).sort().slice(0, MAX_OVERVIEW_SERVICES);
     const services: ServiceOverview[] = [];
     let next = 0;
@@ -111,7 +100,7 @@ export class OneShots {
   }
 
   async #instances(service: string): Promise<readonly InstanceOverview[]> {
-    const rows: unknown = await this.#client().health.service({ service });
+    const rows = await this.#ask(`/v1/health/service/${encodeURIComponent(service)}`);
     return z
       .array(healthRow)
       .parse(rows)
@@ -125,22 +114,8 @@ export class OneShots {
       }));
   }
 
-  #client(): Consul {
-    const address = this.#addressOfNow();
-    const kept = this.#clients.get(address);
-    if (kept !== undefined) return kept;
-    const url = new URL(address);
-    const secure = url.protocol === 'https:';
-    const options = {
-      host: url.hostname,
-      port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
-      secure,
-      timeout: ANSWER_WITHIN_MS,
-      ...(this.#token === undefined ? {} : { defaults: { token: this.#token } }),
-    };
-    const client = new Consul(options);
-    this.#clients.set(address, client);
-    return client;
+  async #ask(path: string): Promise<unknown> {
+    return (await this.#consul.ask(path, {}, { deadlineMs: ANSWER_WITHIN_MS })).json();
   }
 }
 

@@ -1,6 +1,12 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import { BlockingQuery, DEFAULT_TIMINGS, type WatchState, type WatchTimings } from './blocking-query.ts';
+import {
+  type AnswerFacts,
+  BlockingQuery,
+  DEFAULT_TIMINGS,
+  type WatchState,
+  type WatchTimings,
+} from './blocking-query.ts';
 import type { ConsulAsk, QueryParameters } from './consul-http.ts';
 
 /** A watch that nobody holds is kept this long, so that a proxy that reconnects finds it warm. */
@@ -13,7 +19,9 @@ export interface WatchSpec<T> {
   readonly key: string;
   readonly path: string;
   readonly query: QueryParameters;
-  readonly parse: (body: unknown, previous: T | undefined) => T;
+  readonly parse: (body: unknown, previous: T | undefined, facts: AnswerFacts) => T;
+  /** An answer from which the token's lack of rights took rows is an error, and not a smaller whole. */
+  readonly mustBeWhole?: boolean | undefined;
 }
 
 export interface Watched<T> {
@@ -115,7 +123,8 @@ export class WatchHub {
       path: spec.path,
       query: spec.query,
       timings: this.#options.timings ?? DEFAULT_TIMINGS,
-      parse: (body, previous) => spec.parse(body, previous as T | undefined),
+      mustBeWhole: spec.mustBeWhole,
+      parse: (body, previous, facts) => spec.parse(body, previous as T | undefined, facts),
       onState: (state) => {
         for (const listener of [...listeners]) this.#tell(listener, state);
       },

@@ -14,6 +14,7 @@ export function configEntriesWatch<K extends ConfigEntryKind>(kind: K): WatchSpe
     key: `config ${kind}`,
     path: `/v1/config/${kind}`,
     query: {},
+    mustBeWhole: true,
     parse: (body, previous) => parseConfigEntries(kind, body, previous),
   };
 }
@@ -24,6 +25,7 @@ export function nodeServicesWatch(node: NodeName): WatchSpec<NodeProxies> {
     key: `node ${node}`,
     path: `/v1/catalog/node-services/${encodeURIComponent(node)}`,
     query: {},
+    mustBeWhole: true,
     parse: parseNodeServices,
   };
 }
@@ -40,6 +42,7 @@ export function healthWatch(
       ...(datacenter === localDatacenter ? {} : { dc: datacenter }),
       ...(filter === '' ? {} : { filter }),
     },
+    mustBeWhole: true,
     parse: (body) => parseHealth(service, body),
   };
 }

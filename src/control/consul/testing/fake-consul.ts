@@ -1,11 +1,23 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { goDurationMs } from '../../../base/go-duration.ts';
 
 /** What the fake does with every question instead of answering it. */
 export type FakeFault =
   | { readonly kind: 'none' }
-  | { readonly kind: 'status'; readonly status: number; readonly body: string }
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      readonly body: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   | { readonly kind: 'garbage' }
   | { readonly kind: 'truncated' }
   | { readonly kind: 'noLeader' }
@@ -29,16 +41,23 @@ export class FakeConsul {
   readonly #documents = new Map<string, Document>();
   readonly #waiting = new Set<Waiting>();
   readonly #server: Server;
+  readonly #scheme: 'http' | 'https';
+  /** Put on every answer, over our own. */
+  headers: Readonly<Record<string, string>> = {};
+  /** What the last question carried. */
+  lastHeaders: IncomingHttpHeaders = {};
   #fault: FakeFault = { kind: 'none' };
   #index = 10;
   #port = 0;
 
-  private constructor() {
-    this.#server = createServer((request, response) => this.#answer(request, response));
+  private constructor(tls: ServerOptions | undefined) {
+    const answer = (request: IncomingMessage, response: ServerResponse): void => this.#answer(request, response);
+    this.#server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
+    this.#scheme = tls === undefined ? 'http' : 'https';
   }
 
-  static async start(port = 0): Promise<FakeConsul> {
-    const fake = new FakeConsul();
+  static async start(port = 0, tls?: ServerOptions): Promise<FakeConsul> {
+    const fake = new FakeConsul(tls);
     await new Promise<void>((resolve) => fake.#server.listen(port, '127.0.0.1', resolve));
     fake.#port = (fake.#server.address() as AddressInfo).port;
     return fake;
@@ -49,7 +68,7 @@ export class FakeConsul {
   }
 
   get address(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#scheme}://127.0.0.1:${this.port}`;
   }
 
   /** How many questions are being held at present. */
@@ -97,6 +116,7 @@ export class FakeConsul {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', 'http://fake');
+    this.lastHeaders = request.headers;
     this.questions.push(`${url.pathname}${url.search}`);
     const document = this.#documents.get(url.pathname);
     const index = Number(url.searchParams.get('index') ?? 0);
@@ -131,7 +151,7 @@ export class FakeConsul {
     const document = this.#documents.get(path);
     if (fault.kind === 'hang') return;
     if (fault.kind === 'status') {
-      response.writeHead(fault.status).end(fault.body);
+      response.writeHead(fault.status, fault.headers).end(fault.body);
       return;
     }
     if (document === undefined) {
@@ -142,6 +162,7 @@ export class FakeConsul {
     response.setHeader('content-type', 'application/json');
     response.setHeader('x-consul-index', String(document.index));
     response.setHeader('x-consul-knownleader', fault.kind === 'noLeader' ? 'false' : 'true');
+    for (const [name, value] of Object.entries(this.headers)) response.setHeader(name, value);
     if (fault.kind !== 'truncated') {
       response.end(text);
       return;
