@@ -1,4 +1,5 @@
 import type { ClusterLoadAssignment } from './cluster-load-assignment.ts';
+import type { Http2Options } from './http2-options.ts';
 import type { FilterMetadata } from './route-configuration.ts';
 import type { TransportSocket } from './transport-socket.ts';
 
@@ -41,14 +42,6 @@ export type UpstreamProtocol =
   | { readonly kind: 'explicitHttp2'; readonly http2: Http2Options }
   | { readonly kind: 'useDownstreamProtocol'; readonly http2: Http2Options }
   | { readonly kind: 'auto'; readonly http2: Http2Options };
-
-export interface Http2Options {
-  readonly maxConcurrentStreams: number;
-  readonly initialStreamWindowSizeBytes: number;
-  readonly initialConnectionWindowSizeBytes: number;
-  readonly connectionKeepaliveIntervalMs: number | undefined;
-  readonly connectionKeepaliveTimeoutMs: number | undefined;
-}
 
 /** The first supported entry of `load_balancing_policy.policies`, or what `lb_policy` says. */
 export type LoadBalancingPolicy =

@@ -1,6 +1,7 @@
-import { describe } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   connectionManager,
+  decodedOk,
   type Json,
   listener,
   ROUTER,
@@ -89,6 +90,70 @@ describe('a connection manager is refused for', () => {
       'a fault inside inline routes',
       withHcm({ routeConfig: routeConfiguration({ virtualHosts: [virtualHost({ domains: [] })] }) }),
       `${HCM}.route_config.virtual_hosts[0].domains`,
+    ],
+  ]);
+});
+
+describe('http2_protocol_options', () => {
+  const of = (fields: Json): unknown => {
+    const decoded = decodedOk(LISTENER_TYPE, withHcm(fields));
+    const [filter] = decoded.filterChains[0]?.filters ?? [];
+    return filter?.kind === 'httpConnectionManager' ? filter.config.http2 : undefined;
+  };
+
+  test('are read whole', () => {
+    const http2ProtocolOptions = {
+      hpackTableSize: 1024,
+      maxConcurrentStreams: 50,
+      initialStreamWindowSize: 70_000,
+      initialConnectionWindowSize: 80_000,
+      allowConnect: true,
+      maxOutboundFrames: 11,
+      maxOutboundControlFrames: 12,
+      maxConsecutiveInboundFramesWithEmptyPayload: 13,
+      maxInboundPriorityFramesPerStream: 14,
+      maxInboundWindowUpdateFramesPerDataFrameSent: 15,
+      overrideStreamErrorOnInvalidHttpMessage: true,
+      connectionKeepalive: { interval: '30s', timeout: '3s', connectionIdleInterval: '5s' },
+    };
+    expect(of({ http2ProtocolOptions, streamErrorOnInvalidHttpMessage: false })).toEqual({
+      hpackTableSizeBytes: 1024,
+      maxConcurrentStreams: 50,
+      initialStreamWindowSizeBytes: 70_000,
+      initialConnectionWindowSizeBytes: 80_000,
+      allowConnect: true,
+      maxOutboundFrames: 11,
+      maxOutboundControlFrames: 12,
+      maxConsecutiveInboundFramesWithEmptyPayload: 13,
+      maxInboundPriorityFramesPerStream: 14,
+      maxInboundWindowUpdateFramesPerDataFrameSent: 15,
+      streamErrorOnInvalidHttpMessage: true,
+      connectionKeepaliveIntervalMs: 30_000,
+      connectionKeepaliveTimeoutMs: 3_000,
+      connectionIdleIntervalMs: 5_000,
+    });
+  });
+
+  test('what they do not say of malformed messages the connection manager may', () => {
+    expect(of({ streamErrorOnInvalidHttpMessage: false })).toMatchObject({ streamErrorOnInvalidHttpMessage: false });
+    expect(of({})).toMatchObject({ streamErrorOnInvalidHttpMessage: undefined });
+  });
+
+  refused(LISTENER_TYPE, [
+    [
+      'no stream at all',
+      withHcm({ http2ProtocolOptions: { maxConcurrentStreams: 0 } }),
+      `${HCM}.http2_protocol_options.max_concurrent_streams`,
+    ],
+    [
+      'a window above 2^31-1',
+      withHcm({ http2ProtocolOptions: { initialConnectionWindowSize: 2 ** 31 } }),
+      `${HCM}.http2_protocol_options.initial_connection_window_size`,
+    ],
+    [
+      'a sign of life in no time',
+      withHcm({ http2ProtocolOptions: { connectionKeepalive: { interval: '1s', timeout: '0s' } } }),
+      `${HCM}.http2_protocol_options.connection_keepalive.timeout`,
     ],
   ]);
 });

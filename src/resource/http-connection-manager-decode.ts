@@ -3,6 +3,7 @@ import { checkConfigSource } from './config-source-decode.ts';
 import type { ExtensionSupport } from './extension-support.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { decodeHttpFilters } from './http-filter-decode.ts';
+import { decodeHttp2Options } from './http2-options-decode.ts';
 import type { MessageReader } from './message-reader.ts';
 import { decodeRouteConfiguration } from './route-configuration-decode.ts';
 import { decodeTracing } from './tracing-decode.ts';
@@ -63,12 +64,16 @@ const CODEC_TYPES = { AUTO: 'auto', HTTP1: 'http1', HTTP2: 'http2' } as const;
 
 function decodeCodecs(
   reader: MessageReader,
-): Pick<HttpConnectionManager, 'codecType' | 'acceptHttp10' | 'enableTrailers'> {
+): Pick<HttpConnectionManager, 'codecType' | 'acceptHttp10' | 'enableTrailers' | 'http2'> {
   const http1 = reader.message('http_protocol_options');
+  const http2 = decodeHttp2Options(reader.message('http2_protocol_options'));
+  const endsStreamOnly =
+    http2.streamErrorOnInvalidHttpMessage ?? reader.wrappedBoolean('stream_error_on_invalid_http_message');
   return {
     codecType: reader.choice('codec_type', CODEC_TYPES, 'auto'),
     acceptHttp10: http1?.boolean('accept_http_10') ?? false,
     enableTrailers: http1?.boolean('enable_trailers') ?? false,
+    http2: { ...http2, streamErrorOnInvalidHttpMessage: endsStreamOnly },
   };
 }
 

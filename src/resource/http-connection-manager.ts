@@ -1,4 +1,5 @@
 import type { AccessLogger } from './access-logger.ts';
+import type { Http2Options } from './http2-options.ts';
 import type { Fraction } from './matcher.ts';
 import type { RouteConfiguration, TypedExtension } from './route-configuration.ts';
 
@@ -48,7 +49,9 @@ export interface HttpConnectionManager {
   /** 1,000. */
   readonly delayedCloseTimeoutMs: number;
   readonly acceptHttp10: boolean;
+  /** Of HTTP/1; HTTP/2 always carries trailers. */
   readonly enableTrailers: boolean;
+  readonly http2: Http2Options;
   /** `upgrade_configs` that are enabled, lower case. */
   readonly upgradeTypes: readonly string[];
   readonly forwardClientCertDetails: 'sanitize' | 'forwardOnly' | 'appendForward' | 'sanitizeSet' | 'alwaysForwardOnly';

@@ -1,4 +1,5 @@
-import type { Cluster, Http2Options, UpstreamProtocol } from './cluster.ts';
+import type { Cluster, UpstreamProtocol } from './cluster.ts';
+import { decodeHttp2Options } from './http2-options-decode.ts';
 import type { MessageReader } from './message-reader.ts';
 
 const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
@@ -11,15 +12,6 @@ export type UpstreamConnections = Pick<
 
 /** Envoy's upstream idle timeout. */
 const DEFAULT_IDLE_TIMEOUT_MS = 3_600_000;
-
-/** Envoy's defaults since 1.36; the older, boundless ones let one peer fill memory. */
-const DEFAULT_MAX_CONCURRENT_STREAMS = 1024;
-const DEFAULT_STREAM_WINDOW_BYTES = 16 * 1024 * 1024;
-const DEFAULT_CONNECTION_WINDOW_BYTES = 24 * 1024 * 1024;
-
-/** RFC 9113 §6.9.2 and §6.9.1. */
-const SMALLEST_WINDOW_BYTES = 65_535;
-const LARGEST_31_BIT = 2 ** 31 - 1;
 
 /** HttpProtocolOptions under its own name, or the cluster's older fields. */
 export function decodeUpstreamConnections(cluster: MessageReader): UpstreamConnections {
@@ -70,34 +62,4 @@ function decodeProtocol(options: MessageReader): UpstreamProtocol {
   }
   if (specifier === 'auto_config') return { kind: 'auto', http2: decodeHttp2Options(http2) };
   return http2 === undefined ? { kind: 'explicitHttp1' } : { kind: 'explicitHttp2', http2: decodeHttp2Options(http2) };
-}
-
-/** envoy.config.core.v3.Http2ProtocolOptions; an absent one has the defaults. */
-export function decodeHttp2Options(reader: MessageReader | undefined): Http2Options {
-  const keepalive = reader?.message('connection_keepalive');
-  return {
-    maxConcurrentStreams: bounded(reader, 'max_concurrent_streams', 1, DEFAULT_MAX_CONCURRENT_STREAMS),
-    initialStreamWindowSizeBytes: bounded(
-      reader,
-      'initial_stream_window_size',
-      SMALLEST_WINDOW_BYTES,
-      DEFAULT_STREAM_WINDOW_BYTES,
-    ),
-    initialConnectionWindowSizeBytes: bounded(
-      reader,
-      'initial_connection_window_size',
-      SMALLEST_WINDOW_BYTES,
-      DEFAULT_CONNECTION_WINDOW_BYTES,
-    ),
-    connectionKeepaliveIntervalMs: keepalive?.positiveDurationMs('interval'),
-    connectionKeepaliveTimeoutMs: keepalive?.positiveDurationMs('timeout'),
-  };
-}
-
-function bounded(reader: MessageReader | undefined, field: string, smallest: number, absent: number): number {
-  const value = reader?.wrappedNumber(field) ?? absent;
-  if (value < smallest || value > LARGEST_31_BIT) {
-    reader?.fault(field, `must be from ${smallest} to ${LARGEST_31_BIT}, not ${value}`);
-  }
-  return value;
 }

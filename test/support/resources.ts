@@ -1,6 +1,7 @@
 import type { Cluster } from '../../src/resource/cluster.ts';
 import type { ClusterLoadAssignment, Endpoint } from '../../src/resource/cluster-load-assignment.ts';
 import type { HttpConnectionManager } from '../../src/resource/http-connection-manager.ts';
+import { UNSAID_HTTP2_OPTIONS } from '../../src/resource/http2-options.ts';
 import type { Listener } from '../../src/resource/listener.ts';
 import type {
   HeaderMutations,
@@ -202,6 +203,7 @@ export function httpConnectionManager(overrides: Partial<HttpConnectionManager> 
     delayedCloseTimeoutMs: 1000,
     acceptHttp10: true,
     enableTrailers: true,
+    http2: UNSAID_HTTP2_OPTIONS,
     upgradeTypes: [],
     forwardClientCertDetails: 'sanitize',
     tracing: undefined,

@@ -91,12 +91,13 @@ export abstract class ConnectionCore implements StreamHost {
     this.output.clear();
     this.#isBackedUp = isBackedUp;
     if (!isBackedUp) this.onSocketDrained();
+    else if (this.#hasQueuedTooMuch()) this.fail(CONNECTION_FAULTS.outboundFlood);
   }
 
   /** The socket has taken everything. */
   onSocketDrained(): void {
     this.#isBackedUp = false;
-    this.output.controlFrames = 0;
+    this.output.settle();
     this.sendWaiting();
   }
 
@@ -193,14 +194,14 @@ export abstract class ConnectionCore implements StreamHost {
   /** The peer has broken a stream: it is reset, and that counts (CVE-2025-8671). */
   protected failStream(stream: Http2Stream, fault: Http2Fault): void {
     stream.fail(fault);
-    this.glitch();
+    this.#countFault(fault);
   }
 
   /** The same where the stream has no object, or never got one. */
   protected refuse(streamId: number, fault: Http2Fault): void {
     this.output.resetStream(streamId, fault.code);
     this.closedStreams.close(streamId, RESET_BY_US);
-    this.glitch();
+    this.#countFault(fault);
   }
 
   protected tellIfDrained(): void {
@@ -211,6 +212,17 @@ export abstract class ConnectionCore implements StreamHost {
 
   protected tellPingAcknowledged(): void {
     this.#sink.onPingAcknowledged();
+  }
+
+  #countFault(fault: Http2Fault): void {
+    if (fault.isMalformed && this.limits.malformedEndsConnection) this.fail({ ...fault, scope: 'connection' });
+    else this.glitch();
+  }
+
+  /** Bodies wait for the socket; heads and control frames do not, and a peer that reads nothing can ask for many. */
+  #hasQueuedTooMuch(): boolean {
+    const { frames, queuedBytes } = this.output;
+    return frames > this.limits.maxQueuedFrames || queuedBytes > this.limits.maxQueuedBytes;
   }
 
   #end(isByPeer: boolean): void {

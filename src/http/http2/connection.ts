@@ -29,6 +29,7 @@ import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { type BlockPurpose, HeadDraft } from './head-draft.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HpackDecoder } from './hpack/hpack-decoder.ts';
+import { KeepAlive } from './keep-alive.ts';
 import type { Http2Limits } from './limits.ts';
 import type { Http2Output } from './output.ts';
 import type { Http2Stream } from './stream.ts';
@@ -42,6 +43,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
   protected readonly draft: HeadDraft;
   readonly #reader: FrameReader = new FrameReader(this);
   readonly #block: HeaderBlock;
+  readonly #keepAlive: KeepAlive;
   #hasSettings = false;
   #awaitsSettingsAck = true;
   #awaitsPing = false;
@@ -59,6 +61,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
     super(sink, output, limits, nowMs, peerIsServer);
     this.draft = new HeadDraft(limits);
     this.#block = new HeaderBlock(limits);
+    this.#keepAlive = new KeepAlive(limits);
   }
 
   /** Takes bytes [start, end) of `buffer`, all of them. */
@@ -71,10 +74,21 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
   }
 
   /** Asks the peer for a sign of life; one at a time. */
-  ping(): void {
+  ping(nowMs = this.nowMs): void {
     if (this.#awaitsPing || this.fault !== undefined) return;
     this.#awaitsPing = true;
     this.output.ping(0, OUR_PING, 0);
+    this.#keepAlive.onAsked(nowMs);
+  }
+
+  override get nextDeadlineMs(): number {
+    return this.fault === undefined ? Math.min(super.nextDeadlineMs, this.#keepAlive.nextMs) : super.nextDeadlineMs;
+  }
+
+  override advance(nowMs: number): void {
+    super.advance(nowMs);
+    if (this.#keepAlive.isLost(nowMs)) this.fail(CONNECTION_FAULTS.pingTimeout);
+    else if (this.#keepAlive.isDue(nowMs)) this.ping(nowMs);
   }
 
   onFrame(type: number, flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
@@ -338,6 +352,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
     const windowBefore = this.peer.initialWindowBytes;
     const fault = this.peer.apply(buffer, start, end, !this.#hasSettings);
     if (fault !== undefined) return fault;
+    if (!this.#hasSettings) this.#keepAlive.begin(this.nowMs);
     this.#hasSettings = true;
     this.deadlines.onPreface();
     this.encoder.limitTable(this.peer.headerTableBytes);
@@ -373,6 +388,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameSin
     else if (DRAIN_PING.compare(buffer, start, end) === 0) this.onDrainPingAcknowledged();
     else if (this.#awaitsPing && OUR_PING.compare(buffer, start, end) === 0) {
       this.#awaitsPing = false;
+      this.#keepAlive.onAnswered(this.nowMs);
       this.tellPingAcknowledged();
     } else this.glitch();
     return undefined;

@@ -20,14 +20,20 @@ export interface Http2Fault {
   readonly scope: 'connection' | 'stream';
   readonly code: number;
   readonly reason: string;
+  /** The message itself is malformed (RFC 9113 §8.1.1), and not merely too large or too late. */
+  readonly isMalformed: boolean;
 }
 
 function connection(code: number, reason: string): Http2Fault {
-  return Object.freeze({ scope: 'connection', code, reason });
+  return Object.freeze({ scope: 'connection', code, reason, isMalformed: false });
 }
 
 function stream(code: number, reason: string): Http2Fault {
-  return Object.freeze({ scope: 'stream', code, reason });
+  return Object.freeze({ scope: 'stream', code, reason, isMalformed: false });
+}
+
+function malformed(reason: string): Http2Fault {
+  return Object.freeze({ scope: 'stream', code: PROTOCOL_ERROR, reason, isMalformed: true });
 }
 
 /** Faults that end the connection with GOAWAY. */
@@ -69,6 +75,9 @@ export const CONNECTION_FAULTS = {
   tinyData: connection(ENHANCE_YOUR_CALM, 'tiny-data-flood'),
   priorityFlood: connection(ENHANCE_YOUR_CALM, 'priority-flood'),
   windowUpdateFlood: connection(ENHANCE_YOUR_CALM, 'window-update-flood'),
+  outboundFlood: connection(ENHANCE_YOUR_CALM, 'outbound-flood'),
+  // Signs of life
+  pingTimeout: connection(NO_ERROR, 'ping-timeout'),
   // Nothing is sent for this one: the socket is gone, or GOAWAY has said goodbye.
   lost: connection(NO_ERROR, 'connection-lost'),
 } as const satisfies Record<string, Http2Fault>;
@@ -92,36 +101,36 @@ export const STREAM_FAULTS = {
   targetTooLong: stream(ENHANCE_YOUR_CALM, 'target-too-long'),
   trailerTooLarge: stream(ENHANCE_YOUR_CALM, 'trailer-too-large'),
   // Fields
-  fieldName: stream(PROTOCOL_ERROR, 'invalid-field-name'),
-  fieldValue: stream(PROTOCOL_ERROR, 'invalid-field-value'),
-  underscore: stream(PROTOCOL_ERROR, 'underscore-in-field-name'),
-  connectionField: stream(PROTOCOL_ERROR, 'connection-specific-field'),
-  te: stream(PROTOCOL_ERROR, 'te-other-than-trailers'),
-  pseudoLate: stream(PROTOCOL_ERROR, 'pseudo-field-after-regular'),
-  pseudoRepeated: stream(PROTOCOL_ERROR, 'repeated-pseudo-field'),
-  pseudoUnknown: stream(PROTOCOL_ERROR, 'unknown-pseudo-field'),
-  pseudoMissing: stream(PROTOCOL_ERROR, 'missing-pseudo-field'),
-  pseudoInTrailers: stream(PROTOCOL_ERROR, 'pseudo-field-in-trailers'),
-  trailersWithoutEnd: stream(PROTOCOL_ERROR, 'trailers-without-end'),
+  fieldName: malformed('invalid-field-name'),
+  fieldValue: malformed('invalid-field-value'),
+  underscore: malformed('underscore-in-field-name'),
+  connectionField: malformed('connection-specific-field'),
+  te: malformed('te-other-than-trailers'),
+  pseudoLate: malformed('pseudo-field-after-regular'),
+  pseudoRepeated: malformed('repeated-pseudo-field'),
+  pseudoUnknown: malformed('unknown-pseudo-field'),
+  pseudoMissing: malformed('missing-pseudo-field'),
+  pseudoInTrailers: malformed('pseudo-field-in-trailers'),
+  trailersWithoutEnd: malformed('trailers-without-end'),
   // Meaning of a head
-  method: stream(PROTOCOL_ERROR, 'invalid-method'),
-  scheme: stream(PROTOCOL_ERROR, 'invalid-scheme'),
-  path: stream(PROTOCOL_ERROR, 'invalid-path'),
-  authority: stream(PROTOCOL_ERROR, 'invalid-authority'),
-  authorityMissing: stream(PROTOCOL_ERROR, 'missing-authority'),
-  hostRepeated: stream(PROTOCOL_ERROR, 'repeated-host'),
-  hostMismatch: stream(PROTOCOL_ERROR, 'host-differs-from-authority'),
-  connect: stream(PROTOCOL_ERROR, 'connect-not-allowed'),
-  connectForm: stream(PROTOCOL_ERROR, 'malformed-connect'),
-  protocol: stream(PROTOCOL_ERROR, 'invalid-protocol'),
-  expectation: stream(PROTOCOL_ERROR, 'unknown-expectation'),
-  status: stream(PROTOCOL_ERROR, 'invalid-status'),
-  informationalEnd: stream(PROTOCOL_ERROR, 'informational-response-ends-stream'),
+  method: malformed('invalid-method'),
+  scheme: malformed('invalid-scheme'),
+  path: malformed('invalid-path'),
+  authority: malformed('invalid-authority'),
+  authorityMissing: malformed('missing-authority'),
+  hostRepeated: malformed('repeated-host'),
+  hostMismatch: malformed('host-differs-from-authority'),
+  connect: malformed('connect-not-allowed'),
+  connectForm: malformed('malformed-connect'),
+  protocol: malformed('invalid-protocol'),
+  expectation: malformed('unknown-expectation'),
+  status: malformed('invalid-status'),
+  informationalEnd: malformed('informational-response-ends-stream'),
   tooManyInformational: stream(ENHANCE_YOUR_CALM, 'too-many-informational-responses'),
-  contentLength: stream(PROTOCOL_ERROR, 'invalid-content-length'),
-  contentLengthRepeated: stream(PROTOCOL_ERROR, 'repeated-content-length'),
-  bodyTooLong: stream(PROTOCOL_ERROR, 'body-longer-than-declared'),
-  bodyTooShort: stream(PROTOCOL_ERROR, 'body-shorter-than-declared'),
+  contentLength: malformed('invalid-content-length'),
+  contentLengthRepeated: malformed('repeated-content-length'),
+  bodyTooLong: malformed('body-longer-than-declared'),
+  bodyTooShort: malformed('body-shorter-than-declared'),
   // Sending
   sendStalled: stream(CANCEL, 'send-stalled'),
   sendBuffer: stream(INTERNAL_ERROR, 'send-buffer-overflow'),

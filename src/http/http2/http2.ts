@@ -8,6 +8,7 @@
  */
 export { Http2ClientConnection, type Http2ClientSink } from './client-connection.ts';
 export type { Http2ClientStream } from './client-stream.ts';
+export { configuredLimits } from './configured-limits.ts';
 export type { Http2ConnectionSink } from './connection-core.ts';
 export * as Http2ErrorCode from './error-code.ts';
 export { CONNECTION_FAULTS, type Http2Fault, STREAM_FAULTS } from './faults.ts';

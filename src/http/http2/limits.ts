@@ -17,8 +17,10 @@ export interface Http2Limits {
   /** Resets and glitches a peer may cause at once, and per second. */
   readonly glitchBurst: number;
   readonly glitchesPerSecond: number;
-  /** Control frames made and not yet taken by the kernel. */
+  /** Control frames made and not yet taken by the kernel; all frames; and their bytes, which heads alone can drive up. */
   readonly maxQueuedControlFrames: number;
+  readonly maxQueuedFrames: number;
+  readonly maxQueuedBytes: number;
   /** Frames without payload that end nothing, in a row. */
   readonly maxConsecutiveEmptyFrames: number;
   /** What DATA frames below 256 bytes may waste while the consumer has not credited them. */
@@ -34,6 +36,9 @@ export interface Http2Limits {
   readonly headTimeoutMs: number;
   /** How long a body may wait for the peer's window. */
   readonly sendStallTimeoutMs: number;
+  /** How often the peer is asked for a sign of life, and how long it may take; 0: never asked. */
+  readonly pingIntervalMs: number;
+  readonly pingTimeoutMs: number;
   /** After this many a server connection drains; 0 is no limit. */
   readonly maxRequestsPerConnection: number;
   readonly allowConnect: boolean;
@@ -41,6 +46,8 @@ export interface Http2Limits {
   readonly allowExtendedConnect: boolean;
   /** Names that alias one we rely on (`content_length`) are refused even under `allow`. */
   readonly headersWithUnderscores: 'allow' | 'reject' | 'drop';
+  /** A malformed message (RFC 9113 §8.1.1) ends the connection and not just its stream. */
+  readonly malformedEndsConnection: boolean;
 }
 
 /** At the edge. */
@@ -58,6 +65,8 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = Object.freeze({
   glitchBurst: 500,
   glitchesPerSecond: 50,
   maxQueuedControlFrames: 1000,
+  maxQueuedFrames: 10_000,
+  maxQueuedBytes: 4 * 1024 * 1024,
   maxConsecutiveEmptyFrames: 1,
   dataOverheadBudgetBytes: 25_600,
   maxPriorityFramesPerStream: 100,
@@ -67,10 +76,13 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = Object.freeze({
   maxInformationalResponses: 16,
   headTimeoutMs: 10_000,
   sendStallTimeoutMs: 30_000,
+  pingIntervalMs: 0,
+  pingTimeoutMs: 5_000,
   maxRequestsPerConnection: 10_000,
   allowConnect: false,
   allowExtendedConnect: true,
   headersWithUnderscores: 'allow',
+  malformedEndsConnection: false,
 });
 
 /**

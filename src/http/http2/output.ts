@@ -33,8 +33,10 @@ export class Http2Output {
   length = 0;
   /** Counts the clearings: a frame can be amended only in the epoch that wrote it. */
   epoch = 0;
-  /** Control frames since the kernel last took everything. */
+  /** Since the kernel last took everything: control frames, all frames, and bytes handed over. */
   controlFrames = 0;
+  frames = 0;
+  queuedBytes = 0;
   readonly #onFirstByte: () => void;
 
   constructor(onFirstByte: () => void) {
@@ -43,9 +45,17 @@ export class Http2Output {
 
   /** The bytes have been written or copied. */
   clear(): void {
+    this.queuedBytes += this.length;
     this.length = 0;
     this.epoch += 1;
     if (this.bytes.length > KEPT_CAPACITY_BYTES) this.bytes = Buffer.allocUnsafeSlow(FIRST_CAPACITY_BYTES);
+  }
+
+  /** The kernel has taken everything. */
+  settle(): void {
+    this.controlFrames = 0;
+    this.frames = 0;
+    this.queuedBytes = 0;
   }
 
   /** Makes room for `count` more bytes at `length`. */
@@ -61,6 +71,7 @@ export class Http2Output {
   /** Begins a frame and answers where; its payload follows from `length` on. The caller has reserved room. */
   frameHeader(payloadBytes: number, type: number, flags: number, streamId: number): number {
     const at = this.length;
+    this.frames += 1;
     writeFrameHeader(this.bytes, at, payloadBytes, type, flags, streamId);
     this.length = at + FRAME_HEADER_BYTES;
     return at;

@@ -1,6 +1,7 @@
 import type { RequestHead } from '../../http/head.ts';
 import {
   CLIENT_PREFACE,
+  CONNECTION_FAULTS,
   type Http2Fault,
   Http2Output,
   Http2ServerConnection,
@@ -182,7 +183,7 @@ export class Http2Connection
 
   onConnectionFault(fault: Http2Fault): void {
     const { counters } = this.#slot.current;
-    counters.cxProtocolError.increment();
+    if (fault !== CONNECTION_FAULTS.pingTimeout) counters.cxProtocolError.increment();
     counters.http2Reset(fault.reason);
     this.#startLingering();
   }
@@ -193,7 +194,7 @@ export class Http2Connection
   }
 
   onPingAcknowledged(): void {
-    // Nobody asks for signs of life here: idle timeouts do.
+    this.#arm();
   }
 
   exchangeEnded(exchange: Http2Exchange): void {

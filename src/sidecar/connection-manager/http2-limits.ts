@@ -1,4 +1,4 @@
-import { type Http2Limits, MESH_HTTP2_LIMITS } from '../../http/http2/http2.ts';
+import { configuredLimits, type Http2Limits, MESH_HTTP2_LIMITS } from '../../http/http2/http2.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
 
 const UNDERSCORES = { allow: 'allow', rejectRequest: 'reject', dropHeader: 'drop' } as const;
@@ -6,10 +6,11 @@ const UNDERSCORES = { allow: 'allow', rejectRequest: 'reject', dropHeader: 'drop
 /** The bounds on one downstream connection: a sidecar's, with what the connection manager says about heads. */
 export function downstreamHttp2Limits(manager: HttpConnectionManager, headTimeoutMs: number): Http2Limits {
   return {
-    ...MESH_HTTP2_LIMITS,
+    ...configuredLimits(MESH_HTTP2_LIMITS, manager.http2),
     maxHeadBytes: manager.maxRequestHeadersBytes,
     maxFields: manager.maxHeadersCount,
     headTimeoutMs,
+    allowExtendedConnect: manager.http2.allowConnect || manager.upgradeTypes.length > 0,
     maxRequestsPerConnection: manager.maxRequestsPerConnection,
     headersWithUnderscores: UNDERSCORES[manager.headersWithUnderscoresAction],
   };

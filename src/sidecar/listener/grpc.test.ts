@@ -2,20 +2,12 @@ import { once } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Cluster } from '../../resource/cluster.ts';
+import { UNSAID_HTTP2_OPTIONS } from '../../resource/http2-options.ts';
 import { DataPath } from './data-path-fixture.ts';
 
 /** gRPC by others' hands on both ends, and two listeners of ours between them: outbound, then inbound. */
 
-const HTTP2 = {
-  kind: 'explicitHttp2',
-  http2: {
-    maxConcurrentStreams: 2_147_483_647,
-    initialStreamWindowSizeBytes: 268_435_456,
-    initialConnectionWindowSizeBytes: 268_435_456,
-    connectionKeepaliveIntervalMs: undefined,
-    connectionKeepaliveTimeoutMs: undefined,
-  },
-} as const;
+const HTTP2 = { kind: 'explicitHttp2', http2: UNSAID_HTTP2_OPTIONS } as const;
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 const COMMON = {

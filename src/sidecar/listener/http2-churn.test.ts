@@ -4,18 +4,10 @@ import type net from 'node:net';
 import { expect, it } from 'vitest';
 import { httpListener, route, routeAction, routeConfiguration, virtualHost } from '../../../test/support/resources.ts';
 import { seededRandom } from '../../base/random.ts';
+import { UNSAID_HTTP2_OPTIONS } from '../../resource/http2-options.ts';
 import { DataPath } from './data-path-fixture.ts';
 
-const HTTP2 = {
-  kind: 'explicitHttp2',
-  http2: {
-    maxConcurrentStreams: 2_147_483_647,
-    initialStreamWindowSizeBytes: 268_435_456,
-    initialConnectionWindowSizeBytes: 268_435_456,
-    connectionKeepaliveIntervalMs: undefined,
-    connectionKeepaliveTimeoutMs: undefined,
-  },
-} as const;
+const HTTP2 = { kind: 'explicitHttp2', http2: UNSAID_HTTP2_OPTIONS } as const;
 const CALLS = 1_000;
 const AT_A_TIME = 100;
 /** Node's default is less than what these streams may hold together. */

@@ -3,7 +3,9 @@ import http2 from 'node:http2';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { route, routeAction, routeConfiguration, virtualHost } from '../../../test/support/resources.ts';
+import { CLIENT_HELLO, headers } from '../../http/http2/frame-script.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
+import { UNSAID_HTTP2_OPTIONS } from '../../resource/http2-options.ts';
 import type { RouteAction } from '../../resource/route-configuration.ts';
 import { DataPath, RawPeer, RawUpstream } from './data-path-fixture.ts';
 
@@ -392,6 +394,43 @@ describe('the end of a connection', () => {
       responseCodeDetails: 'downstream_remote_disconnect',
     });
     expect(path.gauge('http', 'ingress', 'downstream_rq_active')).toBe(0);
+  });
+});
+
+describe('http2_protocol_options', () => {
+  it('are announced, and hold', async () => {
+    const options = {
+      ...UNSAID_HTTP2_OPTIONS,
+      maxConcurrentStreams: 2,
+      initialStreamWindowSizeBytes: 100_000,
+      hpackTableSizeBytes: 512,
+    };
+    const session = await connect(await path.serve({ http2: options }));
+    if (session.remoteSettings.maxConcurrentStreams !== 2) await once(session, 'remoteSettings');
+    expect(session.remoteSettings).toMatchObject({
+      maxConcurrentStreams: 2,
+      initialWindowSize: 100_000,
+      headerTableSize: 512,
+      enableConnectProtocol: false,
+    });
+  });
+
+  it('ask the client for a sign of life, and close what gives none', async () => {
+    const http2 = { ...UNSAID_HTTP2_OPTIONS, connectionKeepaliveIntervalMs: 20, connectionKeepaliveTimeoutMs: 20 };
+    const mute = await RawPeer.connect(await path.serve({ codecType: 'http2', http2 }));
+    peers.push(mute);
+    mute.socket.write(CLIENT_HELLO);
+    expect(await mute.ends()).toContain('ping-timeout');
+    expect(path.counter('http', 'ingress', 'downstream_http2_ping_timeout')).toBe(1);
+    expect(path.counter('http', 'ingress', 'downstream_cx_protocol_error')).toBe(0);
+  });
+
+  it('make a malformed request the end of its connection where they say so', async () => {
+    const http2 = { ...UNSAID_HTTP2_OPTIONS, streamErrorOnInvalidHttpMessage: false };
+    const client = await RawPeer.connect(await path.serve({ codecType: 'http2', http2 }));
+    peers.push(client);
+    client.socket.write(Buffer.concat([CLIENT_HELLO, headers(1, [[':method', 'GET']], true)]));
+    expect(await client.ends()).toContain('missing-authority');
   });
 });
 

@@ -3,17 +3,12 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import type net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Cluster, Http2Options } from '../../resource/cluster.ts';
+import { headers, OK, SERVER_HELLO } from '../../http/http2/frame-script.ts';
+import type { Cluster } from '../../resource/cluster.ts';
+import { UNSAID_HTTP2_OPTIONS } from '../../resource/http2-options.ts';
 import { DataPath, RawPeer, RawUpstream } from './data-path-fixture.ts';
 
-const HTTP2: Http2Options = {
-  maxConcurrentStreams: 2_147_483_647,
-  initialStreamWindowSizeBytes: 268_435_456,
-  initialConnectionWindowSizeBytes: 268_435_456,
-  connectionKeepaliveIntervalMs: undefined,
-  connectionKeepaliveTimeoutMs: undefined,
-};
-const EXPLICIT = { kind: 'explicitHttp2', http2: HTTP2 } as const;
+const EXPLICIT = { kind: 'explicitHttp2', http2: UNSAID_HTTP2_OPTIONS } as const;
 
 let path: DataPath;
 const closers: (() => void)[] = [];
@@ -211,13 +206,57 @@ describe('a host that breaks off', () => {
   it('by answering no PING is left', async () => {
     const mute = await RawUpstream.listen();
     closers.push(() => mute.close());
-    const http2Options = { ...HTTP2, connectionKeepaliveIntervalMs: 20, connectionKeepaliveTimeoutMs: 20 };
+    const http2Options = {
+      ...UNSAID_HTTP2_OPTIONS,
+      connectionKeepaliveIntervalMs: 20,
+      connectionKeepaliveTimeoutMs: 20,
+    };
     use([mute.port], { upstreamProtocol: { kind: 'explicitHttp2', http2: http2Options } });
     const answer = ask(await path.serve());
     const peer = await mute.connection(0);
     // SETTINGS and the ACK of ours, and nothing ever again.
     peer.send('\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0');
     expect((await answer).status).toBe(503);
+    expect(path.counter('cluster', 'web', 'http2.keepalive_timeout')).toBe(1);
+  });
+});
+
+describe('http2_protocol_options of a cluster', () => {
+  it('are announced to the host, and bound the streams of a connection', async () => {
+    const seen = Promise.withResolvers<http2.Settings>();
+    const held: http2.ServerHttp2Stream[] = [];
+    const host = await Host.listen((stream) => {
+      seen.resolve(stream.session?.remoteSettings ?? {});
+      held.push(stream);
+      if (held.length === 3) for (const one of held) one.end('done');
+    });
+    const http2Options = { ...UNSAID_HTTP2_OPTIONS, maxConcurrentStreams: 1, initialStreamWindowSizeBytes: 90_000 };
+    use([host.port], { upstreamProtocol: { kind: 'explicitHttp2', http2: http2Options } });
+    const port = await path.serve();
+    const answers = await Promise.all([ask(port), ask(port), ask(port)]);
+    expect(answers.map(({ body }) => body)).toEqual(['done', 'done', 'done']);
+    expect(host.sessions).toHaveLength(3);
+    expect((await seen.promise).initialWindowSize).toBe(90_000);
+  });
+
+  it('ask a connection that was idle for a sign of life ahead of its next stream', async () => {
+    const host = await RawUpstream.listen();
+    closers.push(() => host.close());
+    const http2Options = { ...UNSAID_HTTP2_OPTIONS, connectionIdleIntervalMs: 1, connectionKeepaliveTimeoutMs: 30 };
+    use([host.port], { upstreamProtocol: { kind: 'explicitHttp2', http2: http2Options } });
+    const port = await path.serve();
+    const first = ask(port);
+    const peer = await host.connection(0);
+    peer.socket.write(SERVER_HELLO);
+    await peer.until(() => peer.received.includes('\x01\x05\0\0\0\x01'), 'HEADERS of stream 1');
+    peer.socket.write(headers(1, OK, true));
+    expect((await first).status).toBe(200);
+    expect(peer.received).not.toContain('weft ask');
+    const asked = path.turn.clock.nowMs();
+    while (path.turn.clock.nowMs() < asked + 2) await new Promise((resolve) => setImmediate(resolve));
+    const second = ask(port);
+    await peer.receives('weft ask');
+    expect((await second).status).toBe(503);
     expect(path.counter('cluster', 'web', 'http2.keepalive_timeout')).toBe(1);
   });
 });
@@ -253,7 +292,7 @@ describe('which protocol a cluster is spoken to', () => {
     one.listen(0, '127.0.0.1');
     await once(one, 'listening');
     closers.push(() => one.close());
-    const upstreamProtocol = { kind: 'useDownstreamProtocol', http2: HTTP2 } as const;
+    const upstreamProtocol = { kind: 'useDownstreamProtocol', http2: UNSAID_HTTP2_OPTIONS } as const;
     const port = await path.serve();
     use([(one.address() as net.AddressInfo).port], { upstreamProtocol });
     expect((await ask(port)).body).toBe('one');

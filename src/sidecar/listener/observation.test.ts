@@ -9,6 +9,7 @@ import {
   virtualHost,
 } from '../../../test/support/resources.ts';
 import { seededRandom } from '../../base/random.ts';
+import { UNSAID_HTTP2_OPTIONS } from '../../resource/http2-options.ts';
 import { EMPTY_TLS_CONTEXT } from '../../resource/transport-socket.ts';
 import { SpanRing, spanRingBuffer, TraceStarter } from '../../telemetry/trace/trace.ts';
 import { DataPath, RawPeer, RawUpstream } from './data-path-fixture.ts';
@@ -184,17 +185,10 @@ describe('what this version does not speak', () => {
     client.send('GET / HTTP/1.1\r\nhost: web\r\n\r\n');
     await client.receives('HTTP/1.1 503 ');
     expect((await path.recordsReach(1)).responseCodeDetails).toBe('upstream_tls_not_supported');
-    const http2 = {
-      maxConcurrentStreams: 1,
-      initialStreamWindowSizeBytes: 65_535,
-      initialConnectionWindowSizeBytes: 65_535,
-      connectionKeepaliveIntervalMs: undefined,
-      connectionKeepaliveTimeoutMs: undefined,
-    };
     path.addCluster('web', [upstream.port], {
       ...cluster('web'),
       transportSocket: { kind: 'upstreamProxyProtocol', version: 'v1' },
-      upstreamProtocol: { kind: 'explicitHttp2', http2 },
+      upstreamProtocol: { kind: 'explicitHttp2', http2: UNSAID_HTTP2_OPTIONS },
     });
     client.send('GET / HTTP/1.1\r\nhost: web\r\n\r\n');
     expect((await path.recordsReach(2)).responseCodeDetails).toBe('upstream_http2_not_supported');

@@ -1,4 +1,10 @@
-import { Http2ClientConnection, type Http2ClientSink, type Http2Fault, Http2Output } from '../../http/http2/http2.ts';
+import {
+  CONNECTION_FAULTS,
+  Http2ClientConnection,
+  type Http2ClientSink,
+  type Http2Fault,
+  Http2Output,
+} from '../../http/http2/http2.ts';
 import type { Address } from '../../resource/address.ts';
 import {
   ByteStream,
@@ -24,8 +30,6 @@ export interface Http2ConnectionOwner {
   ): void;
 }
 
-/** How long a PING may go unanswered where `connection_keepalive` says no more than how often. */
-const DEFAULT_PING_TIMEOUT_MS = 5_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
@@ -49,8 +53,7 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
   #isEnding = false;
   #armedAtMs = NEVER;
   #idleAtMs = NEVER;
-  #pingAtMs = NEVER;
-  #pingLostAtMs = NEVER;
+  #lastBytesAtMs: number;
   requests = 0;
 
   constructor(turn: EventTurn, owner: Http2ConnectionOwner, counters: PoolCounters, address: Address) {
@@ -58,6 +61,7 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
     this.#owner = owner;
     this.#counters = counters;
     this.#openedAtMs = turn.nowMs;
+    this.#lastBytesAtMs = turn.nowMs;
     this.#output = new Http2Output(() => {
       if (this.#isConnected) turn.markDirty(this);
     });
@@ -91,6 +95,7 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
   }
 
   lend(): Http2UpstreamExchange {
+    this.#askWhetherAlive();
     return new Http2UpstreamExchange(this);
   }
 
@@ -148,6 +153,7 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
 
   onBytes(buffer: Buffer, start: number, end: number): void {
     this.#counters.cxRxBytesTotal.add(end - start);
+    this.#lastBytesAtMs = this.#turn.nowMs;
     this.codec.receive(buffer, start, end, this.#turn.nowMs);
     this.#arm();
   }
@@ -169,7 +175,6 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
     if (this.#state === 'connecting') {
       this.#state = 'ready';
       this.#armIdle();
-      this.#armPing();
       this.#arm();
     }
     if (this.#state === 'ready') this.#owner.connectionChanged(this);
@@ -188,14 +193,13 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
     this.#end();
   }
 
-  onConnectionFault(_fault: Http2Fault): void {
-    this.#counters.cxProtocolError.increment();
+  onConnectionFault(fault: Http2Fault): void {
+    if (fault === CONNECTION_FAULTS.pingTimeout) this.#counters.cxKeepAliveTimeout.increment();
+    else this.#counters.cxProtocolError.increment();
     this.#end();
   }
 
   onPingAcknowledged(): void {
-    this.#pingLostAtMs = NEVER;
-    this.#armPing();
     this.#arm();
   }
 
@@ -208,17 +212,10 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
       return;
     }
     this.codec.advance(nowMs);
-    if (nowMs >= this.#pingLostAtMs) {
-      this.#counters.cxKeepAliveTimeout.increment();
-      this.destroy();
-    } else if (nowMs >= this.#idleAtMs) {
+    if (nowMs >= this.#idleAtMs) {
       this.#idleAtMs = NEVER;
       this.#counters.cxIdleTimeout.increment();
       this.retire();
-    } else if (nowMs >= this.#pingAtMs) {
-      this.#pingAtMs = NEVER;
-      this.#pingLostAtMs = nowMs + (this.#owner.options.http2?.connectionKeepaliveTimeoutMs ?? DEFAULT_PING_TIMEOUT_MS);
-      this.codec.ping();
     }
     this.#arm();
   }
@@ -228,15 +225,17 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
     this.#idleAtMs = idleTimeoutMs > 0 ? this.#turn.nowMs + idleTimeoutMs : NEVER;
   }
 
-  #armPing(): void {
-    const intervalMs = this.#owner.options.http2?.connectionKeepaliveIntervalMs;
-    this.#pingAtMs = intervalMs === undefined ? NEVER : this.#turn.nowMs + intervalMs;
+  /** `connection_idle_interval`: a connection that may be dead is asked ahead of the stream that it gets. */
+  #askWhetherAlive(): void {
+    const idleMs = this.#owner.options.http2?.connectionIdleIntervalMs;
+    const { nowMs } = this.#turn;
+    if (idleMs !== undefined && nowMs - this.#lastBytesAtMs >= idleMs) this.codec.ping(nowMs);
   }
 
   /** Only ever brings the deadline closer: what it finds too early is looked at again when it fires. */
   #arm(): void {
     if (this.#state === 'closed' || this.#state === 'connecting') return;
-    const atMs = Math.min(this.codec.nextDeadlineMs, this.#idleAtMs, this.#pingAtMs, this.#pingLostAtMs);
+    const atMs = Math.min(this.codec.nextDeadlineMs, this.#idleAtMs);
     if (atMs >= this.#armedAtMs) return;
     this.#armedAtMs = atMs;
     this.#turn.deadlines.schedule(this.#deadline, atMs);

@@ -3,6 +3,7 @@ import type { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
 import { NonCanonicalHeadError } from '../../http/http1/http1.ts';
 import {
+  CONNECTION_FAULTS,
   type Http2ClientConnection,
   type Http2ClientStream,
   Http2ErrorCode,
@@ -196,7 +197,8 @@ function prepareUpgrade(codec: Http2ClientConnection, head: RequestHead, edits: 
 
 function reasonOf(reset: Http2Reset): ResetReason {
   if (reset.isUnprocessed) return 'unprocessed';
-  return reset.isByPeer || reset.reason === 'connection-lost' ? 'connectionTermination' : 'protocolError';
+  const isLost = reset.reason === 'connection-lost' || reset.reason === CONNECTION_FAULTS.pingTimeout.reason;
+  return reset.isByPeer || isLost ? 'connectionTermination' : 'protocolError';
 }
 
 function detailOf(reset: Http2Reset): string {

@@ -1,7 +1,7 @@
 import { DEFAULT_HTTP1_LIMITS, type Http1Limits } from '../../http/http1/http1.ts';
-import { type Http2Limits, MESH_HTTP2_LIMITS } from '../../http/http2/http2.ts';
+import { configuredLimits, type Http2Limits, MESH_HTTP2_LIMITS } from '../../http/http2/http2.ts';
 import type { Address } from '../../resource/address.ts';
-import type { Http2Options } from '../../resource/cluster.ts';
+import type { Http2Options } from '../../resource/http2-options.ts';
 
 /** How a pool treats the connections to one host. Milliseconds; 0 or undefined means without limit where it says so. */
 export interface PoolOptions {
@@ -55,6 +55,5 @@ const MAX_SEND_BUFFER_BYTES = 262_144;
 export function upstreamHttp2Limits(options: PoolOptions): Http2Limits {
   const { http2, connectTimeoutMs } = options;
   const limits = { ...MESH_HTTP2_LIMITS, maxSendBufferBytes: MAX_SEND_BUFFER_BYTES, headTimeoutMs: connectTimeoutMs };
-  if (http2 === undefined) return limits;
-  return { ...limits, maxConcurrentStreams: Math.min(http2.maxConcurrentStreams, limits.maxConcurrentStreams) };
+  return http2 === undefined ? limits : configuredLimits(limits, http2);
 }

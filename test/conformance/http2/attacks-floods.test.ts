@@ -63,6 +63,22 @@ describe('floods of frames that want an answer (CVE-2019-9512, -9514, -9515)', (
     endsCalmly(server, 'too-many-resets');
   });
 
+  test('requests whose heads alone answer them, none of which is read', () => {
+    const server = victim();
+    const large = 'h'.repeat(20_000);
+    let answered = 0;
+    for (let index = 0; server.fault === '' && index < 5000; index += 1, answered += 1) {
+      const id = streamAt(index);
+      const stream = server.receive(headers(id, GET, true)).stream(id);
+      stream.sendLocalHead(304, ['etag', large], 0);
+      stream.end();
+      stream.release();
+      server.sent(true);
+    }
+    expect(server.fault).toBe('outbound-flood');
+    expect(answered * large.length).toBeLessThan(DEFAULT_HTTP2_LIMITS.maxQueuedBytes + 2 * large.length);
+  });
+
   test('acks and pings that answer nothing', () => {
     const server = victim();
     expect(floodReading(server, () => settingsAck())).toBeLessThanOrEqual(501);
