@@ -141,6 +141,11 @@ export class ByteStream {
     return this.#assumed?.sourcePort ?? this.#socket.remotePort ?? 0;
   }
 
+  /** The socket's own peer, whatever a proxy in front of us has told. */
+  get directRemoteAddress(): string {
+    return this.#socket.remoteAddress ?? '';
+  }
+
   get localAddress(): string {
     return this.#assumed?.destinationAddress ?? this.#socket.localAddress ?? '';
   }

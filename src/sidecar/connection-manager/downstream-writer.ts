@@ -8,8 +8,6 @@ export interface DownstreamWriter {
   /** The response's head. A 101 turns the connection into a tunnel. */
   writeHead(head: ResponseHead, edits: HeaderEdits): void;
   writeBody(buffer: Buffer, start: number, end: number): void;
-  /** A body of ours, as text in UTF-8. */
-  writeBodyText(text: string): void;
   writeTrailers(fields: HeaderFields): void;
   /** The response is complete; the stream may be reused for the next request from here on. */
   writeEnd(): void;

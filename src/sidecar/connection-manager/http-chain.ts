@@ -76,6 +76,8 @@ export class HttpChain {
     const { turn, random, metrics } = context;
     const filterContext = { turn, random, metrics, statPrefix: manager.statPrefix };
     this.filters = compileFilterChain(manager.httpFilters, context.filterFactories ?? FILTER_FACTORIES, filterContext);
+    // Compiled ahead, so that a fault is the configuration's and not some request's.
+    for (const route of routes.routesWithFilterConfigs()) this.filters.forRoute(route);
     this.counters = new ManagerCounters(metrics, manager.statPrefix);
     this.requestIds = new RequestIds(random);
     this.isServerNameChecked = isCanonicalValue(manager.serverName);

@@ -2,8 +2,10 @@ import type { RequestHead, ResponseHead } from '../../http/head.ts';
 import { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
 import { StreamRecord } from '../../telemetry/stream-record.ts';
-import { latin1Text, type ProxiedAddresses } from '../../transport-socket/transport-socket.ts';
+import type { ProxiedAddresses } from '../../transport-socket/transport-socket.ts';
 import {
+  type DownstreamPeer,
+  type FilterChain,
   type FilterStream,
   LOCAL_REPLIES,
   type LocalReply,
@@ -12,27 +14,30 @@ import {
 } from '../filter/filter.ts';
 import { Forwarding, type RoutedStream } from '../filter/router/router.ts';
 import type { CompiledRoute } from '../route/route.ts';
+import { clientAddressOf } from './client-address.ts';
 import type { DownstreamWriter } from './downstream-writer.ts';
 import type { HttpChain, ManagerContext } from './http-chain.ts';
-import { localResponseHead } from './local-response.ts';
+import { LocalResponseHead, localResponseHead } from './local-response.ts';
 import { effectiveHead } from './path-normalization.ts';
-import { redirectLocation } from './redirect.ts';
+import { RequestPath } from './request-path.ts';
 import { applyRequestPolicy } from './request-policy.ts';
 import { refusalOf } from './request-refusal.ts';
-import { applyResponsePolicy, currentDate } from './response-policy.ts';
+import { ResponsePath } from './response-path.ts';
+import { finishResponseEdits } from './response-policy.ts';
+import { answerOfRoute } from './route-answer.ts';
 import { StreamDeadlines, type StreamTimeout, type StreamTimeoutOwner } from './stream-deadlines.ts';
-import { type DownstreamPeer, startRecord } from './stream-start.ts';
+import { startRecord } from './stream-start.ts';
 import { propagateTrace } from './trace-propagation.ts';
 
 /**
- *     idle → open → responding → idle          (the response is complete)
- *              │        └──────→ idle          (aborted)
- *              ├──→ tunnel ────→ idle
- *              └──────────────→ idle           (downstream gone before an answer)
+ *     idle → open ─→ (holding) ─→ responding → idle    (the response is complete)
+ *              │                       └─────→ idle    (aborted)
+ *              ├──→ tunnel ──────────────────→ idle
+ *              └────────────────────────────→ idle    (downstream gone before an answer)
+ *
+ * holding: a response is here, and a filter has not let its head go yet.
  */
-type State = 'idle' | 'open' | 'responding' | 'tunnel';
-
-const RUNNING = -1;
+type State = 'idle' | 'open' | 'holding' | 'responding' | 'tunnel';
 
 /**
  * One exchange: request policies, route, filters, router, response policies, and the one record of it all. Knows no codec.
@@ -41,21 +46,27 @@ const RUNNING = -1;
 export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwner {
   head: RequestHead;
   route: CompiledRoute | undefined = undefined;
+  responseHead: ResponseHead | undefined = undefined;
   isRequestComplete = false;
+  isRequestPassed = false;
+  isLocalReply = false;
+  readonly peer: DownstreamPeer;
   readonly requestEdits = new HeaderEdits();
   readonly responseEdits = new HeaderEdits();
   readonly record = new StreamRecord();
   readonly #context: ManagerContext;
   readonly #writer: DownstreamWriter;
-  readonly #peer: DownstreamPeer;
   readonly #forwarding: Forwarding;
   readonly #deadlines: StreamDeadlines;
+  readonly #request: RequestPath;
+  readonly #response: ResponsePath;
   #chain: HttpChain;
+  /** The chain's filters as the route wants them. */
+  #filters: FilterChain;
   #state: State = 'idle';
-  /** The filter to go on with after a stop; RUNNING once the router has the stream. */
-  #resumeAt = RUNNING;
-  #heldBody = '';
-  #heldEnd = false;
+  /** Counts requests, so that whoever was called can tell that the stream has moved on. */
+  #exchange = 0;
+  #isNotProcessed = false;
   #responsePaused = false;
 
   constructor(
@@ -67,12 +78,15 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
   ) {
     this.#context = context;
     this.#chain = chain;
+    this.#filters = chain.filters;
     this.#writer = writer;
-    this.#peer = peer;
+    this.peer = peer;
     this.head = head;
     this.record.workerId = context.workerId;
     this.#forwarding = new Forwarding(this, context.upstreams);
     this.#deadlines = new StreamDeadlines(context.turn, this);
+    this.#request = new RequestPath(this, this.#forwarding, writer);
+    this.#response = new ResponsePath(this);
   }
 
   get isOpen(): boolean {
@@ -80,15 +94,19 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
   }
 
   get isAwaitingResponse(): boolean {
-    return this.#state === 'open';
+    return this.#state === 'open' || this.#state === 'holding';
+  }
+
+  get clientAddress(): string {
+    return clientAddressOf(this.#chain.manager, this.head.fields, this.peer.address);
   }
 
   get downstreamAddress(): string {
-    return this.#peer.address;
+    return this.peer.address;
   }
 
   get downstreamEnds(): ProxiedAddresses {
-    return this.#peer.ends();
+    return this.peer.ends();
   }
 
   /** A request head has arrived; `openStreams` counts this one. */
@@ -97,16 +115,20 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     this.#state = 'open';
     this.head = head;
     this.route = undefined;
+    this.responseHead = undefined;
     this.isRequestComplete = false;
+    this.isRequestPassed = false;
+    this.isLocalReply = false;
     this.requestEdits.reset();
     this.responseEdits.reset();
+    this.#exchange++;
     this.#responsePaused = false;
-    startRecord(this.record, head, chain.place, this.#peer, this.#context.turn.nowMs, openStreams);
+    startRecord(this.record, head, chain.place, this.peer, this.#context.turn.nowMs, openStreams);
     chain.counters.rqTotal.increment();
     chain.counters.rqActive.add(1);
     const { manager } = chain;
     const { traces } = this.#context;
-    this.record.requestId = applyRequestPolicy(manager, head, this.requestEdits, this.#peer.address, chain.requestIds);
+    this.record.requestId = applyRequestPolicy(manager, head, this.requestEdits, this.peer.address, chain.requestIds);
     if (chain.tracingShare !== undefined && traces !== undefined) {
       const { fields } = head;
       traces.begin(this.record, fields.get('traceparent'), fields.get('tracestate'), chain.tracingShare);
@@ -114,23 +136,20 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     }
     const refusal = this.#normalize(chain, head);
     this.route = refusal === undefined ? chain.routes.match(this.head) : undefined;
+    this.#filters = chain.filters.forRoute(this.route);
     this.#deadlines.arm(manager, this.route);
     if (refusal !== undefined) this.sendLocalReply(refusal, '');
-    else this.#runFilters(0);
+    else this.#request.begin(this.#filters);
   }
 
   onRequestBody(buffer: Buffer, start: number, end: number): void {
     this.record.requestBodyBytes += end - start;
     this.#deadlines.touch();
-    if (this.#resumeAt === RUNNING) this.#forwarding.sendBody(buffer, start, end);
-    else {
-      this.#heldBody += latin1Text(buffer, start, end);
-      this.#writer.pauseRequest();
-    }
+    this.#request.body(buffer, start, end);
   }
 
   onRequestTrailers(fields: HeaderFields): void {
-    if (this.#resumeAt === RUNNING && this.#passesTrailers) this.#forwarding.sendTrailers(fields);
+    if (this.#state !== 'idle') this.#request.trailers(fields);
   }
 
   onRequestEnd(): void {
@@ -139,8 +158,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     this.#deadlines.requestCompleted();
     if (this.#state === 'idle') return;
     this.#deadlines.touch();
-    if (this.#resumeAt === RUNNING) this.#forwarding.endRequest();
-    else this.#heldEnd = true;
+    this.#request.end();
   }
 
   onTunnelBytes(buffer: Buffer, start: number, end: number): void {
@@ -176,11 +194,32 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
   }
 
   continueRequest(): void {
-    if (this.#state !== 'open' || this.#resumeAt === RUNNING) return;
-    const from = this.#resumeAt;
-    this.#runFilters(from);
-    if (this.#resumeAt !== RUNNING || this.#state !== 'open') return;
-    this.#releaseHeldBody();
+    if (this.#state === 'open') this.#request.continue(this.#filters);
+  }
+
+  continueResponse(): void {
+    if (this.#state === 'holding') this.#response.continue();
+  }
+
+  holdRequestUpTo(bytes: number): void {
+    this.#request.holdUpTo(bytes);
+    const { fields } = this.head;
+    const at = fields.indexOf('expect');
+    if (at < 0 || this.requestEdits.isRemoved(at)) return;
+    this.requestEdits.remove(fields, 'expect');
+    this.#writer.writeInformational(new LocalResponseHead(100, [], 0), NO_EDITS);
+  }
+
+  holdResponseUpTo(bytes: number): void {
+    this.#response.holdUpTo(bytes);
+  }
+
+  exchange(): number {
+    return this.#state === 'idle' ? 0 : this.#exchange;
+  }
+
+  requestPassed(): void {
+    this.isRequestPassed = true;
   }
 
   prepareRetry(): void {
@@ -198,7 +237,8 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
 
   sendResponseHead(head: ResponseHead): void {
     this.#deadlines.touch();
-    this.#writeResponseHead(head, false);
+    this.#isNotProcessed = false;
+    this.#beginResponse(head);
     if (head.status === 101) {
       this.#state = 'tunnel';
       this.#chain.counters.cxUpgradesTotal.increment();
@@ -207,8 +247,35 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
   }
 
   sendResponseBody(buffer: Buffer, start: number, end: number): void {
-    this.record.responseBodyBytes += end - start;
     this.#deadlines.touch();
+    this.#response.body(buffer, start, end);
+  }
+
+  sendResponseTrailers(fields: HeaderFields): void {
+    this.#response.trailers(fields);
+  }
+
+  sendResponseEnd(): void {
+    this.#response.end();
+  }
+
+  responseHeld(): void {
+    this.#state = 'holding';
+  }
+
+  writeResponseHead(head: ResponseHead): void {
+    const { record, responseEdits: edits } = this;
+    this.#state = 'responding';
+    record.status = head.status;
+    finishResponseEdits(this.#chain, this.#context.turn, head.fields, edits, record.requestId);
+    if (this.#isNotProcessed && this.#chain.place.direction === 'inbound') {
+      edits.add(NOT_PROCESSED_HEADER, record.responseFlags);
+    }
+    this.#writer.writeHead(head, edits);
+  }
+
+  passResponseBody(buffer: Buffer, start: number, end: number): void {
+    this.record.responseBodyBytes += end - start;
     this.#writer.writeBody(buffer, start, end);
     if (this.#writer.isBackedUp && !this.#responsePaused) {
       this.#responsePaused = true;
@@ -216,17 +283,17 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     }
   }
 
-  sendResponseTrailers(fields: HeaderFields): void {
-    if (this.#passesTrailers) this.#writer.writeTrailers(fields);
+  passResponseTrailers(fields: HeaderFields): void {
+    if (this.passesTrailers) this.#writer.writeTrailers(fields);
   }
 
-  sendResponseEnd(): void {
+  finishResponse(): void {
     this.#close('', '');
     this.#writer.writeEnd();
   }
 
   sendLocalReply(reply: LocalReply, detail: string): void {
-    if (this.#state !== 'open') return;
+    if (!this.isAwaitingResponse) return;
     const details = detail === '' ? reply.details : `${reply.details}{${detail}}`;
     if (reply.status === 0) {
       this.#forwarding.cancel();
@@ -236,17 +303,21 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
   }
 
   abortResponse(flags: string, details: string): void {
+    if (this.#state === 'holding') {
+      this.sendLocalReply(plainReply(flags === 'UT' ? 504 : 503, details, '', flags), '');
+      return;
+    }
     if (this.#state === 'tunnel') this.#close('', '');
     else this.#close(flags, details);
     this.#writer.abort();
   }
 
   holdRequestBody(): void {
-    this.#writer.pauseRequest();
+    this.#request.holdForRouter();
   }
 
   releaseRequestBody(): void {
-    this.#writer.resumeRequest();
+    this.#request.releaseForRouter();
   }
 
   finishTunnel(): void {
@@ -270,13 +341,13 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
   }
 
   /** `enable_trailers` is a word of `http_protocol_options`, for HTTP/1; HTTP/2 without trailers could not carry gRPC. */
-  get #passesTrailers(): boolean {
+  get passesTrailers(): boolean {
     return this.head.version === 20 || this.#chain.manager.enableTrailers;
   }
 
   #timeOut(reply: LocalReply): void {
     this.#forwarding.cancel();
-    if (this.#state === 'open') this.sendLocalReply(reply, '');
+    if (this.isAwaitingResponse) this.sendLocalReply(reply, '');
     else this.abortResponse(reply.flags, reply.details);
   }
 
@@ -284,43 +355,22 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     this.#forwarding.cancel();
     this.record.responseFlags = reply.flags;
     this.record.responseCodeDetails = details;
-    this.#writeResponseHead(head, reply.isNotProcessed);
-    const hasBody = head.bodyLength > 0 && this.head.method !== 'HEAD';
-    if (hasBody) {
-      this.record.responseBodyBytes += head.bodyLength;
-      this.#writer.writeBodyText(reply.body);
-    }
-    this.#close(reply.flags, details);
-    this.#writer.writeEnd();
+    // What filters did to a response that was held is not for this one.
+    if (this.#state === 'holding') this.responseEdits.reset();
+    this.isLocalReply = true;
+    this.#isNotProcessed = reply.isNotProcessed;
+    this.#beginResponse(head);
+    this.#response.bodyText(head.bodyLength > 0 && this.head.method !== 'HEAD' ? reply.body : '');
   }
 
-  #writeResponseHead(head: ResponseHead, isNotProcessed: boolean): void {
-    const { filters, place } = this.#chain;
-    const edits = this.responseEdits;
-    this.#state = 'responding';
+  #beginResponse(head: ResponseHead): void {
     this.record.status = head.status;
-    this.route?.applyResponseMutations(edits, head.fields, this.#forwarding.choice);
-    filters.runResponseHead(this, head);
-    applyResponsePolicy(this.#chain, head.fields, edits, this.record.requestId);
-    if (head.fields.indexOf('date') < 0) {
-      const { turn } = this.#context;
-      edits.addChecked('date', currentDate(turn.clock, turn.nowMs));
-    }
-    if (isNotProcessed && place.direction === 'inbound') {
-      edits.add(NOT_PROCESSED_HEADER, this.record.responseFlags);
-    }
-    this.#writer.writeHead(head, edits);
+    this.responseHead = head;
+    this.route?.applyResponseMutations(this.responseEdits, head.fields, this.#forwarding.choice);
+    this.#response.begin(this.#filters, head);
   }
 
-  #runFilters(from: number): void {
-    this.#resumeAt = RUNNING;
-    const stoppedAt = this.#chain.filters.runRequestHead(this, from);
-    if (this.#state !== 'open') return;
-    if (stoppedAt < 0) this.#routeRequest();
-    else this.#resumeAt = stoppedAt;
-  }
-
-  #routeRequest(): void {
+  routeRequest(): void {
     const { route } = this;
     if (route === undefined) {
       this.#chain.counters.noRoute.increment();
@@ -328,20 +378,10 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
       return;
     }
     this.record.routeName = route.name;
-    const { action } = route;
-    if (action.kind === 'directResponse') {
-      this.sendLocalReply(plainReply(action.status, 'direct_response', action.body), '');
-    } else if (action.kind === 'redirect') {
-      this.responseEdits.add('location', redirectLocation(action, route, this.head));
-      this.sendLocalReply(plainReply(action.responseCode, 'direct_response', ''), '');
-    } else if (this.head.upgrade !== '' && !this.#mayUpgrade(action.upgradeTypes)) {
-      this.sendLocalReply(LOCAL_REPLIES.upgradeNotAllowed, this.head.upgrade);
-    } else this.#forwarding.begin(route, action);
-  }
-
-  #mayUpgrade(routeTypes: ReadonlyMap<string, boolean>): boolean {
-    const { upgrade } = this.head;
-    return routeTypes.get(upgrade) ?? this.#chain.manager.upgradeTypes.includes(upgrade);
+    const reply = answerOfRoute(this.#chain.manager, route, this.head, this.responseEdits);
+    if (reply !== undefined)
+      this.sendLocalReply(reply, reply === LOCAL_REPLIES.upgradeNotAllowed ? this.head.upgrade : '');
+    else if (route.action.kind === 'route') this.#forwarding.begin(route, route.action);
   }
 
   /** What is left of the head is what routes, policies and the upstream all see. */
@@ -355,31 +395,16 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     return undefined;
   }
 
-  #releaseHeldBody(): void {
-    const body = this.#heldBody;
-    this.#heldBody = '';
-    if (body !== '') {
-      const bytes = Buffer.from(body, 'latin1');
-      this.#forwarding.sendBody(bytes, 0, bytes.length);
-      this.#writer.resumeRequest();
-    }
-    if (this.#heldEnd) {
-      this.#heldEnd = false;
-      this.#forwarding.endRequest();
-    }
-  }
-
   /** The record is complete: counted, traced and handed out, once. */
   #close(flags: string, details: string): void {
     if (this.#state === 'idle') return;
     const { record } = this;
-    const { counters, filters, observer } = this.#chain;
+    const { counters, observer } = this.#chain;
     const { traces, turn } = this.#context;
     if (this.#state === 'tunnel') counters.cxUpgradesActive.add(-1);
     this.#state = 'idle';
-    this.#resumeAt = RUNNING;
-    this.#heldBody = '';
-    this.#heldEnd = false;
+    this.#request.clear();
+    this.#response.clear();
     this.#deadlines.disarm();
     record.endedAtMs = turn.nowMs;
     if (flags !== '') record.responseFlags = flags;
@@ -388,7 +413,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     counters.rqActive.add(-1);
     counters.rqTime.record(record.endedAtMs - record.receivedAtMs);
     if (record.status > 0) counters.answered(record.status);
-    filters.runEnd(this);
+    this.#filters.runEnd(this);
     if (this.#chain.tracingShare !== undefined) traces?.end(record);
     observer.streamEnded(record);
   }

@@ -219,10 +219,6 @@ export class Http1Connection
     } else this.#bytes.writeBytes(buffer, start, end);
   }
 
-  writeBodyText(text: string): void {
-    this.#bytes.writeText(utf8AsLatin1(text));
-  }
-
   writeTrailers(fields: HeaderFields): void {
     if (this.#framing.isChunked) this.#framing.trailers = encodeTrailers(fields);
   }

@@ -15,10 +15,11 @@ import {
   Deadline,
   type DeadlineOwner,
 } from '../../transport-socket/transport-socket.ts';
+import type { DownstreamPeer } from '../filter/filter.ts';
 import type { ChainSlot, ManagerContext } from './http-chain.ts';
 import { type ExchangeOwner, Http2Exchange } from './http2-exchange.ts';
 import type { ConnectionOwner, ManagedConnection } from './managed-connection.ts';
-import { type DownstreamPeer, peerOf } from './stream-start.ts';
+import { peerOf } from './stream-start.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 /** Exchanges kept for later streams; those of a rare burst beyond this are let go. */

@@ -9,11 +9,10 @@ import {
   type Http2ServerStream,
   type Http2StreamSink,
 } from '../../http/http2/http2.ts';
-import { LOCAL_REPLIES } from '../filter/filter.ts';
+import { type DownstreamPeer, LOCAL_REPLIES } from '../filter/filter.ts';
 import type { DownstreamWriter } from './downstream-writer.ts';
 import type { ChainSlot, ManagerContext } from './http-chain.ts';
 import { HttpStream } from './http-stream.ts';
-import type { DownstreamPeer } from './stream-start.ts';
 import { removeUpgradeProof, upgradeHead } from './websocket-bridge.ts';
 
 /** The connection as its exchanges see it. */
@@ -164,11 +163,6 @@ export class Http2Exchange implements DownstreamWriter, Http2StreamSink {
 
   writeBody(buffer: Buffer, start: number, end: number): void {
     this.#stream?.sendBody(buffer, start, end);
-  }
-
-  writeBodyText(text: string): void {
-    const bytes = Buffer.from(text, 'utf8');
-    this.#stream?.sendBody(bytes, 0, bytes.length);
   }
 
   writeTrailers(fields: HeaderFields): void {

@@ -1,31 +1,6 @@
-import type { HttpVersion, RequestHead } from '../../http/head.ts';
-import type { HeaderFields } from '../../http/header-fields.ts';
+import { ChangedRequestHead } from '../../http/changed-head.ts';
+import type { RequestHead } from '../../http/head.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
-
-/** A head with another path or authority: routes, policies and the upstream all see this one. */
-class EffectiveHead implements RequestHead {
-  readonly version: HttpVersion;
-  readonly method: string;
-  readonly scheme: 'http' | 'https';
-  readonly authority: string;
-  readonly path: string;
-  readonly fields: HeaderFields;
-  readonly bodyLength: number;
-  readonly upgrade: string;
-  readonly expectContinue: boolean;
-
-  constructor(head: RequestHead, path: string, authority: string) {
-    this.version = head.version;
-    this.method = head.method;
-    this.scheme = head.scheme;
-    this.authority = authority;
-    this.path = path;
-    this.fields = head.fields;
-    this.bodyLength = head.bodyLength;
-    this.upgrade = head.upgrade;
-    this.expectContinue = head.expectContinue;
-  }
-}
 
 /**
  * The head as the rest of the chain is to see it: the same object where nothing changes, undefined where the path must be
@@ -39,7 +14,7 @@ export function effectiveHead(
   const path = normalizePath(manager, head.path);
   if (path === undefined) return undefined;
   const authority = stripPort(manager.stripPortFromHost, head.authority, listenerPort);
-  return path === head.path && authority === head.authority ? head : new EffectiveHead(head, path, authority);
+  return path === head.path && authority === head.authority ? head : new ChangedRequestHead(head, { path, authority });
 }
 
 function normalizePath(manager: HttpConnectionManager, requestPath: string): string | undefined {

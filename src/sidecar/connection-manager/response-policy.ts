@@ -1,16 +1,23 @@
 import type { Clock } from '../../base/clock.ts';
 import type { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
+import type { EventTurn } from '../../transport-socket/transport-socket.ts';
 import { NOT_PROCESSED_HEADER } from '../filter/filter.ts';
 import type { HttpChain } from './http-chain.ts';
 
 /** What a connection manager does to every response's fields after the filters. */
-export function applyResponsePolicy(
+export function finishResponseEdits(
   chain: HttpChain,
+  turn: EventTurn,
   fields: HeaderFields,
   edits: HeaderEdits,
   requestId: string,
 ): void {
+  applyResponsePolicy(chain, fields, edits, requestId);
+  if (fields.indexOf('date') < 0) edits.addChecked('date', currentDate(turn.clock, turn.nowMs));
+}
+
+function applyResponsePolicy(chain: HttpChain, fields: HeaderFields, edits: HeaderEdits, requestId: string): void {
   const { manager } = chain;
   // Between sidecars only: an app may neither see it nor forge it.
   if (fields.indexOf(NOT_PROCESSED_HEADER) >= 0) edits.remove(fields, NOT_PROCESSED_HEADER);
@@ -29,7 +36,7 @@ let dateText = '';
 let dateTakenAtMs = Number.NEGATIVE_INFINITY;
 
 /** IMF-fixdate of now (RFC 9110 §5.6.7), worked out at most twice a second. */
-export function currentDate(clock: Clock, nowMs: number): string {
+function currentDate(clock: Clock, nowMs: number): string {
   if (nowMs - dateTakenAtMs >= DATE_GOOD_FOR_MS || nowMs < dateTakenAtMs) {
     dateTakenAtMs = nowMs;
     dateText = new Date(clock.wallMs()).toUTCString();

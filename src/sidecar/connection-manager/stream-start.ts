@@ -6,17 +6,8 @@ import {
   type ProxiedAddresses,
   type TransportFacts,
 } from '../../transport-socket/transport-socket.ts';
+import type { DownstreamPeer } from '../filter/filter.ts';
 import type { ListenerPlace } from './http-chain.ts';
-
-/** Who is at the other end, as the record shows it. */
-export interface DownstreamPeer {
-  readonly address: string;
-  readonly port: number;
-  /** What TLS settled with it; PLAINTEXT where there is none. */
-  readonly transport: TransportFacts;
-  /** With our own end, which costs a system call. */
-  ends(): ProxiedAddresses;
-}
 
 /** The peer of a connection whose bytes come through `stream`. */
 export function peerOf(stream: ByteStream): DownstreamPeer {
@@ -34,6 +25,10 @@ class StreamPeer implements DownstreamPeer {
     this.port = stream.remotePort;
     this.transport = stream.transport;
     this.#stream = stream;
+  }
+
+  get directAddress(): string {
+    return this.#stream.directRemoteAddress;
   }
 
   ends(): ProxiedAddresses {

@@ -3,6 +3,9 @@
  * heads, edits and the catalogue of local replies. Does not know sockets, codecs or how a stream is driven; the last filter
  * of every chain, the router, is a room of its own.
  */
+export { BodyFlow, type BodySink, OPEN } from './body-flow.ts';
+export type { BodyEnding, BodyPiece } from './body-piece.ts';
+export type { DownstreamPeer } from './downstream-peer.ts';
 export { compileFilterChain, FilterChain } from './filter-chain.ts';
 export { FILTER_FACTORIES, type FilterContext, type FilterFactory, ROUTER_FILTER_TYPE } from './filter-factories.ts';
 export type { CompiledFilter, FilterStream, FilterVerdict } from './filter-stream.ts';

@@ -84,6 +84,7 @@ export const LOCAL_REPLIES = {
   upgradeNotAllowed: reply(403, '', 'upgrade_failed'),
   pathRejected: reply(400, 'DPE', 'path_normalization_failed'),
   http2NotSupported: reply(505, 'DPE', 'http2_not_supported', 'HTTP/2 is not served on this listener'),
+  responsePayloadTooLarge: reply(500, '', 'response_payload_too_large'),
   draining: reply(503, 'UO', 'draining', 'draining', true),
   internalError: reply(500, '', 'internal_error'),
 } as const satisfies Record<string, LocalReply>;

@@ -9,6 +9,7 @@ import type {
   Route,
   RouteAction,
   RouteConfiguration,
+  TypedExtension,
   VirtualHost,
 } from '../../resource/route-configuration.ts';
 import {
@@ -39,6 +40,8 @@ export class CompiledRoute {
   readonly retryPolicy: CompiledRetryPolicy | undefined;
   /** Mutations of route, virtual host and route configuration; a weighted cluster's come with its ClusterChoice instead. */
   readonly mutations: CompiledMutations;
+  /** What route and virtual host say about filters, by filter name, the route's own first; undefined where neither does. */
+  readonly filterConfigs: ReadonlyMap<string, readonly TypedExtension[]> | undefined;
   readonly #matchesPath: (path: string) => boolean;
   readonly #predicates: readonly RequestPredicate[];
   readonly #queryPredicates: readonly ((query: string) => boolean)[];
@@ -53,6 +56,7 @@ export class CompiledRoute {
     this.action = route.action;
     const levels: readonly HeaderMutations[] = [route.headers, virtualHost.headers, configuration.headers];
     this.mutations = new CompiledMutations(levels);
+    this.filterConfigs = filterConfigsOf([route.typedPerFilterConfig, virtualHost.typedPerFilterConfig]);
     const policy = (route.action.kind === 'route' ? route.action.retryPolicy : undefined) ?? virtualHost.retryPolicy;
     this.retryPolicy = policy === undefined ? undefined : new CompiledRetryPolicy(policy);
     this.#matchesPath = compilePathMatch(route.match.path, route.match.caseSensitive);
@@ -122,6 +126,14 @@ export class CompiledRoute {
   applyResponseMutations(edits: HeaderEdits, fields: HeaderFields, choice: ClusterChoice | undefined): void {
     (choice?.mutations ?? this.mutations).applyToResponse(edits, fields);
   }
+}
+
+function filterConfigsOf(
+  levels: readonly ReadonlyMap<string, TypedExtension>[],
+): ReadonlyMap<string, readonly TypedExtension[]> | undefined {
+  if (levels.every((level) => level.size === 0)) return undefined;
+  const names = new Set(levels.flatMap((level) => [...level.keys()]));
+  return new Map([...names].map((name) => [name, levels.flatMap((level) => level.get(name) ?? [])]));
 }
 
 function isGrpc(request: MatchableRequest): boolean {

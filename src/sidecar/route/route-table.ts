@@ -19,6 +19,7 @@ export class RouteTable {
   readonly #suffixes: { readonly suffix: string; readonly host: CompiledVirtualHost }[] = [];
   readonly #prefixes: { readonly prefix: string; readonly host: CompiledVirtualHost }[] = [];
   #catchAll: CompiledVirtualHost | undefined;
+  readonly #routes: CompiledRoute[] = [];
   readonly #ignorePort: boolean;
   readonly #random: Random;
 
@@ -29,6 +30,11 @@ export class RouteTable {
     for (const virtualHost of configuration.virtualHosts) this.#add(virtualHost, configuration);
     this.#suffixes.sort((a, b) => b.suffix.length - a.suffix.length);
     this.#prefixes.sort((a, b) => b.prefix.length - a.prefix.length);
+  }
+
+  /** Every route that says something about filters. */
+  *routesWithFilterConfigs(): Iterable<CompiledRoute> {
+    for (const route of this.#routes) if (route.filterConfigs !== undefined) yield route;
   }
 
   match(request: MatchableRequest): CompiledRoute | undefined {
@@ -63,6 +69,7 @@ export class RouteTable {
       name: virtualHost.name,
       routes: virtualHost.routes.map((route, index) => new CompiledRoute(route, index, virtualHost, configuration)),
     };
+    this.#routes.push(...host.routes);
     for (const domain of virtualHost.domains) {
       if (domain === '*') this.#catchAll = host;
       else if (domain.startsWith('*')) this.#suffixes.push({ suffix: domain.slice(1), host });

@@ -157,7 +157,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
   }
 
   onConnectionReady(connection: UpstreamExchange): void {
-    const { record, isRequestComplete } = this.#stream;
+    const { record, isRequestPassed } = this.#stream;
     const { nowMs } = this.#upstreams.turn;
     this.#pool = undefined;
     record.connectionReadyAtMs = nowMs;
@@ -177,7 +177,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     this.#connection = connection;
     record.connectionReused = connection.isReused;
     this.#body.sendHeld(connection);
-    if (isRequestComplete) {
+    if (isRequestPassed) {
       connection.endRequest(this.#body.trailers);
       this.#armPerTryTimeout();
       this.#armDeadline();

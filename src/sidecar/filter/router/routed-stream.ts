@@ -13,8 +13,8 @@ export interface RoutedStream {
   readonly requestEdits: HeaderEdits;
   readonly record: StreamRecord;
   readonly route: CompiledRoute | undefined;
-  /** Everything of the request has arrived. */
-  readonly isRequestComplete: boolean;
+  /** Everything of the request has been handed to the router. */
+  readonly isRequestPassed: boolean;
   readonly downstreamAddress: string;
   /** Both ends of the connection it came on. */
   readonly downstreamEnds: ProxiedAddresses;
