@@ -35,6 +35,10 @@ export class ContractApi {
     return this.#ask('PUT', path, body);
   }
 
+  post(path: string, body: unknown): Promise<ContractReply> {
+    return this.#ask('POST', path, body);
+  }
+
   delete(path: string): Promise<ContractReply> {
     return this.#ask('DELETE', path);
   }
@@ -284,6 +288,38 @@ export const CONTRACT: readonly ContractCase[] = [
       assert.ok(second.index > first.index);
       assert.ok(Array.isArray(second.json) && second.json.some((entry) => at(entry, 'Name') === 'c10'));
       await api.delete('/v1/config/service-resolver/c10');
+    },
+  },
+  {
+    name: 'a discovery chain is compiled, waited for, and overridden by who asks',
+    async run(api) {
+      await api.put('/v1/config', { Kind: 'service-defaults', Name: 'c12', Protocol: 'http' });
+      const first = await api.get('/v1/discovery-chain/c12');
+      assert.equal(at(first.json, 'Chain', 'Default'), true);
+      assert.ok(first.index > 0);
+      const waiting = api.get(`/v1/discovery-chain/c12?index=${first.index}&wait=20s`);
+      await api.put('/v1/config', {
+        Kind: 'service-resolver',
+        Name: 'c12',
+        DefaultSubset: 'v1',
+        Subsets: { v1: { Filter: 'Service.Meta.v == 1' } },
+        ConnectTimeout: '2s',
+      });
+      const second = await waiting;
+      assert.ok(second.index > first.index);
+      const target = 'v1.c12.default.default.dc1';
+      assert.equal(at(second.json, 'Chain', 'StartNode'), `resolver:${target}`);
+      assert.equal(at(second.json, 'Chain', 'Targets', target, 'Subset', 'Filter'), 'Service.Meta.v == 1');
+      assert.equal(at(second.json, 'Chain', 'Nodes', `resolver:${target}`, 'Resolver', 'ConnectTimeout'), '2s');
+      const asked = await api.post('/v1/discovery-chain/c12?compile-dc=dc9', { OverrideConnectTimeout: '9s' });
+      const elsewhere = 'v1.c12.default.default.dc9';
+      assert.equal(at(asked.json, 'Chain', 'Targets', elsewhere, 'ConnectTimeout'), '9s');
+      assert.equal(typeof at(asked.json, 'Chain', 'CustomizationHash'), 'string');
+      const wrong = await api.post('/v1/discovery-chain/c12', { OverrideMeshGateway: { Mode: 'sideways' } });
+      assert.deepEqual([wrong.status, wrong.text], [400, 'Invalid OverrideMeshGateway.Mode parameter']);
+      const nameless = await api.get('/v1/discovery-chain/');
+      assert.deepEqual([nameless.status, nameless.text], [400, 'Missing chain name']);
+      for (const kind of ['service-resolver', 'service-defaults']) await api.delete(`/v1/config/${kind}/c12`);
     },
   },
   {

@@ -14,6 +14,7 @@ import { caRoutes } from './api/ca-routes.ts';
 import { catalogRoutes } from './api/catalog-routes.ts';
 import { configRoutes } from './api/config-routes.ts';
 import { connectRoutes } from './api/connect-routes.ts';
+import { discoveryChainRoutes } from './api/discovery-chain-routes.ts';
 import { healthRoutes } from './api/health-routes.ts';
 import { kvRoutes } from './api/kv-routes.ts';
 import { createRegistryServer } from './api/registry-server.ts';
@@ -98,6 +99,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     ...kvRoutes(state),
     ...connectRoutes(state),
     ...caRoutes(state),
+    ...discoveryChainRoutes(state),
   ]);
   const server = createRegistryServer({
     router,

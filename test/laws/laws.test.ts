@@ -22,6 +22,7 @@ const ROOMS = [
   'sidecar/balancer',
   'sidecar/pool',
   'registry',
+  'discovery-chain',
   'admin',
   'xds',
   'http',
@@ -101,7 +102,14 @@ describe('rooms', () => {
 
 describe('who may know what', () => {
   it('pure rooms touch no socket, file, timer, wall clock or chance', () => {
-    const pure = inRooms('sidecar/balancer', 'sidecar/route', 'control/translate', 'resource', 'base');
+    const pure = inRooms(
+      'sidecar/balancer',
+      'sidecar/route',
+      'control/translate',
+      'discovery-chain',
+      'resource',
+      'base',
+    );
     // base holds the two system sources themselves; resource reads its own proto files once.
     const exempt = new Set([
       'src/base/clock.ts',

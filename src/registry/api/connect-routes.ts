@@ -1,4 +1,4 @@
-/** `/v1/connect/…`, `/v1/discovery-chain`, `/v1/status/…`, `/v1/query…`: the rest of what a mesh asks for. */
+/** `/v1/connect/…`, `/v1/status/…`, `/v1/query…`: the rest of what a mesh asks for. */
 import { ApiError } from '../api-error.ts';
 import { textField } from '../input/fields.ts';
 import { isJsonObject, type JsonObject } from '../input/shape.ts';
@@ -15,7 +15,6 @@ export function connectRoutes(state: RegistryState): Route[] {
     { methods: get, path: '/v1/connect/intentions', endpoint: () => intentions(state) },
     { methods: get, path: '/v1/connect/intentions/match', endpoint: (request) => matchIntentions(state, request) },
     { methods: get, path: '/v1/connect/intentions/check', endpoint: (request) => checkIntention(state, request) },
-    { methods: ['GET', 'POST'], path: '/v1/discovery-chain/:name', endpoint: noDiscoveryChain },
     { methods: get, path: '/v1/status/leader', endpoint: () => ({ json: raftAddress(state) }) },
     { methods: get, path: '/v1/status/peers', endpoint: () => ({ json: [raftAddress(state)] }) },
     { methods: get, path: '/v1/query', endpoint: () => queries(state) },
@@ -95,13 +94,6 @@ function requiredParameter(request: ApiRequest, name: string): string {
   const text = request.query.get(name);
   if (text === null || text === '') throw new ApiError(500, `required query parameter '${name}' not set`);
   return text;
-}
-
-function noDiscoveryChain(request: ApiRequest): Answer {
-  return {
-    status: 404,
-    text: `this agent does not compile discovery chains (asked for ${JSON.stringify(parameter(request, 0))}); read the service-router, service-splitter and service-resolver entries under /v1/config`,
-  };
 }
 
 function raftAddress(state: RegistryState): string {

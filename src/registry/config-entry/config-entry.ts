@@ -5,6 +5,7 @@
 import { ApiError, multiErrorText } from '../api-error.ts';
 import { canonical, isJsonObject, type JsonObject, type ShapeFaults } from '../input/shape.ts';
 import type { ConfigEntries, NewConfigEntry } from '../state/config-entries.ts';
+import type { EntryView } from './chain-entries.ts';
 import { PROXY_DEFAULTS, SERVICE_DEFAULTS } from './defaults.ts';
 import { type ConfigEntryKind, IGNORED_FIELDS } from './kind.ts';
 import {
@@ -15,7 +16,7 @@ import {
   SAMENESS_GROUP,
   SERVICE_INTENTIONS,
 } from './policy.ts';
-import { type EntryView, serviceGraphFaults } from './service-graph.ts';
+import { refuseBrokenGraph } from './service-graph.ts';
 import { SERVICE_RESOLVER } from './service-resolver.ts';
 import { SERVICE_ROUTER } from './service-router.ts';
 import { SERVICE_SPLITTER } from './service-splitter.ts';
@@ -67,28 +68,18 @@ export function writeConfigEntry(entries: ConfigEntries, entry: NewConfigEntry, 
   const faults = kind.validate(entry, entry.Name);
   const [first] = faults;
   if (first !== undefined) throw new ApiError(500, kind.saysAllFaults === true ? multiErrorText(faults) : first);
-  refuseBrokenGraph(entries, entry.Kind, entry.Name, entry);
+  refuseBrokenGraph(changedView(entries, entry.Kind, entry.Name, entry), entry.Kind, entry.Name);
   return entries.put(entry, expectedIndex);
 }
 
 export function deleteConfigEntry(entries: ConfigEntries, kind: string, name: string, expectedIndex?: number): boolean {
   kindNamed(kind);
-  refuseBrokenGraph(entries, kind, name, undefined);
+  refuseBrokenGraph(changedView(entries, kind, name, undefined), kind, name);
   return entries.delete(kind, name, expectedIndex);
 }
 
-/** Only faults that the change itself brings are reasons to refuse it: a repair in several steps must stay possible. */
-function refuseBrokenGraph(entries: ConfigEntries, kind: string, name: string, proposed: JsonObject | undefined): void {
-  const before = serviceGraphFaults(viewOf(entries));
-  const after = serviceGraphFaults(changedView(entries, kind, name, proposed));
-  const changed = [name, ...after.keys()];
-  for (const service of changed) {
-    const fault = after.get(service);
-    if (fault !== undefined && before.get(service) !== fault) throw new ApiError(500, fault);
-  }
-}
-
-function viewOf(entries: ConfigEntries): EntryView {
+/** The entries as they are. */
+export function viewOf(entries: ConfigEntries): EntryView {
   return {
     datacenter: entries.datacenter,
     get: (kind, name) => entries.get(kind, name),

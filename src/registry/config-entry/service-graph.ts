@@ -3,139 +3,62 @@
  * reader ever meets a chain that cannot be compiled: layer-7 entries over a tcp service, mixed protocols, subsets that do not exist,
  * circles of redirects or splitters.
  */
+import { ChainFault, compileChain, isHttpLike, NO_OVERRIDES } from '../../discovery-chain/discovery-chain.ts';
+import { ApiError } from '../api-error.ts';
 import { textField } from '../input/fields.ts';
 import { isJsonObject, type JsonObject } from '../input/shape.ts';
+import { chainEntries, type EntryView } from './chain-entries.ts';
 import { objects } from './kind.ts';
 
-/** A view of the entries as they would be after the change. */
-export interface EntryView {
-  readonly datacenter: string;
-  get(kind: string, name: string): JsonObject | undefined;
-  /** Names of all entries of a kind. */
-  names(kind: string): readonly string[];
-}
-
-const L7_PROTOCOLS = new Set(['http', 'http2', 'grpc']);
 const CHAIN_KINDS = ['service-router', 'service-splitter', 'service-resolver'];
+const ANY_CHAIN = new Set([...CHAIN_KINDS, 'service-defaults', 'proxy-defaults', 'service-intentions']);
 
-/** Faults of every service that has a router, splitter or resolver, by service name. */
-export function serviceGraphFaults(view: EntryView): ReadonlyMap<string, string> {
-  const names = new Set(CHAIN_KINDS.flatMap((kind) => view.names(kind)));
-  const faults = new Map<string, string>();
-  for (const name of names) {
-    const fault = chainFault(name, view);
-    if (fault !== undefined) faults.set(name, fault);
+/** Throws what Consul's servers answer (500) where a chain that this entry has a say in could not be compiled with `view`. */
+export function refuseBrokenGraph(view: EntryView, kind: string, name: string): void {
+  if (!ANY_CHAIN.has(kind)) return;
+  const permitting = layer7Intentions(view, kind, name);
+  const protocols = new Map<string, string>();
+  const entries = chainEntries(view);
+  for (const service of new Set([...affectedChains(view, kind, name), ...permitting])) {
+    try {
+      const request = { service, datacenter: view.datacenter, overrides: NO_OVERRIDES };
+      protocols.set(service, compileChain(request, entries).protocol);
+    } catch (error) {
+      if (error instanceof ChainFault) throw new ApiError(500, error.message);
+      throw error;
+    }
   }
-  return faults;
-}
-
-export function protocolOf(service: string, view: EntryView): string {
-  const own = view.get('service-defaults', service)?.['Protocol'];
-  if (typeof own === 'string' && own !== '') return own;
-  const config = view.get('proxy-defaults', 'global')?.['Config'];
-  const shared = isJsonObject(config) ? config['protocol'] : undefined;
-  return typeof shared === 'string' && shared !== '' ? shared.toLowerCase() : 'tcp';
-}
-
-function chainFault(name: string, view: EntryView): string | undefined {
-  const hasRouter = view.get('service-router', name) !== undefined;
-  const isAdvanced = hasRouter || view.get('service-splitter', name) !== undefined;
-  // A chain's protocol is the one that it meets first: a router's own, else that of the first service it resolves to.
-  const walk: Walk = { chain: name, protocol: hasRouter ? protocolOf(name, view) : undefined, view };
-  if (hasRouter && !isLayer7(walk)) return notAdvanced(walk);
-  const destinations: Target[] = [{ service: name, subset: '' }];
-  for (const route of objects(view.get('service-router', name)?.['Routes'])) {
-    if (isJsonObject(route['Destination'])) destinations.push(targetOf(route['Destination'], name));
+  for (const service of permitting) {
+    const protocol = protocols.get(service) ?? 'tcp';
+    if (isHttpLike(protocol)) continue;
+    const said = `service ${JSON.stringify(service)} has protocol ${JSON.stringify(protocol)}`;
+    throw new ApiError(500, `${said}, which is incompatible with L7 intentions permissions`);
   }
-  for (const destination of destinations) {
-    const fault = splitFault(walk, destination, []);
-    if (fault !== undefined) return fault;
-  }
-  return isAdvanced && !isLayer7(walk) ? notAdvanced(walk) : undefined;
 }
 
-function isLayer7({ protocol }: Walk): boolean {
-  return protocol !== undefined && L7_PROTOCOLS.has(protocol);
+/** Consul looks at the chain of the entry's own service, and at those whose entries name it. */
+function affectedChains(view: EntryView, kind: string, name: string): readonly string[] {
+  if (kind === 'service-intentions') return [];
+  const all = CHAIN_KINDS.flatMap((each) => view.names(each).map((other) => [each, other] as const));
+  if (kind === 'proxy-defaults') return all.map(([, other]) => other);
+  return [name, ...all.filter(([each, other]) => names(view.get(each, other) ?? {}, name)).map(([, other]) => other)];
 }
 
-function notAdvanced({ chain, protocol = 'tcp' }: Walk): string {
-  return `discovery chain ${JSON.stringify(chain)} uses a protocol ${JSON.stringify(protocol)} that does not permit advanced routing or splitting behavior`;
+/** Destinations of intentions that judge requests one by one: these need a protocol that has requests. */
+function layer7Intentions(view: EntryView, kind: string, name: string): readonly string[] {
+  const considered = kind === 'service-intentions' ? [name] : view.names('service-intentions');
+  return considered.filter((destination) => {
+    const sources = objects(view.get('service-intentions', destination)?.['Sources']);
+    return destination !== '*' && sources.some((source) => objects(source['Permissions']).length > 0);
+  });
 }
 
-interface Walk {
-  readonly chain: string;
-  protocol: string | undefined;
-  readonly view: EntryView;
-}
-
-interface Target {
-  readonly service: string;
-  readonly subset: string;
-}
-
-function splitFault(walk: Walk, target: Target, path: readonly string[]): string | undefined {
-  const splitter = target.subset === '' ? walk.view.get('service-splitter', target.service) : undefined;
-  if (splitter === undefined) return resolveFault(walk, target, []);
-  if (path.includes(target.service)) {
-    return `detected circular reference: [${[...path, target.service].map((name) => `splitter:${name}.default.default`).join(' -> ')}]`;
-  }
-  for (const split of objects(splitter['Splits'])) {
-    const next = targetOf(split, target.service);
-    const same = next.service === target.service;
-    // A share that goes to the splitter's own service goes on to its resolver.
-    const fault = same ? resolveFault(walk, next, []) : splitFault(walk, next, [...path, target.service]);
-    if (fault !== undefined) return fault;
-  }
-  return undefined;
-}
-
-function resolveFault(walk: Walk, target: Target, path: readonly string[], isFailover = false): string | undefined {
-  const { service, subset } = target;
-  const protocol = protocolOf(service, walk.view);
-  walk.protocol ??= protocol;
-  if (protocol !== walk.protocol) {
-    return `discovery chain ${JSON.stringify(walk.chain)} uses inconsistent protocols; service ${JSON.stringify(service)} has ${JSON.stringify(protocol)} which is not ${JSON.stringify(walk.protocol)}`;
-  }
-  const resolver = walk.view.get('service-resolver', service);
-  const redirect = resolver?.['Redirect'];
-  if (isJsonObject(redirect)) {
-    const step = `${subset === '' ? '' : `${subset}.`}${service}.default.default.${walk.view.datacenter}`;
-    if (path.includes(step)) return `detected circular resolver redirect: [${[...path, step].join(' -> ')}]`;
-    // Another datacenter's or peer's entries are not ours to judge.
-    if (textField(redirect, 'Datacenter') !== '' || textField(redirect, 'Peer') !== '') return undefined;
-    const next = targetOf(redirect, service);
-    if (next.service !== service || next.subset !== subset)
-      return resolveFault(walk, next, [...path, step], isFailover);
-  }
-  const subsets = resolver?.['Subsets'];
-  if (subset !== '' && !(isJsonObject(subsets) && Object.hasOwn(subsets, subset))) {
-    return `service ${JSON.stringify(service)} does not have a subset named ${JSON.stringify(subset)}`;
-  }
-  // A failover's own failover is not followed.
-  return isFailover ? undefined : failoverFault(walk, target, resolver);
-}
-
-function failoverFault(walk: Walk, target: Target, resolver: JsonObject | undefined): string | undefined {
-  const rules = resolver?.['Failover'];
-  if (!isJsonObject(rules)) return undefined;
-  const subset = target.subset === '' ? textField(resolver ?? {}, 'DefaultSubset') : target.subset;
-  const rule = rules[subset] ?? rules['*'];
-  if (!isJsonObject(rule)) return undefined;
-  const targets = objects(rule['Targets']);
-  for (const fields of targets.length > 0 ? targets : [rule]) {
-    if (textField(fields, 'Peer') !== '') continue;
-    const next = targetOf(fields, target.service);
-    const fault = resolveFault(walk, next, [], true);
-    if (fault !== undefined) return fault;
-  }
-  return undefined;
-}
-
-function targetOf(fields: JsonObject, fallback: string): Target {
-  const service = fields['Service'];
-  const subset = fields['ServiceSubset'];
-  return {
-    service: typeof service === 'string' && service !== '' ? service : fallback,
-    subset: typeof subset === 'string' ? subset : '',
-  };
+/** Whether a router, splitter or resolver sends anything to this service. */
+function names(entry: JsonObject, service: string): boolean {
+  const destinations = objects(entry['Routes']).map((route) => route['Destination']);
+  const failovers = isJsonObject(entry['Failover']) ? Object.values(entry['Failover']) : [];
+  const targets = failovers.flatMap((rule) => (isJsonObject(rule) ? objects(rule['Targets']) : []));
+  return [...destinations, ...objects(entry['Splits']), entry['Redirect'], ...failovers, ...targets].some(
+    (named) => isJsonObject(named) && textField(named, 'Service') === service,
+  );
 }

@@ -1,6 +1,6 @@
 /** `service-resolver`: which instances stand for a service, and how one of them is picked. */
 import { checkFilterSyntax } from '../filter/filter.ts';
-import { textField } from '../input/fields.ts';
+import { stringList, textField } from '../input/fields.ts';
 import { isJsonObject, type JsonObject, type Shape } from '../input/shape.ts';
 import { COMMON_FIELDS, type ConfigEntryKind, isSet, objects } from './kind.ts';
 
@@ -73,6 +73,7 @@ export const SERVICE_RESOLVER: ConfigEntryKind = {
   },
   validate: (entry, name) => [
     ...subsetFaults(entry),
+    ...localityFaults(entry),
     ...redirectFaults(entry, name),
     ...failoverFaults(entry, name),
     ...timeoutFaults(entry),
@@ -87,7 +88,7 @@ function subsetFaults(entry: JsonObject): string[] {
     if (name === '') faults.push('Subset defined with empty name');
     else if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name) || name.length > 63) {
       faults.push(
-        `Subset ${JSON.stringify(name)} is invalid: must be 63 characters or fewer of a-z, 0-9 and "-", and begin and end with a letter or digit`,
+        `Subset ${JSON.stringify(name)} is invalid: must be 63 characters or fewer, begin or end with lower case alphanumeric characters, and contain lower case alphanumeric characters or '-' in between`,
       );
     }
     const filter = isJsonObject(subset) ? subset['Filter'] : undefined;
@@ -106,18 +107,36 @@ function subsetFaults(entry: JsonObject): string[] {
   return faults;
 }
 
+function localityFaults(entry: JsonObject): string[] {
+  const locality = entry['PrioritizeByLocality'];
+  const isAsked = isJsonObject(locality) && textField(locality, 'Mode') !== '';
+  return isAsked ? ['Prioritize-by-locality requires Consul Enterprise '] : [];
+}
+
+/** Fields that exclude each other, in the order they are looked at. */
+const REDIRECT_EXCLUSIONS = [
+  ['Peer', 'ServiceSubset', 'Redirect.Peer cannot be set with Redirect.ServiceSubset'],
+  ['Peer', 'Datacenter', 'Redirect.Peer cannot be set with Redirect.Datacenter'],
+] as const;
+
 function redirectFaults(entry: JsonObject, name: string): string[] {
   const redirect = entry['Redirect'];
   if (!isJsonObject(redirect)) return [];
-  const faults: string[] = [];
+  const faults = enterpriseFaults(redirect, ['Partition', 'Namespace', 'SamenessGroup'], 'Redirect: ');
   if (isJsonObject(entry['Failover']) && Object.keys(entry['Failover']).length > 0) {
     faults.push('Redirect and Failover cannot both be set');
   }
   if (!Object.values(redirect).some(isSet)) faults.push('Redirect is empty');
+  for (const [one, other, fault] of REDIRECT_EXCLUSIONS) {
+    if (isSet(redirect[one]) && isSet(redirect[other])) faults.push(fault);
+  }
   const service = textField(redirect, 'Service');
   const subset = redirect['ServiceSubset'];
-  if (service === '' && isSet(subset)) faults.push('Redirect.ServiceSubset defined without Redirect.Service');
-  else if (isSet(subset) && service === name && !Object.hasOwn(subsetsOf(entry), String(subset))) {
+  if (service === '') {
+    for (const field of ['ServiceSubset', 'Peer']) {
+      if (isSet(redirect[field])) faults.push(`Redirect.${field} defined without Redirect.Service`);
+    }
+  } else if (isSet(subset) && service === name && !Object.hasOwn(subsetsOf(entry), String(subset))) {
     faults.push(`Redirect.ServiceSubset ${JSON.stringify(subset)} is not a valid subset of ${JSON.stringify(name)}`);
   }
   return faults;
@@ -127,29 +146,68 @@ function failoverFaults(entry: JsonObject, name: string): string[] {
   const failover = entry['Failover'];
   if (!isJsonObject(failover)) return [];
   const subsets = subsetsOf(entry);
-  const faults: string[] = [];
-  for (const [subset, value] of Object.entries(failover)) {
-    const prefix = `Bad Failover[${JSON.stringify(subset)}]: `;
+  return Object.entries(failover).flatMap(([subset, value]) => {
     const rule = isJsonObject(value) ? value : {};
-    if (subset !== '*' && !Object.hasOwn(subsets, subset)) faults.push(`${prefix}not a valid subset subset`);
-    const needed = ['Service', 'ServiceSubset', 'Namespace', 'Targets', 'Datacenters', 'SamenessGroup'];
-    if (!needed.some((field) => isSet(rule[field]))) {
-      faults.push(
-        `${prefix}one of Service, ServiceSubset, Namespace, Targets, SamenessGroup, or Datacenters is required`,
-      );
-    }
-    const ownSubset = rule['ServiceSubset'];
-    const service = textField(rule, 'Service');
-    if (isSet(ownSubset) && (service === '' || service === name) && !Object.hasOwn(subsets, String(ownSubset))) {
-      faults.push(
-        `${prefix}ServiceSubset ${JSON.stringify(ownSubset)} is not a valid subset of ${JSON.stringify(service)}`,
-      );
-    }
-    for (const other of ['Datacenters', 'ServiceSubset', 'Service']) {
-      if (isSet(rule['Targets']) && isSet(rule[other])) faults.push(`${prefix}Targets cannot be set with ${other}`);
-    }
+    const isKnown = subset === '*' || Object.hasOwn(subsets, subset);
+    const at = `Bad Failover[${JSON.stringify(subset)}]`;
+    return [
+      ...enterpriseFaults(rule, ['Namespace', 'SamenessGroup'], `${at}: `),
+      ...(isKnown ? [] : [`${at}: not a valid subset subset`]),
+      ...ruleFaults(rule, name, subsets, at),
+      ...objects(rule['Targets']).flatMap((target, index) =>
+        failoverTargetFaults(target, name, subsets, `${at}.Targets[${index}]: `),
+      ),
+      ...stringList(rule['Datacenters']).flatMap((datacenter) =>
+        datacenter === '' ? [`${at}.Datacenters: found empty datacenter`] : [],
+      ),
+    ];
+  });
+}
+
+function ruleFaults(rule: JsonObject, name: string, subsets: JsonObject, at: string): string[] {
+  const faults: string[] = [];
+  const needed = ['Service', 'ServiceSubset', 'Namespace', 'Targets', 'Datacenters', 'SamenessGroup'];
+  if (!needed.some((field) => isSet(rule[field]))) {
+    faults.push(`${at}: one of Service, ServiceSubset, Namespace, Targets, SamenessGroup, or Datacenters is required`);
+  }
+  const policy = rule['Policy'];
+  if (isJsonObject(policy) && textField(policy, 'Mode') !== '') {
+    faults.push(`${at}: Setting failover policies requires Consul Enterprise`);
+  }
+  const service = textField(rule, 'Service');
+  if (isForeignSubset(rule, name, subsets)) {
+    const subset = JSON.stringify(rule['ServiceSubset']);
+    faults.push(`${at}: ServiceSubset ${subset} is not a valid subset of ${JSON.stringify(service)}`);
+  }
+  for (const other of ['Datacenters', 'ServiceSubset', 'Service']) {
+    if (isSet(rule['Targets']) && isSet(rule[other])) faults.push(`${at}: Targets cannot be set with ${other}`);
   }
   return faults;
+}
+
+function failoverTargetFaults(target: JsonObject, name: string, subsets: JsonObject, prefix: string): string[] {
+  const faults = enterpriseFaults(target, ['Partition', 'Namespace'], prefix);
+  for (const other of ['ServiceSubset', 'Datacenter']) {
+    if (isSet(target['Peer']) && isSet(target[other])) faults.push(`${prefix}Peer cannot be set with ${other}`);
+  }
+  if (isForeignSubset(target, name, subsets)) {
+    const subset = JSON.stringify(target['ServiceSubset']);
+    faults.push(`${prefix}ServiceSubset ${subset} is not a valid subset of ${JSON.stringify(name)}`);
+  }
+  return faults;
+}
+
+/** A subset of the own service has to be among the entry's own. */
+function isForeignSubset(fields: JsonObject, name: string, subsets: JsonObject): boolean {
+  const service = textField(fields, 'Service');
+  const subset = textField(fields, 'ServiceSubset');
+  return subset !== '' && (service === '' || service === name) && !Object.hasOwn(subsets, subset);
+}
+
+function enterpriseFaults(fields: JsonObject, names: readonly string[], prefix: string): string[] {
+  return names
+    .filter((field) => isSet(fields[field]))
+    .map((field) => `${prefix}Setting ${field} requires Consul Enterprise`);
 }
 
 function timeoutFaults(entry: JsonObject): string[] {

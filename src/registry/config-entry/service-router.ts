@@ -6,7 +6,6 @@ const RETRY_CONDITIONS = new Set([
   '5xx',
   'gateway-error',
   'reset',
-  'reset-before-request',
   'connect-failure',
   'envoy-ratelimited',
   'retriable-4xx',
@@ -42,9 +41,7 @@ export const SERVICE_ROUTER: ConfigEntryKind = {
                           Exact: 'string',
                           Prefix: 'string',
                           Suffix: 'string',
-                          Contains: 'string',
                           Regex: 'string',
-                          IgnoreCase: 'boolean',
                           Invert: 'boolean',
                         },
                       },
@@ -124,7 +121,7 @@ function matchFaults(http: JsonObject, at: number): string[] {
   }
   objects(http['Header']).forEach((header, index) => {
     if (!isSet(header['Name'])) faults.push(`Route[${at}] Header[${index}] missing required Name field`);
-    const set = ['Present', 'Exact', 'Prefix', 'Suffix', 'Contains', 'Regex'].filter((field) => isSet(header[field]));
+    const set = ['Present', 'Exact', 'Prefix', 'Suffix', 'Regex'].filter((field) => isSet(header[field]));
     if (set.length !== 1) {
       faults.push(`Route[${at}] Header[${index}] should only contain one of Present, Exact, Prefix, Suffix, or Regex`);
     }

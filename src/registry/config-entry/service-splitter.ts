@@ -1,6 +1,6 @@
 import { textField } from '../input/fields.ts';
 import type { JsonObject } from '../input/shape.ts';
-import { COMMON_FIELDS, type ConfigEntryKind, HEADER_MODIFIERS, objects } from './kind.ts';
+import { COMMON_FIELDS, type ConfigEntryKind, HEADER_MODIFIERS, isSet, objects } from './kind.ts';
 
 export const SERVICE_SPLITTER: ConfigEntryKind = {
   kind: 'service-splitter',
@@ -37,12 +37,14 @@ export const SERVICE_SPLITTER: ConfigEntryKind = {
       const service = textField(split, 'Service') || name;
       const subset = textField(split, 'ServiceSubset');
       const key = `${service}\u0000${subset}`;
-      if (seen.has(key)) {
+      // Splits that change headers differ from each other, whatever they change.
+      const changesHeaders = isSet(split['RequestHeaders']) || isSet(split['ResponseHeaders']);
+      if (seen.has(key) && !changesHeaders) {
         faults.push(
           `split destination occurs more than once: service=${JSON.stringify(service)}, subset=${JSON.stringify(subset)}, namespace="", partition=""`,
         );
       }
-      seen.add(key);
+      if (!changesHeaders) seen.add(key);
       if (weightOf(split) < 0) faults.push(`split weight ${weightOf(split)} must be between 0 and 100`);
     }
     const sum = splits.reduce((total, split) => total + Math.round(weightOf(split) * 100), 0);

@@ -80,8 +80,8 @@ describe('gRPC for Node without a proxy', () => {
         toBeta({ Methods: ['GET'] }),
         toBeta({ PathPrefix: '/', QueryParam: [{ Name: 'beta', Present: true }] }),
         toBeta({ PathExact: SHOUT, Methods: ['POST', 'PUT'] }),
-        toBeta({ Header: [{ Name: 'x-beta', Contains: 'ye.s' }] }),
-        toBeta({ Header: [{ Name: 'x-case', Exact: 'LOUD', IgnoreCase: true }] }),
+        toBeta({ Header: [{ Name: 'x-beta', Regex: '.*ye[.]s.*' }] }),
+        toBeta({ Header: [{ Name: 'x-case', Regex: '(?i)LOUD' }] }),
         {
           Match: { HTTP: { PathRegex: '/test[.]Echo/None' } },
           Destination: { RetryOn: ['unavailable'], NumRetries: 2 },
