@@ -37,7 +37,8 @@ function chain(state: RegistryState, request: ApiRequest): IndexedQuery {
     answer: () => {
       try {
         const view = viewOf(state.configEntries);
-        return { json: { Chain: chainAnswer({ service, datacenter, overrides }, view, state.trustDomain) } };
+        const { trustDomain } = state.connectCa;
+        return { json: { Chain: chainAnswer({ service, datacenter, overrides }, view, trustDomain) } };
       } catch (error) {
         if (error instanceof ChainFault) throw new ApiError(500, error.message);
         throw error;

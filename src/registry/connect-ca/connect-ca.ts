@@ -74,6 +74,11 @@ export class ConnectCa {
     return authority;
   }
 
+  /** Names are made of it, from the first moment on. */
+  get trustDomain(): string {
+    return this.#options.trustDomain;
+  }
+
   /** What `/v1/connect/ca/roots` says. */
   roots(): Readonly<Record<string, unknown>> {
     const [active] = this.#roots;
