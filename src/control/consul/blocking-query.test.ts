@@ -131,6 +131,23 @@ describe('blocking query', () => {
     expect(query.counters.failed).toBe(0);
   });
 
+  it('asks the servers themselves before it believes that the stream of events has lost rows', async () => {
+    const streamed = { 'x-consul-query-backend': 'streaming' };
+    fake.headersOf = (isBlocking) => (isBlocking ? streamed : {});
+    fake.set(PATH, ['one', 'two']);
+    await until(() => expect(value()).toEqual(['one', 'two']));
+    fake.set(PATH, ['two']);
+    await until(() => expect(value()).toEqual(['two']));
+    expect(query.counters.doubted).toBe(1);
+    const told = states.length;
+    fake.refuseUnblocked = true;
+    fake.set(PATH, []);
+    await until(() => expect(query.state).toMatchObject({ kind: 'stale', value: ['two'] }));
+    expect(states.slice(told).some((state) => state.kind === 'current')).toBe(false);
+    fake.refuseUnblocked = false;
+    await until(() => expect(query.state).toMatchObject({ kind: 'current', value: [] }));
+  });
+
   it('blocks on 1 where Consul answers index 0', async () => {
     fake.headers = { 'x-consul-index': '0' };
     fake.set(PATH, ['two']);

@@ -79,12 +79,17 @@ export class BlockingQuery<T> {
   #state: WatchState<T> = { kind: 'unknown' };
   /** Of the last answer that was taken. */
   #content: string | undefined;
+  /**
+   * How many rows it had. An agent's stream of events drops what a token may no longer read and says 200 to it, so fewer rows
+   * are asked for again without blocking: that question goes to the servers, which refuse.
+   */
+  #rows = 0;
   /** 0: ask without blocking. */
   #index = 0n;
   #failures = 0;
   /** Aborted to interrupt a question or a pause without ending the watch. */
   #nudge = new AbortController();
-  readonly counters = { asked: 0, changed: 0, unchanged: 0, failed: 0, indexResets: 0 };
+  readonly counters = { asked: 0, changed: 0, unchanged: 0, failed: 0, indexResets: 0, doubted: 0 };
 
   constructor(options: BlockingQueryOptions<T>) {
     this.#options = options;
@@ -149,18 +154,28 @@ export class BlockingQuery<T> {
   #accept(answer: ConsulAnswer): void {
     if (answer.isFilteredByAcls && this.#options.mustBeWhole === true) throw filteredError(this.#options.path);
     const changed = contentOf(answer) !== this.#content;
-    if (changed) this.#take(answer);
+    if (changed && !this.#take(answer)) return;
     else if (this.#state.kind !== 'unknown') this.#confirm();
     this.#advance(answer.index);
     this.#failures = 0;
     this.#limiter.woke(changed);
   }
 
-  #take(answer: ConsulAnswer): void {
-    const value = this.#options.parse(answer.json(), knownValue(this.#state), answer);
+  /** False where the answer is not believed before the servers themselves were asked. */
+  #take(answer: ConsulAnswer): boolean {
+    const body = answer.json();
+    const rows = Array.isArray(body) ? body.length : 0;
+    if (answer.isStreamed && rows < this.#rows) {
+      this.#index = 0n;
+      this.counters.doubted += 1;
+      return false;
+    }
+    const value = this.#options.parse(body, knownValue(this.#state), answer);
     this.#content = contentOf(answer);
+    this.#rows = rows;
     this.counters.changed += 1;
     this.#enter({ kind: 'current', value, lastSuccessWallMs: this.#options.clock.wallMs() });
+    return true;
   }
 
   /** The same body again: fresher, not new. Subscribers hear of it only when the watch was stale before. */

@@ -11,6 +11,10 @@ export interface ConsulMeshOptions {
   readonly consulUrls: readonly string[];
   /** The agent that services register with. */
   readonly agentUrl: string;
+  /** What the control server is told beside the addresses (`CONSUL_HTTP_TOKEN`). */
+  readonly controlEnvironment?: Readonly<Record<string, string>>;
+  /** With which services register, where Consul demands one. */
+  readonly agentToken?: string;
 }
 
 const CHECK_TIMES = { Interval: '1s', Timeout: '10s' };
@@ -29,15 +33,10 @@ export class ConsulMesh implements AsyncDisposable {
   private constructor(options: ConsulMeshOptions, upstreamPort: number) {
     this.#options = options;
     this.upstreamPort = upstreamPort;
-    this.control = this.#start([
-      'control',
-      '--consul',
-      options.consulUrls.join(','),
-      '--port',
-      '0',
-      '--console-port',
-      '0',
-    ]);
+    this.control = this.#start(
+      ['control', '--consul', options.consulUrls.join(','), '--port', '0', '--console-port', '0'],
+      options.controlEnvironment,
+    );
   }
 
   /** Resolves when the first call passes. */
@@ -66,6 +65,7 @@ export class ConsulMesh implements AsyncDisposable {
     const url = `${this.#options.agentUrl}${path}`;
     const response = await fetch(url, {
       method: 'PUT',
+      headers: this.#options.agentToken === undefined ? {} : { 'x-consul-token': this.#options.agentToken },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(10_000),
     });
@@ -123,8 +123,8 @@ export class ConsulMesh implements AsyncDisposable {
     await sidecar.said(/admin on (http:\S+)/);
   }
 
-  #start(args: readonly string[]): ChildProgram {
-    const program = weft(args, { OTEL_TRACES_EXPORTER: 'none' });
+  #start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProgram {
+    const program = weft(args, { OTEL_TRACES_EXPORTER: 'none', ...environment });
     this.#programs.push(program);
     return program;
   }

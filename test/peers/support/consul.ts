@@ -12,11 +12,13 @@ const CLUSTER_SIZE_MAX = 9;
 export interface ConsulOptions {
   /** Pieces of agent configuration in HCL, merged over ours in order. */
   readonly hcl?: readonly string[];
+  /** Also serve the HTTP API over TLS; the certificate is among `hcl`. */
+  readonly https?: boolean;
 }
 
 type ConsulPorts = Awaited<ReturnType<typeof pickConsulPorts>>;
 
-const pickConsulPorts = () => pickFreePorts('http', 'grpc', 'dns', 'serfLan', 'server');
+const pickConsulPorts = () => pickFreePorts('http', 'https', 'grpc', 'dns', 'serfLan', 'server');
 
 /** A Consul agent that can be ended and started again on the same ports with the same data. */
 export class ConsulAgent implements AsyncDisposable {
@@ -34,6 +36,11 @@ export class ConsulAgent implements AsyncDisposable {
   /** The base URL of the HTTP API. */
   get httpAddress(): string {
     return `http://${LOOPBACK}:${this.#ports.http}`;
+  }
+
+  /** The base URL of the HTTP API over TLS. */
+  get httpsAddress(): string {
+    return `https://${LOOPBACK}:${this.#ports.https}`;
   }
 
   /** host:port of the gRPC listener, which serves Consul's own xDS. */
@@ -64,7 +71,7 @@ export class ConsulAgent implements AsyncDisposable {
     this.#process = await PeerProcess.start({
       name: `consul agent ${this.nodeName}`,
       command: requirePeer('consul'),
-      args: ['agent', ...this.#args, ...portArgs(this.#ports)],
+      args: ['agent', ...portArgs(this.#ports), ...this.#args],
       // A proxy or token of the developer's own must not reach the agent.
       env: { CONSUL_HTTP_ADDR: '', CONSUL_HTTP_TOKEN: '' },
       isReady: () => answersOk(`${this.httpAddress}/v1/connect/ca/roots`),
@@ -90,10 +97,11 @@ export class ConsulAgent implements AsyncDisposable {
 }
 
 /** A development agent, which is server and client in one. */
-export async function startConsul({ hcl = [] }: ConsulOptions = {}): Promise<ConsulAgent> {
+export async function startConsul({ hcl = [], https = false }: ConsulOptions = {}): Promise<ConsulAgent> {
   const args = ['-dev', '-node=dev', `-bind=${LOOPBACK}`, `-client=${LOOPBACK}`, '-log-level=info', ...hclArgs(hcl)];
   return retryOnPortClash(async () => {
-    const agent = new ConsulAgent('dev', await pickConsulPorts(), args);
+    const ports = await pickConsulPorts();
+    const agent = new ConsulAgent('dev', ports, https ? [...args, `-https-port=${ports.https}`] : args);
     await agent.start();
     return agent;
   });

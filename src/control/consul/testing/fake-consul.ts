@@ -44,6 +44,10 @@ export class FakeConsul {
   readonly #scheme: 'http' | 'https';
   /** Put on every answer, over our own. */
   headers: Readonly<Record<string, string>> = {};
+  /** The same, by whether the question blocks. */
+  headersOf: (isBlocking: boolean) => Readonly<Record<string, string>> = () => ({});
+  /** 403 for questions that do not block, as where the stream of events goes on for a token that lost its rights. */
+  refuseUnblocked = false;
   /** What the last question carried. */
   lastHeaders: IncomingHttpHeaders = {};
   #fault: FakeFault = { kind: 'none' };
@@ -125,7 +129,8 @@ export class FakeConsul {
       this.#hold(url.pathname, index, goDurationMs(url.searchParams.get('wait') ?? '5m') ?? 0, response);
       return;
     }
-    this.#send(url.pathname, response);
+    if (index === 0 && this.refuseUnblocked) response.writeHead(403).end('Permission denied');
+    else this.#send(url.pathname, response, index > 0);
   }
 
   #hold(path: string, index: number, waitMs: number, response: ServerResponse): void {
@@ -135,7 +140,7 @@ export class FakeConsul {
       answer: () => {
         clearTimeout(timer);
         this.#waiting.delete(waiting);
-        this.#send(path, response);
+        this.#send(path, response, true);
       },
     };
     const timer = setTimeout(waiting.answer, waitMs);
@@ -146,7 +151,7 @@ export class FakeConsul {
     });
   }
 
-  #send(path: string, response: ServerResponse): void {
+  #send(path: string, response: ServerResponse, isBlocking: boolean): void {
     const fault = this.#fault;
     const document = this.#documents.get(path);
     if (fault.kind === 'hang') return;
@@ -162,7 +167,8 @@ export class FakeConsul {
     response.setHeader('content-type', 'application/json');
     response.setHeader('x-consul-index', String(document.index));
     response.setHeader('x-consul-knownleader', fault.kind === 'noLeader' ? 'false' : 'true');
-    for (const [name, value] of Object.entries(this.headers)) response.setHeader(name, value);
+    for (const [name, value] of Object.entries({ ...this.headers, ...this.headersOf(isBlocking) }))
+      response.setHeader(name, value);
     if (fault.kind !== 'truncated') {
       response.end(text);
       return;
