@@ -22,6 +22,8 @@ export const FAULTS = {
   targetTooLong: fault(414, 'target-too-long'),
   connect: fault(405, 'connect-not-allowed'),
   versionSyntax: fault(400, 'malformed-version'),
+  /** Three words, of which neither the target nor the version begins like one. */
+  notHttp: fault(400, 'not-http'),
   versionUnsupported: fault(505, 'unsupported-version'),
   http10: fault(426, 'http10-not-accepted'),
   // Fields

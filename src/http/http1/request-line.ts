@@ -90,9 +90,10 @@ export class RequestLineScanner {
     if (position < start + VERSION_BYTES) {
       const byte = bytes[position] as number;
       if (byte === SP) return this.#refuse(FAULTS.requestLine, position);
-      return this.#refuse(byte === LF ? FAULTS.bareLf : FAULTS.versionSyntax, position);
+      if (byte === LF) return this.#refuse(FAULTS.bareLf, position);
+      return this.#refuse(versionFault(bytes, base + this.methodEnd + 1, start, position), position);
     }
-    if (!this.#readVersion(bytes, start)) return position;
+    if (!this.#readVersion(bytes, base + this.methodEnd + 1, start)) return position;
     if (position === to) return position;
     if (bytes[position] !== CR) {
       return this.#refuse(faultOfByte(bytes[position] as number, FAULTS.versionSyntax), position);
@@ -101,7 +102,7 @@ export class RequestLineScanner {
     return position + 1;
   }
 
-  #readVersion(bytes: Uint8Array, start: number): boolean {
+  #readVersion(bytes: Uint8Array, target: number, start: number): boolean {
     const major = bytes[start + 5] as number;
     const minor = bytes[start + 7] as number;
     const isHttp =
@@ -113,7 +114,7 @@ export class RequestLineScanner {
       bytes[start + 6] === 0x2e &&
       isDigit(major) &&
       isDigit(minor);
-    if (!isHttp) this.fault = FAULTS.versionSyntax;
+    if (!isHttp) this.fault = versionFault(bytes, target, start, start + VERSION_BYTES);
     else if (major !== 0x31 || minor > 0x31) this.fault = FAULTS.versionUnsupported;
     else if (minor === 0x30 && !this.#acceptHttp10) this.fault = FAULTS.http10;
     else this.version = minor === 0x31 ? 11 : 10;
@@ -130,6 +131,22 @@ export class RequestLineScanner {
     this.fault = fault;
     return position;
   }
+}
+
+const HTTP_SLASH = [0x48, 0x54, 0x54, 0x50, 0x2f];
+const LOWER_CASE_BIT = 0x20;
+const SLASH = 0x2f;
+const ASTERISK = 0x2a;
+
+/** A version that is not written as it must be; or three words of which none was meant to be HTTP. */
+function versionFault(bytes: Uint8Array, target: number, start: number, end: number): Http1Fault {
+  const first = bytes[target] as number;
+  if (first === SLASH || first === ASTERISK || end === start) return FAULTS.versionSyntax;
+  for (let index = 0; index < HTTP_SLASH.length && start + index < end; index += 1) {
+    const byte = (bytes[start + index] as number) | LOWER_CASE_BIT;
+    if (byte !== ((HTTP_SLASH[index] as number) | LOWER_CASE_BIT)) return FAULTS.notHttp;
+  }
+  return FAULTS.versionSyntax;
 }
 
 function isLetter(byte: number): boolean {

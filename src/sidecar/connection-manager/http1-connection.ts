@@ -339,7 +339,7 @@ export class Http1Connection
 
   #maySpeakHttp2(): boolean {
     const isAllowed = this.#slot.current.manager.codecType === 'auto';
-    return isAllowed && this.#requests === 0 && this.#decoder.fault?.reason === HTTP2_PREFACE;
+    return isAllowed && this.#requests === 0 && Http2Connection.isItsMatter(this.#decoder.fault?.reason);
   }
 
   /** Prior knowledge (RFC 9113 §3.3): the bytes go on in the codec that understands them. */
@@ -349,7 +349,7 @@ export class Http1Connection
     this.#context.turn.deadlines.remove(this.#deadline);
     const successor = new Http2Connection(this.#context, this.#slot, this.#bytes, this.#owner);
     this.#owner.connectionReplaced(this, successor);
-    successor.takeOver(buffer, start, end);
+    successor.takeOver(buffer, start, end, this.#decoder.fault?.reason === HTTP2_PREFACE);
     if (this.#isDraining) successor.drain();
   }
 

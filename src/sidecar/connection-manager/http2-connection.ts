@@ -91,10 +91,22 @@ export class Http2Connection
   }
 
   /**
+   * Whether bytes that HTTP/1 refused for that reason, the first of a connection, are HTTP/2's: its preface; or a line in
+   * which nothing is like HTTP, which is then an invalid preface (RFC 9113 §3.4) and no HTTP/1 request to be answered.
+   */
+  static isItsMatter(reason: string | undefined): boolean {
+    return reason === 'http2-preface' || reason === 'not-http';
+  }
+
+  /**
    * Goes on from the read in which HTTP/1 met our preface. It notices at the fourth byte; those before it may have come in
    * earlier reads.
    */
-  takeOver(buffer: Buffer, start: number, end: number): void {
+  takeOver(buffer: Buffer, start: number, end: number, isPreface: boolean): void {
+    if (!isPreface) {
+      this.#codec.fail(CONNECTION_FAULTS.preface);
+      return;
+    }
     const missed = CLIENT_PREFACE.indexOf(buffer.subarray(start, start + 1));
     this.onBytes(CLIENT_PREFACE, 0, Math.max(0, missed));
     this.onBytes(buffer, start, end);

@@ -98,6 +98,23 @@ describe('which protocol', () => {
     expect(path.counter('http', 'ingress', 'downstream_cx_http2_total')).toBe(0);
   });
 
+  it('is what a first line without any HTTP in it is held to: GOAWAY, and no HTTP/1 answer', async () => {
+    const client = await RawPeer.connect(await path.serve());
+    peers.push(client);
+    client.send('INVALID CONNECTION PREFACE\r\n\r\n');
+    const received = await client.ends();
+    expect(received).toContain('bad-preface');
+    expect(received).not.toContain('HTTP/1.1');
+    expect(path.counter('http', 'ingress', 'downstream_http2_bad_preface')).toBe(1);
+  });
+
+  it('is not what a request with a wrong version is held to', async () => {
+    const client = await RawPeer.connect(await path.serve());
+    peers.push(client);
+    client.send('GET / XTTP/1.1\r\nhost: web\r\n\r\n');
+    expect(await client.ends()).toContain('HTTP/1.1 400 Bad Request');
+  });
+
   it('is refused with 505 where only HTTP/1 is served', async () => {
     const client = await RawPeer.connect(await path.serve({ codecType: 'http1' }));
     peers.push(client);
