@@ -28,6 +28,9 @@ const DEFAULT_PANIC_THRESHOLD_PERCENT = 50;
  */
 export function decodeCluster(reader: MessageReader): Cluster {
   reader.refuse('transport_socket_matches', 'lb_subset_config', 'filters', 'upstream_config', 'upstream_bind_config');
+  if (reader.has('protocol_selection')) {
+    reader.fault('protocol_selection', 'is not supported; use HttpProtocolOptions.use_downstream_protocol_config');
+  }
   const name = reader.requiredString('name');
   const discovery = decodeDiscovery(reader, name);
   const { policy, localityWeighted } = decodeLoadBalancing(reader);

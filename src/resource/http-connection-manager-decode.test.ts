@@ -16,6 +16,19 @@ const CHAIN = 'filter_chains[0]';
 const HCM = `${CHAIN}.filters[0].typed_config`;
 const withHcm = (fields: Json): Json => listener({ filterChains: [{ filters: [connectionManager(fields)] }] });
 
+const headerToMetadata = (rule: Json): Json => ({
+  name: 'metadata',
+  typedConfig: typed('envoy.extensions.filters.http.header_to_metadata.v3.Config', { requestRules: [rule] }),
+});
+
+test('a filter that only writes metadata nobody reads is left out', () => {
+  const rule = { header: 'x-tenant', onHeaderPresent: { metadataNamespace: 'consul', key: 'tenant' } };
+  const chain = decodedOk(LISTENER_TYPE, withHcm({ httpFilters: [headerToMetadata(rule), ROUTER] })).filterChains[0];
+  const manager = chain?.filters[0];
+  const names = manager?.kind === 'httpConnectionManager' && manager.config.httpFilters.map(({ name }) => name);
+  expect(names).toEqual([ROUTER['name']]);
+});
+
 describe('a connection manager is refused for', () => {
   const rbac = (rules: Json): Json => ({
     name: 'rbac',
@@ -60,6 +73,13 @@ describe('a connection manager is refused for', () => {
         ],
       }),
       `${HCM}.http_filters[0].typed_config.rules.policies[p].principals[0].authenticated.principal_name.safe_regex.regex`,
+    ],
+    [
+      'a metadata filter that removes a header',
+      withHcm({
+        httpFilters: [headerToMetadata({ header: 'x', remove: true, onHeaderPresent: { key: 'k' } }), ROUTER],
+      }),
+      `${HCM}.http_filters[0].typed_config.request_rules[0].remove`,
     ],
     ['a negative timeout', withHcm({ requestTimeout: '-1s' }), `${HCM}.request_timeout`],
     ['HTTP/3', withHcm({ codecType: 'HTTP3' }), `${HCM}.codec_type`],

@@ -1,5 +1,6 @@
 import { decodeTypedExtension } from './extension-decode.ts';
 import { type ExtensionSupport, ROUTER_FILTER } from './extension-support.ts';
+import { checkHeaderToMetadata, HEADER_TO_METADATA_FILTER } from './header-to-metadata-decode.ts';
 import type { HttpFilter } from './http-connection-manager.ts';
 import { HTTP_FILTER_DECODERS } from './http-filter-config-decode.ts';
 import type { MessageReader } from './message-reader.ts';
@@ -23,6 +24,11 @@ function decodeHttpFilter(reader: MessageReader, support: ExtensionSupport): rea
   const name = reader.requiredString('name');
   const isOptional = reader.boolean('is_optional');
   const config = decodeTypedExtension(reader.message('typed_config'));
+  if (config !== undefined && nameOfTypeUrl(config.typeUrl) === HEADER_TO_METADATA_FILTER) {
+    const opened = reader.opened('typed_config');
+    if (opened !== undefined) checkHeaderToMetadata(opened);
+    return [];
+  }
   if (config === undefined || !support.httpFilters.has(nameOfTypeUrl(config.typeUrl))) {
     if (isOptional) return [];
     if (config === undefined) reader.fault('typed_config', `filter ${name} must be configured here`);

@@ -45,7 +45,9 @@ function refuseOtherKinds(reader: MessageReader): void {
   reader.refuse('api_listener', 'internal_listener', 'udp_listener_config', 'filter_chain_matcher');
   reader.refuse('additional_addresses');
   if (reader.wrappedBoolean('transparent') === true) reader.refuse('transparent');
-  if (reader.wrappedBoolean('bind_to_port') === false) {
+  const isBound =
+    reader.wrappedBoolean('bind_to_port') ?? reader.message('deprecated_v1')?.wrappedBoolean('bind_to_port');
+  if (isBound === false) {
     reader.fault('bind_to_port', 'false is not supported; every listener is bound');
   }
 }

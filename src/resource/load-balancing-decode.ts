@@ -131,6 +131,7 @@ function ringHash(
   hashFunctions: Readonly<Record<string, string>>,
 ): LoadBalancingPolicy {
   config?.choice('hash_function', hashFunctions, 'xxHash');
+  if (config?.typeName === `${EXTENSIONS}.ring_hash.v3.RingHash`) config.refuse('use_hostname_for_hashing');
   const minimumRingSize = config?.wrappedNumber('minimum_ring_size') ?? DEFAULT_MINIMUM_RING_SIZE;
   const maximumRingSize = config?.wrappedNumber('maximum_ring_size') ?? MAXIMUM_RING_SIZE;
   if (maximumRingSize > MAXIMUM_RING_SIZE) config?.fault('maximum_ring_size', `must be at most ${MAXIMUM_RING_SIZE}`);

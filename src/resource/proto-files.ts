@@ -22,6 +22,7 @@ export const PROTO_ROOT_FILES: readonly string[] = [
     'grpc_stats/v3/config',
     'grpc_web/v3/grpc_web',
     'header_mutation/v3/header_mutation',
+    'header_to_metadata/v3/header_to_metadata',
     'health_check/v3/health_check',
     'jwt_authn/v3/config',
     'local_ratelimit/v3/local_rate_limit',
@@ -55,6 +56,7 @@ export const PROTO_ROOT_FILES: readonly string[] = [
     'wrr_locality/v3/wrr_locality',
   ]),
   ...extensionFiles('envoy/extensions/retry/host', ['previous_hosts/v3/previous_hosts']),
+  ...extensionFiles('envoy/extensions/retry/priority', ['previous_priorities/v3/previous_priorities_config']),
   ...extensionFiles('envoy/extensions/transport_sockets', [
     'proxy_protocol/v3/upstream_proxy_protocol',
     'raw_buffer/v3/raw_buffer',

@@ -15,6 +15,7 @@ const DEFAULT_ROUTE_TIMEOUT_MS = 15_000;
  */
 export function decodeRouteAction(reader: MessageReader, inherited: readonly RequestMirrorPolicy[]): RouteAction {
   reader.refuse('metadata_match', 'path_rewrite_policy', 'retry_policy_typed_config', 'internal_redirect_policy');
+  refuseOlderSpellings(reader);
   const prefixRewrite = reader.string('prefix_rewrite');
   const regexRewrite = decodeRegexRewrite(reader.message('regex_rewrite'));
   if (prefixRewrite !== '' && regexRewrite !== undefined) reader.fault('regex_rewrite', 'excludes prefix_rewrite');
@@ -37,6 +38,15 @@ export function decodeRouteAction(reader: MessageReader, inherited: readonly Req
     clusterNotFoundResponseCode: reader.choice('cluster_not_found_response_code', NOT_FOUND_CODES, 503),
     priority: reader.choice('priority', PRIORITIES, 'default'),
   };
+}
+
+/** What Envoy says elsewhere today. */
+function refuseOlderSpellings(reader: MessageReader): void {
+  for (const name of ['max_grpc_timeout', 'grpc_timeout_offset']) {
+    if (reader.has(name)) reader.fault(name, 'is not supported; use max_stream_duration');
+  }
+  if (reader.has('cors')) reader.fault('cors', 'is not supported; use typed_per_filter_config');
+  reader.refuse('internal_redirect_action');
 }
 
 const NOT_FOUND_CODES = { SERVICE_UNAVAILABLE: 503, NOT_FOUND: 404, INTERNAL_SERVER_ERROR: 500 } as const;

@@ -45,6 +45,7 @@ function decodeVirtualHost(
   inheritedFilterConfigs: ReadonlyMap<string, TypedExtension>,
 ): VirtualHost {
   reader.refuse('matcher', 'require_tls', 'retry_policy_typed_config');
+  if (reader.has('cors')) reader.fault('cors', 'is not supported; use typed_per_filter_config');
   const ownMirrors = decodeMirrorPolicies(reader);
   const forRoutes = ownMirrors.length > 0 ? { ...inheritance, mirrorPolicies: ownMirrors } : inheritance;
   return {

@@ -13,6 +13,7 @@ import {
   LISTENER_TYPE,
   ROUTE_CONFIGURATION_TYPE,
 } from '../resource/type-url.ts';
+import { unknownFields } from '../resource/unknown-fields.ts';
 import type { Logs } from '../telemetry/log/log.ts';
 import { readTraceExportSettings } from '../telemetry/trace/export-settings.ts';
 import type { SpanExporter } from '../telemetry/trace/span-exporter.ts';
@@ -159,6 +160,11 @@ function xdsClient(
     userAgentVersion: WEFT_VERSION,
     decode: (typeUrl, message) => decodeAnyResource(typeUrl, message, systemClock.wallMs()),
     onUpdate({ typeUrl, changed, removed }) {
+      for (const { name, message } of changed) {
+        const fields = unknownFields(typeUrl, message);
+        if (fields.length > 0)
+          log.warn({ typeUrl, name, fields }, 'fields that this sidecar does not know have no effect');
+      }
       const accepted = changed.map((resource) => resource.value);
       dataPlane.apply([resourceChange(typeUrl, accepted, removed)]);
       onChanged();
