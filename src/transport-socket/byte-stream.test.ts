@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../base/clock.ts';
-import { ByteStream, type ByteStreamUser } from './byte-stream.ts';
+import { ByteStream } from './byte-stream.ts';
+import type { ByteStreamUser } from './byte-stream-user.ts';
 import { EventTurn } from './event-turn.ts';
 
 class Recorder implements ByteStreamUser {

@@ -1,39 +1,24 @@
-import type net from 'node:net';
+import net from 'node:net';
 import type { Address } from '../resource/address.ts';
+import { type ByteStreamUser, UNCLAIMED } from './byte-stream-user.ts';
+import { UnsentCopies } from './copy-buffers.ts';
 import type { EventTurn } from './event-turn.ts';
 import { latin1Text } from './latin1.ts';
 import { adoptForLentReads, connectForLentReads } from './lent-reads.ts';
 import { PLAINTEXT, type TransportFacts } from './peer-certificate.ts';
 import type { ProxiedAddresses } from './proxy-protocol.ts';
-
-/** Whoever owns a byte stream. All calls come inside a turn. */
-export interface ByteStreamUser {
-  /** Dialled streams only: the peer answered; writing may begin. */
-  onConnected(): void;
-  /** Bytes lent until the call returns. */
-  onBytes(buffer: Buffer, start: number, end: number): void;
-  /** The peer will send no more (FIN). It may still read. */
-  onPeerFinished(): void;
-  /** Output that had passed the watermark has drained. */
-  onWritable(): void;
-  /** Exactly once, last. `errorCode` is '' for an orderly end, else the system's word (`ECONNRESET` …). */
-  onClosed(errorCode: string): void;
-}
+import type { TlsFailure } from './tls/peer-verification.ts';
+import { type DialledTls, StreamHandshake, type StreamTls } from './tls/stream-handshake.ts';
+import type { CompiledTls } from './tls/tls-context.ts';
+import { acceptTls, connectTls, isTlsSocket, type OpenedTls, resetTls } from './tls/tls-socket.ts';
 
 export interface ConnectOptions {
   readonly address: Address;
   /** Bytes of unsent output at which isBackedUp turns true. */
   readonly highWaterMarkBytes: number;
+  /** Absent: plaintext. */
+  readonly tls?: DialledTls | undefined;
 }
-
-/** The stream of a socket that nobody has claimed yet: whoever accepts it says whose it is before it reads. */
-const UNCLAIMED: ByteStreamUser = {
-  onConnected: () => undefined,
-  onBytes: () => undefined,
-  onPeerFinished: () => undefined,
-  onWritable: () => undefined,
-  onClosed: () => undefined,
-};
 
 /** Below this a body joins the head as text in one string and one write; above it bytes are copied as bytes. */
 const LARGEST_TEXT_PIECE_BYTES = 8_192;
@@ -50,7 +35,7 @@ const MAX_QUEUED_BYTES = LARGEST_TEXT_PIECE_BYTES;
  */
 export class ByteStream {
   readonly #turn: EventTurn;
-  readonly #socket: net.Socket;
+  #socket: net.Socket;
   #user: ByteStreamUser;
   #text = '';
   #isDirty = false;
@@ -64,7 +49,7 @@ export class ByteStream {
   #errorCode = '';
   #backedUp = false;
   /** Copies that the kernel has not taken yet; at most the watermark and one read's worth. */
-  #unsentCopies: Buffer[] = NO_COPIES;
+  readonly #unsent: UnsentCopies;
   /** Read by somebody else before this user came; given to it when it resumes. */
   #unread: Buffer | undefined = undefined;
   #assumed: ProxiedAddresses | undefined = undefined;
@@ -73,15 +58,15 @@ export class ByteStream {
   receivedBytes = 0;
   /** Settled before the first byte of application data is read. */
   transport: TransportFacts = PLAINTEXT;
+  /** undefined: plaintext. */
+  #handshake: StreamHandshake | undefined = undefined;
 
   private constructor(turn: EventTurn, user: ByteStreamUser, socket: net.Socket) {
     this.#turn = turn;
     this.#user = user;
     this.#socket = socket;
-    socket.on('end', () => this.#onEnd());
-    socket.on('drain', () => this.#onDrain());
-    socket.on('error', (error) => this.#onError(error));
-    socket.on('close', () => this.#onClose());
+    this.#unsent = new UnsentCopies(turn.copies);
+    this.#listen(socket);
   }
 
   /**
@@ -91,7 +76,7 @@ export class ByteStream {
   static accept(turn: EventTurn, socket: net.Socket, user: ByteStreamUser, highWaterMarkBytes: number): ByteStream {
     const adopted = adoptForLentReads(socket, turn.lentBuffer, Math.min(highWaterMarkBytes, MAX_QUEUED_BYTES));
     const stream = new ByteStream(turn, user, adopted?.socket ?? socket);
-    if (adopted === undefined) socket.on('data', (bytes: Buffer) => stream.#onBytes(bytes, bytes.length));
+    if (adopted === undefined) stream.#readEvents(socket);
     else adopted.onLent = (length) => stream.#onBytes(turn.readBuffer, length);
     stream.#isPaused = true;
     return stream;
@@ -104,11 +89,54 @@ export class ByteStream {
 
   static connect(turn: EventTurn, options: ConnectOptions, user: ByteStreamUser): ByteStream {
     const highWaterMark = Math.min(options.highWaterMarkBytes, MAX_QUEUED_BYTES);
+    if (options.tls !== undefined) return ByteStream.#dialTls(turn, options, options.tls, highWaterMark, user);
     const dialled = connectForLentReads(options.address, turn.lentBuffer, highWaterMark);
     const stream = new ByteStream(turn, user, dialled.socket);
     dialled.onLent = (length) => stream.#onBytes(turn.readBuffer, length);
     dialled.socket.once('connect', () => stream.#enter(() => stream.#user.onConnected()));
     return stream;
+  }
+
+  static #dialTls(
+    turn: EventTurn,
+    { address }: ConnectOptions,
+    tls: DialledTls,
+    highWaterMark: number,
+    user: ByteStreamUser,
+  ): ByteStream {
+    const { compiled, alpn, sni } = tls;
+    if (compiled === undefined) {
+      const stream = new ByteStream(turn, user, new net.Socket());
+      stream.#refuseForSecrets(tls);
+      return stream;
+    }
+    const opened = connectTls(address, turn.lentBuffer, { compiled, alpn, sni, highWaterMark });
+    const stream = new ByteStream(turn, user, opened.socket);
+    stream.#shakeHands(opened, tls, compiled, false);
+    return stream;
+  }
+
+  /**
+   * Speaks TLS from here on, as the server. Only while paused: what was put back is the beginning of the handshake. The user
+   * hears onConnected(), with the stream paused, or onClosed(), and nothing before.
+   */
+  secure(tls: StreamTls): void {
+    const { compiled } = tls;
+    if (this.isClosed) return;
+    if (compiled === undefined) {
+      this.#refuseForSecrets(tls);
+      return;
+    }
+    const firstBytes = this.#unread;
+    this.#unread = undefined;
+    const { alpn } = tls;
+    const spent = this.#socket;
+    const options = { compiled, alpn, firstBytes, highWaterMark: spent.writableHighWaterMark };
+    const opened = acceptTls(spent, this.#turn.lentBuffer, options);
+    this.#socket = opened.socket;
+    this.#listen(opened.socket);
+    this.#isPaused = false;
+    this.#shakeHands(opened, tls, compiled, true);
   }
 
   /** Hands the stream to another owner, for example a tunnel. */
@@ -118,6 +146,16 @@ export class ByteStream {
 
   get isClosed(): boolean {
     return this.#isClosed || this.#isDestroyed;
+  }
+
+  /** A handshake is under way: nothing is written, and the user hears nothing but its outcome. */
+  get isSecuring(): boolean {
+    return this.#handshake?.isUnderWay === true;
+  }
+
+  /** Why there is no TLS, once there is none. */
+  get tlsFailure(): TlsFailure | undefined {
+    return this.#handshake?.failure;
   }
 
   get peerFinished(): boolean {
@@ -184,6 +222,10 @@ export class ByteStream {
       return;
     }
     if (this.isClosed || this.#isFinished || this.#finishAfterFlush) return;
+    if (this.isSecuring) {
+      this.writeText(latin1Text(buffer, start, end) + suffix);
+      return;
+    }
     const text = this.#text;
     const bodyEnd = text.length + end - start;
     const size = bodyEnd + suffix.length;
@@ -197,18 +239,18 @@ export class ByteStream {
     this.flushedBytes += size;
     const isBelowMark = this.#socket.write(size === copy.length ? copy : copy.subarray(0, size));
     if (this.#socket.writableLength > 0) {
-      this.#hold(copy);
+      this.#unsent.hold(copy);
       if (!isBelowMark) this.#backedUp = true;
     } else {
       this.#turn.copies.giveBack(copy);
-      this.#recycle();
+      this.#unsent.giveBack();
     }
   }
 
   /** The turn calls this; nobody else needs to. */
   flush(): void {
     this.#isDirty = false;
-    if (this.isClosed) return;
+    if (this.isClosed || this.isSecuring) return;
     const text = this.#text;
     if (text !== '') {
       this.#text = '';
@@ -262,8 +304,10 @@ export class ByteStream {
     this.#text = '';
     if (this.isClosed) return;
     this.#isDestroyed = true;
-    if (this.#socket.connecting) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    const socket = this.#socket;
+    if (socket.connecting) socket.destroy();
+    else if (isTlsSocket(socket)) resetTls(socket);
+    else socket.resetAndDestroy();
   }
 
   #readAgain(bytes: Buffer): void {
@@ -275,8 +319,80 @@ export class ByteStream {
     });
   }
 
+  /** Whatever a socket that was given up still says is nobody's business. */
+  #listen(socket: net.Socket): void {
+    const whenOwn = <T>(hear: (said: T) => void) => {
+      return (said: T): void => {
+        if (this.#socket === socket) hear(said);
+      };
+    };
+    socket.on(
+      'end',
+      whenOwn<void>(() => this.#onEnd()),
+    );
+    socket.on(
+      'drain',
+      whenOwn<void>(() => this.#onDrain()),
+    );
+    socket.on(
+      'error',
+      whenOwn<Error>((error) => this.#onError(error)),
+    );
+    socket.on(
+      'close',
+      whenOwn<boolean>(() => this.#onClose()),
+    );
+  }
+
+  #readEvents(socket: net.Socket): void {
+    socket.on('data', (bytes: Buffer) => {
+      if (this.#socket === socket) this.#onBytes(bytes, bytes.length);
+    });
+  }
+
+  #shakeHands({ socket, lent }: OpenedTls, tls: StreamTls, compiled: CompiledTls, isServer: boolean): void {
+    const handshake = new StreamHandshake(tls.counters);
+    this.#handshake = handshake;
+    const { readBuffer } = this.#turn;
+    if (lent === undefined) this.#readEvents(socket);
+    else lent.onLent = (length) => this.#onBytes(readBuffer, length);
+    socket.once(isServer ? 'secure' : 'secureConnect', () => {
+      if (!this.isClosed) this.#enter(() => this.#onSecured(handshake.settle(socket, compiled), isServer));
+    });
+  }
+
+  /** `facts` undefined: the peer is not wanted. */
+  #onSecured(facts: TransportFacts | undefined, isServer: boolean): void {
+    if (facts === undefined) {
+      this.destroy();
+      return;
+    }
+    this.transport = facts;
+    // An accepted stream reads when its next owner says so.
+    if (isServer) this.pause();
+    if (this.#text !== '' || this.#finishAfterFlush) this.#turn.markDirty(this);
+    this.#user.onConnected();
+  }
+
+  #refuseForSecrets({ counters }: StreamTls): void {
+    this.#handshake = new StreamHandshake(counters);
+    this.#handshake.refuseForSecrets();
+    this.destroy();
+  }
+
+  /** Bytes that were decrypted before the pause could take hold wait for resume(): at most one read's worth. */
+  #keep(buffer: Buffer, length: number): void {
+    const copy = Buffer.from(buffer.subarray(0, length));
+    this.#unread = this.#unread === undefined ? copy : Buffer.concat([this.#unread, copy]);
+  }
+
   #onBytes(buffer: Buffer, length: number): void {
     if (this.#isClosed) return;
+    if (this.#isPaused) {
+      this.receivedBytes += length;
+      this.#keep(buffer, length);
+      return;
+    }
     const turn = this.#turn;
     turn.enter();
     this.receivedBytes += length;
@@ -303,27 +419,14 @@ export class ByteStream {
   #onEnd(): void {
     if (this.#peerFinished || this.#isClosed) return;
     this.#peerFinished = true;
-    this.#enter(() => this.#user.onPeerFinished());
-  }
-
-  #hold(copy: Buffer): void {
-    if (this.#unsentCopies === NO_COPIES) this.#unsentCopies = [copy];
-    else this.#unsentCopies.push(copy);
-    this.#turn.copies.hold(copy);
-  }
-
-  #recycle(): void {
-    if (this.#unsentCopies === NO_COPIES) return;
-    const { copies } = this.#turn;
-    for (const copy of this.#unsentCopies) {
-      copies.release(copy);
-      copies.giveBack(copy);
-    }
-    this.#unsentCopies = NO_COPIES;
+    // Behind what is still to be read.
+    if (this.#unread !== undefined && this.#isPaused) return;
+    if (this.isSecuring) this.destroy();
+    else this.#enter(() => this.#user.onPeerFinished());
   }
 
   #onDrain(): void {
-    this.#recycle();
+    this.#unsent.giveBack();
     if (!this.#backedUp) return;
     this.#backedUp = false;
     this.#enter(() => this.#user.onWritable());
@@ -341,21 +444,8 @@ export class ByteStream {
     this.#isClosed = true;
     this.#text = '';
     this.#unread = undefined;
-    // What the kernel never took is left to the collector: nobody knows who still looks at it.
-    for (const copy of this.#unsentCopies) this.#turn.copies.release(copy);
-    this.#unsentCopies = NO_COPIES;
+    if (this.#handshake !== undefined) this.#errorCode = this.#handshake.closed(this.#errorCode);
+    this.#unsent.abandon();
     this.#enter(() => this.#user.onClosed(this.#errorCode));
   }
-}
-
-const NO_COPIES: Buffer[] = [];
-
-/** Who speaks with whom over a stream, as a PROXY header says it. */
-export function endsOf(stream: ByteStream): ProxiedAddresses {
-  return {
-    sourceAddress: stream.remoteAddress,
-    sourcePort: stream.remotePort,
-    destinationAddress: stream.localAddress,
-    destinationPort: stream.localPort,
-  };
 }

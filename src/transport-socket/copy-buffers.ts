@@ -50,3 +50,37 @@ export class CopyBuffers {
     this.#heldBytes -= buffer.length;
   }
 }
+
+/** The copies that one socket has queued and the kernel has not taken yet. */
+export class UnsentCopies {
+  readonly #buffers: CopyBuffers;
+  #copies: Buffer[] = NO_COPIES;
+
+  constructor(buffers: CopyBuffers) {
+    this.#buffers = buffers;
+  }
+
+  hold(copy: Buffer): void {
+    if (this.#copies === NO_COPIES) this.#copies = [copy];
+    else this.#copies.push(copy);
+    this.#buffers.hold(copy);
+  }
+
+  /** The kernel has taken them all. */
+  giveBack(): void {
+    if (this.#copies === NO_COPIES) return;
+    for (const copy of this.#copies) {
+      this.#buffers.release(copy);
+      this.#buffers.giveBack(copy);
+    }
+    this.#copies = NO_COPIES;
+  }
+
+  /** What the kernel never took is left to the collector: nobody knows who still looks at it. */
+  abandon(): void {
+    for (const copy of this.#copies) this.#buffers.release(copy);
+    this.#copies = NO_COPIES;
+  }
+}
+
+const NO_COPIES: Buffer[] = [];

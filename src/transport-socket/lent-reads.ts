@@ -16,14 +16,21 @@ export class LentSocket {
 
   /** `options` are net.Socket's, those included that it takes and its types do not name. */
   static open(lent: LentBuffer, options: object): LentSocket {
+    return LentSocket.make(lent, (onread) => {
+      const all: net.SocketConstructorOpts = { allowHalfOpen: true };
+      Object.assign(all, options, { onread });
+      return new net.Socket(all);
+    });
+  }
+
+  /** `make` gives a socket the option under the name `onread`. */
+  static make(lent: LentBuffer, make: (onread: object) => net.Socket): LentSocket {
     const callback = (length: number, buffer: Uint8Array): boolean => {
       self.onLent(length);
       lent.taken(buffer);
       return true;
     };
-    const all: net.SocketConstructorOpts = { allowHalfOpen: true };
-    Object.assign(all, options, { onread: { buffer: lent.next, callback } });
-    const self = new LentSocket(new net.Socket(all));
+    const self = new LentSocket(make({ buffer: lent.next, callback }));
     return self;
   }
 }
@@ -44,15 +51,25 @@ export function adoptForLentReads(
   lent: LentBuffer,
   highWaterMark: number,
 ): LentSocket | undefined {
-  const handle: unknown = Reflect.get(accepted, '_handle');
-  if (!isHandle(handle)) return undefined;
+  const handle = handleOf(accepted);
+  if (handle === undefined) return undefined;
   // With manualStart nothing is read before resume().
   const adopted = LentSocket.open(lent, { handle, highWaterMark, manualStart: true });
   if (Reflect.get(adopted.socket, '_handle') !== handle) return undefined;
-  // Without a handle destroy() only settles the server's own connection count.
-  Reflect.set(accepted, '_handle', null);
-  accepted.destroy();
+  spend(accepted);
   return adopted;
+}
+
+/** What a socket reads from and writes to, where this Node has such a thing and it is still the socket's own. */
+export function handleOf(socket: net.Socket): object | undefined {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  return isHandle(handle) ? handle : undefined;
+}
+
+/** Without a handle destroy() only settles the server's own connection count. */
+export function spend(socket: net.Socket): void {
+  Reflect.set(socket, '_handle', null);
+  socket.destroy();
 }
 
 /** Dials; reading starts when the connection is there. */

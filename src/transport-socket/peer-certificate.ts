@@ -27,6 +27,8 @@ export interface TransportFacts {
   /** For example 'TLSv1.3', '' for plaintext. */
   readonly tlsVersion: string;
   readonly peerCertificate: PeerCertificate | undefined;
+  /** URI names of the certificate that we have shown. */
+  readonly localUriNames: readonly string[];
 }
 
 export const PLAINTEXT: TransportFacts = Object.freeze({
@@ -35,4 +37,5 @@ export const PLAINTEXT: TransportFacts = Object.freeze({
   serverName: '',
   tlsVersion: '',
   peerCertificate: undefined,
+  localUriNames: [],
 });
