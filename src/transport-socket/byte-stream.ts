@@ -129,10 +129,8 @@ export class ByteStream {
     }
     const firstBytes = this.#unread;
     this.#unread = undefined;
-    const { alpn } = tls;
-    const spent = this.#socket;
-    const options = { compiled, alpn, firstBytes, highWaterMark: spent.writableHighWaterMark };
-    const opened = acceptTls(spent, this.#turn.lentBuffer, options);
+    const options = { compiled, alpn: tls.alpn, firstBytes, highWaterMark: this.#socket.writableHighWaterMark };
+    const opened = acceptTls(this.#socket, this.#turn.lentBuffer, options);
     this.#socket = opened.socket;
     this.#listen(opened.socket);
     this.#isPaused = false;
