@@ -1,5 +1,5 @@
 import type { NamedCost } from '../micro/measure.ts';
-import type { CaseReport, Footprint, MemoryCase, SuiteReport } from './report.ts';
+import type { CaseReport, ControlPlaneCase, Footprint, MemoryCase, PushCost, SuiteReport } from './report.ts';
 
 /** A table for people: one line for each peer, weft first, then by cost. */
 export function reportText(report: SuiteReport): string {
@@ -7,8 +7,11 @@ export function reportText(report: SuiteReport): string {
   const memory = (report.memory ?? []).map(memoryText);
   const footprints = (report.footprints ?? []).map(footprintText);
   const costs = (report.costs ?? []).map(costText);
+  const controlPlane = report.controlPlane === undefined ? [] : [controlPlaneText(report.controlPlane)];
   const title = `${report.suite} on Node ${report.node}`;
-  return [title, ...report.cases.map(caseText), ...memory, ...footprints, ...costs, ...missing].join('\n');
+  return [title, ...report.cases.map(caseText), ...memory, ...footprints, ...costs, ...controlPlane, ...missing].join(
+    '\n',
+  );
 }
 
 function caseText(report: CaseReport): string {
@@ -41,12 +44,53 @@ function caseText(report: CaseReport): string {
     result.pssMb.toFixed(1),
     String(result.errors),
   ]);
+  return [`\n${report.name} (${report.rounds} rounds)`, ...table(header, rows)].join('\n');
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): readonly string[] {
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  ');
-  return [`\n${report.name} (${report.rounds} rounds)`, line(header), ...rows.map(line)].join('\n');
+  return [header, ...rows].map(line);
+}
+
+/** One line for the server and two for a change: of a service that all call, and of one that few do. */
+function controlPlaneText(cases: readonly ControlPlaneCase[]): string {
+  const servers = cases.map(({ streams, firstMs, reconnectMs, idleRssMb, rssMb }) => [
+    String(streams),
+    (firstMs / 1_000).toFixed(1),
+    (reconnectMs / 1_000).toFixed(1),
+    idleRssMb.toFixed(0),
+    rssMb.toFixed(0),
+  ]);
+  const pushes = cases.flatMap(({ streams, everybody, somebody }) =>
+    [everybody, somebody].map((cost) => [String(streams), ...pushCells(cost)]),
+  );
+  return [
+    '',
+    ...table(['streams', 'first, s', 'again, s', 'idle MB', 'RSS MB'], servers),
+    '',
+    ...table(
+      ['streams', 'subscribers', 'p50 ms', 'p99 ms', 'CPU ms', 'µs each', 'KB', 'encoded', 'responses', 'strangers'],
+      pushes,
+    ),
+  ].join('\n');
+}
+
+function pushCells(cost: PushCost): readonly string[] {
+  return [
+    String(cost.subscribers),
+    cost.p50Ms.toFixed(1),
+    cost.p99Ms.toFixed(1),
+    (cost.cpuMicrosPerChange / 1_000).toFixed(1),
+    (cost.cpuMicrosPerChange / cost.subscribers).toFixed(0),
+    (cost.bytesPerChange / 1_000).toFixed(1),
+    cost.encodedPerChange.toFixed(2),
+    cost.responsesPerChange.toFixed(0),
+    String(cost.strangers),
+  ];
 }
 
 function memoryText(report: MemoryCase): string {

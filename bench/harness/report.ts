@@ -34,6 +34,37 @@ export interface SuiteReport {
   readonly footprints?: readonly Footprint[];
   /** What one call of a hot function costs. */
   readonly costs?: readonly NamedCost[];
+  readonly controlPlane?: readonly ControlPlaneCase[];
+}
+
+/** The control server with so many streams. */
+export interface ControlPlaneCase {
+  readonly streams: number;
+  /** From the first connection to a server that has just started, until the last client has everything. */
+  readonly firstMs: number;
+  /** The same where all had been there before. */
+  readonly reconnectMs: number;
+  readonly idleRssMb: number;
+  readonly rssMb: number;
+  /** A change of a service that all call, and of one that few do. */
+  readonly everybody: PushCost;
+  readonly somebody: PushCost;
+}
+
+/** What one change of an endpoint costs. */
+export interface PushCost {
+  readonly subscribers: number;
+  readonly changes: number;
+  /** From the change in Consul to the answer of the last subscriber. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly cpuMicrosPerChange: number;
+  /** Received by all clients together, HTTP/2 included. */
+  readonly bytesPerChange: number;
+  readonly encodedPerChange: number;
+  readonly responsesPerChange: number;
+  /** Responses with endpoints that nobody was to get. */
+  readonly strangers: number;
 }
 
 /** Memory of one peer without clients, and with so many that hold a connection they no longer use. */
@@ -63,4 +94,10 @@ export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
+
+/** The value that this share of all values does not exceed. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }

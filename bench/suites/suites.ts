@@ -8,6 +8,7 @@ import { memorySuite } from './memory.ts';
 import { microSuite } from './micro.ts';
 import { slowClientsSuite } from './slow-clients.ts';
 import { tcpSuite } from './tcp.ts';
+import { xdsSuite } from './xds.ts';
 
 /** Every suite of `npm run bench`, by name. */
 export const SUITES: Readonly<Record<string, (options: BenchOptions) => Promise<SuiteReport>>> = {
@@ -19,4 +20,5 @@ export const SUITES: Readonly<Record<string, (options: BenchOptions) => Promise<
   memory: memorySuite,
   micro: microSuite,
   'slow-clients': slowClientsSuite,
+  xds: xdsSuite,
 };

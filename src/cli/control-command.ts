@@ -1,11 +1,13 @@
 import { Command } from 'commander';
 import { consulSettings, type Environment } from './environment.ts';
 import { addLogOptions, type LogOptions, logsFrom } from './log-options.ts';
-import { parsePort } from './option-parsers.ts';
+import { parseCount, parsePort } from './option-parsers.ts';
 import { runUntilSignal } from './run-until-signal.ts';
+import { keepHeapTight } from './tight-heap.ts';
 
 interface ControlOptions extends LogOptions {
   readonly consul: string | undefined;
+  readonly consulConnections: number | undefined;
   readonly host: string;
   readonly port: number;
   readonly consoleHost: string;
@@ -18,6 +20,11 @@ export function controlCommand(environment: Environment): Command {
   const command = new Command('control')
     .description('Run the control server: watches Consul and streams configuration to sidecars over xDS.')
     .option('--consul <url>', 'Consul HTTP API, several separated by commas (or CONSUL_HTTP_ADDR)')
+    .option(
+      '--consul-connections <count>',
+      'questions held open at Consul at once (default 128; an agent allows 200, see limits.http_max_conns_per_client)',
+      parseCount,
+    )
     .option('--host <address>', 'address of the xDS server', '127.0.0.1')
     .option('--port <port>', 'port of the xDS server', parsePort, 18_000)
     .option('--console-host <address>', 'address of the console and its API', '127.0.0.1')
@@ -28,10 +35,11 @@ export function controlCommand(environment: Environment): Command {
       false,
     );
   return addLogOptions(command).action(async (options: ControlOptions) => {
+    keepHeapTight();
     const { startControl } = await import('../control/control.ts');
     const consul = consulSettings(options.consul, environment);
     const control = await startControl({
-      consul,
+      consul: { ...consul, maxConcurrentQuestions: options.consulConnections },
       host: options.host,
       xdsPort: options.port,
       consoleHost: options.consoleHost,

@@ -18,7 +18,10 @@ import { datacenter, type GrpcScope } from './translate/translate.ts';
 import { TrustDomainFeed } from './trust-domain-feed.ts';
 
 export interface ControlOptions {
-  readonly consul: ConsulAccess;
+  readonly consul: ConsulAccess & {
+    /** Questions held open at once; an agent allows 200 connections of one client by default. */
+    readonly maxConcurrentQuestions?: number | undefined;
+  };
   readonly host?: string | undefined;
   /** 0 picks a free port. */
   readonly xdsPort?: number | undefined;

@@ -124,7 +124,11 @@ export class ProxyFeed {
     this.#services = translated.services;
     const wanted = new Map(translated.units.flatMap(groupsByName));
     this.#retain(wanted);
-    const { units, waiting } = chooseUnits(translated, this.#published, (unit) => this.#isComplete(unit));
+    const { units, waiting } = chooseUnits(
+      { ...translated, units: translated.units.map((unit) => this.#shared(unit)) },
+      this.#published,
+      (unit) => this.#isComplete(unit),
+    );
     // A first snapshot with parts missing would have the proxy refuse connections that a moment later work.
     if (waiting && this.#published.size === 0 && !this.#waitedLongEnough()) return;
     this.#publish(units, translated.problems);
@@ -135,6 +139,11 @@ export class ProxyFeed {
     const faults = this.#options.store.publish(this.#options.nodeId, mergedParts(units));
     this.#problems = [...problems, ...faults.map((message) => errorAt(this.#where, message))];
     if (faults.length === 0) this.#published = new Map(units.map((unit) => [unit.key, unit]));
+  }
+
+  /** A unit is kept as long as its proxy is there; most of what is in it others have too. */
+  #shared(unit: TranslatedUnit): TranslatedUnit {
+    return { ...unit, resources: unit.resources.map((literal) => this.#options.store.share(literal)) };
   }
 
   #isComplete(unit: TranslatedUnit): boolean {

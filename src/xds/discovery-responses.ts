@@ -10,8 +10,12 @@ export interface ResponseParts {
   readonly resources: readonly EncodedResource[];
   /** Delta only. */
   readonly removedNames: readonly string[];
-  /** ControlPlane.identifier, for people who look at a proxy's config dump. */
-  readonly controlPlane: string;
+  /** An encoded ControlPlane: its identifier is for people who look at a proxy's config dump. */
+  readonly controlPlane: Buffer;
+}
+
+export function controlPlaneMessage(identifier: string): Buffer {
+  return encodeFields([{ field: 1, value: identifier }]);
 }
 
 /** DiscoveryResponse: the resources are already encoded Anys and are copied as they are. */
@@ -21,24 +25,17 @@ export function encodeSotwResponse(parts: ResponseParts): Buffer {
   fields.push(
     { field: 4, value: parts.typeUrl },
     { field: 5, value: parts.nonce },
-    { field: 6, value: encodeFields([{ field: 1, value: parts.controlPlane }]) },
+    { field: 6, value: parts.controlPlane },
   );
   return encodeFields(fields);
 }
 
-/** DeltaDiscoveryResponse: each Any inside a Resource that names it and its version. */
+/** DeltaDiscoveryResponse: each Any inside a Resource that names it and its version, copied as they are. */
 export function encodeDeltaResponse(parts: ResponseParts): Buffer {
   const fields: WireField[] = [{ field: 1, value: parts.version }];
-  for (const resource of parts.resources) {
-    const wrapped = encodeFields([
-      { field: 1, value: resource.version },
-      { field: 2, value: resource.any },
-      { field: 3, value: resource.name },
-    ]);
-    fields.push({ field: 2, value: wrapped });
-  }
+  for (const resource of parts.resources) fields.push({ field: 2, value: resource.wrapped });
   fields.push({ field: 4, value: parts.typeUrl }, { field: 5, value: parts.nonce });
   for (const name of parts.removedNames) fields.push({ field: 6, value: name });
-  fields.push({ field: 7, value: encodeFields([{ field: 1, value: parts.controlPlane }]) });
+  fields.push({ field: 7, value: parts.controlPlane });
   return encodeFields(fields);
 }

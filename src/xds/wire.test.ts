@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { messageType } from '../resource/protos.ts';
 import { decodeDeltaResponse, decodeSotwResponse } from './discovery-codec.ts';
-import { encodeDeltaResponse, encodeSotwResponse } from './discovery-responses.ts';
+import { controlPlaneMessage, encodeDeltaResponse, encodeSotwResponse } from './discovery-responses.ts';
 import { namedResource } from './fakes/memory-source.ts';
 import { encodeFields, firstStringField } from './wire.ts';
 import { encodedResource } from './xds.ts';
@@ -26,7 +26,14 @@ test('responses framed by hand read back as they were meant, in both variants', 
   fc.assert(
     fc.property(fc.array(name.filter((text) => text !== '')), name, name, (names, version, nonce) => {
       const resources = names.map((one) => namedResource('t/T', one, version));
-      const parts = { typeUrl: 't/T', version, nonce, resources, removedNames: names, controlPlane: 'weft' };
+      const parts = {
+        typeUrl: 't/T',
+        version,
+        nonce,
+        resources,
+        removedNames: names,
+        controlPlane: controlPlaneMessage('weft'),
+      };
       const sotw = decodeSotwResponse(encodeSotwResponse(parts));
       const delta = decodeDeltaResponse(encodeDeltaResponse(parts));
       expect(sotw).toMatchObject({ typeUrl: 't/T', version, nonce });

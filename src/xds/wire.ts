@@ -33,6 +33,32 @@ export interface WireField {
 
 /** Writes fields in the order given, in one allocation. Field numbers up to 15 (one tag byte); proto3 leaves empty strings out. */
 export function encodeFields(fields: readonly WireField[]): Buffer {
+  return writeFields(fields, (size) => Buffer.allocUnsafe(size));
+}
+
+/** The same in memory of its own, for bytes that live long: a slice of Node's pool would keep its whole slab. */
+export function encodeKeptFields(fields: readonly WireField[]): Buffer {
+  return writeFields(fields, (size) => Buffer.allocUnsafeSlow(size));
+}
+
+/** A google.protobuf.Duration. */
+export function durationMessage(durationMs: number): Buffer {
+  const seconds = Math.trunc(durationMs / 1_000);
+  const nanos = Math.round((durationMs % 1_000) * 1e6);
+  const target = Buffer.alloc(2 + varintLength(seconds) + varintLength(nanos));
+  let at = 0;
+  for (const [tag, value] of [
+    [1 << 3, seconds],
+    [2 << 3, nanos],
+  ] as const) {
+    if (value === 0) continue;
+    target[at] = tag;
+    at = writeVarint(target, at + 1, value);
+  }
+  return target.subarray(0, at);
+}
+
+function writeFields(fields: readonly WireField[], allocate: (size: number) => Buffer): Buffer {
   let total = 0;
   const lengths: number[] = [];
   for (const { value } of fields) {
@@ -40,7 +66,7 @@ export function encodeFields(fields: readonly WireField[]): Buffer {
     lengths.push(length);
     if (length !== 0 || typeof value !== 'string') total += 1 + varintLength(length) + length;
   }
-  const target = Buffer.allocUnsafe(total);
+  const target = allocate(total);
   let at = 0;
   for (const [index, { field, value }] of fields.entries()) {
     const length = lengths[index] ?? 0;

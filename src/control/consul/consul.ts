@@ -10,7 +10,7 @@ import type { HealthQuery, NodeName, ServiceHealth, ServiceName } from '../trans
 import type { CaRoots, LeafCertificate } from '../translate/identity.ts';
 import type { WatchState, WatchTimings } from './blocking-query.ts';
 import { ConfigEntriesFeed } from './config-entries-feed.ts';
-import { ConnectionBudget } from './connection-budget.ts';
+import { ConnectionBudget, DEFAULT_MAX_CONCURRENT_QUESTIONS } from './connection-budget.ts';
 import type { ConsulAccess } from './consul-access.ts';
 import { ConsulHttp } from './consul-http.ts';
 import { ConsulLink, type LinkState } from './consul-link.ts';
@@ -48,6 +48,8 @@ const START_DEADLINE_MS = 5_000;
 
 const LEADER_PATH = '/v1/status/leader';
 const PROBE_DEADLINE_MS = 2_000;
+/** Beside the questions that are held. */
+const ONE_SHOT_CONNECTIONS = 32;
 
 /** How it stands between this server and Consul. */
 export interface ConsulStatus {
@@ -73,9 +75,14 @@ export class Consul {
 
   constructor(options: ConsulOptions) {
     const { clock, random, timings, lingerMs } = options;
+    const maxQuestions = options.maxConcurrentQuestions ?? DEFAULT_MAX_CONCURRENT_QUESTIONS;
     this.#clock = clock;
-    this.#http = new ConsulHttp({ ...options, nowMs: () => clock.nowMs() });
-    this.#budget = new ConnectionBudget(this.#http, () => clock.nowMs(), options.maxConcurrentQuestions);
+    this.#http = new ConsulHttp({
+      ...options,
+      maxConnections: maxQuestions + ONE_SHOT_CONNECTIONS,
+      nowMs: () => clock.nowMs(),
+    });
+    this.#budget = new ConnectionBudget(this.#http, () => clock.nowMs(), maxQuestions);
     const { onSubscriberFault } = options;
     this.#hub = new WatchHub({ consul: this.#budget, clock, random, timings, lingerMs, onSubscriberFault });
     this.#oneShots = new OneShots(this.#http, () => this.#http.address);

@@ -4,17 +4,20 @@
  * it does not decide what a proxy gets, only that it gets it whole.
  */
 import { CLUSTER_LOAD_ASSIGNMENT_TYPE } from '../../resource/type-url.ts';
-import type {
-  EncodedResource,
-  NodeIdentity,
-  NodeRefusal,
-  Snapshot,
-  SnapshotListener,
-  SnapshotSource,
-  SnapshotSubscription,
+import {
+  composeSnapshot,
+  type EncodedResource,
+  type NodeIdentity,
+  type NodeRefusal,
+  type Snapshot,
+  type SnapshotListener,
+  type SnapshotSource,
+  type SnapshotSubscription,
+  type TypeSnapshot,
+  typesOf,
 } from '../../xds/server/server.ts';
+import { type AssignmentSet, AssignmentSets } from './assignment-sets.ts';
 import { BurstMerger } from './burst-merger.ts';
-import { composeSnapshot, type Types, typesOf } from './compose.ts';
 import { inconsistencies } from './consistency.ts';
 import { type EncodeResult, ResourceEncoder } from './resource-encoder.ts';
 import type { ResourceLiteral } from './resource-literal.ts';
@@ -39,6 +42,8 @@ export interface SnapshotStoreOptions {
   readonly onAssignments?: ((names: ReadonlySet<string>) => void) | undefined;
 }
 
+type Types = ReadonlyMap<string, TypeSnapshot>;
+
 interface ProxyEntry {
   readonly listeners: Set<SnapshotListener>;
   state:
@@ -48,7 +53,7 @@ interface ProxyEntry {
         readonly kind: 'served';
         /** All types but the endpoints. */
         readonly types: Types;
-        readonly assignments: readonly string[];
+        readonly assignments: AssignmentSet<ProxyEntry>;
         readonly snapshot: Snapshot;
       };
 }
@@ -57,7 +62,7 @@ export class SnapshotStore implements SnapshotSource {
   readonly #options: SnapshotStoreOptions;
   readonly #encoder = new ResourceEncoder();
   readonly #proxies = new Map<string, ProxyEntry>();
-  readonly #assignments = new Map<string, EncodedResource>();
+  readonly #assignments = new AssignmentSets<ProxyEntry>();
   readonly #changedAssignments = new Set<string>();
   readonly #merger: BurstMerger;
   readonly counters = { snapshots: 0, unchanged: 0, refusedInconsistent: 0, assignmentChanges: 0 };
@@ -100,6 +105,11 @@ export class SnapshotStore implements SnapshotSource {
     return this.#encoder.encode(literal);
   }
 
+  /** The literal that all proxies with this content share. */
+  share(literal: ResourceLiteral): ResourceLiteral {
+    return this.#encoder.share(literal);
+  }
+
   hasAssignment(name: string): boolean {
     return this.#assignments.has(name);
   }
@@ -121,16 +131,20 @@ export class SnapshotStore implements SnapshotSource {
       this.counters.refusedInconsistent += 1;
       return faults;
     }
-    this.#serve(this.#entry(nodeId), typesOf(resources), parts.assignments);
+    const proxy = this.#entry(nodeId);
+    const before = proxy.state.kind === 'served' ? proxy.state.assignments : undefined;
+    const assignments = this.#assignments.join(parts.assignments, proxy);
+    if (before !== undefined && before !== assignments) this.#assignments.leave(before, proxy);
+    this.#serve(proxy, typesOf(resources), assignments);
     return [];
   }
 
   /** The endpoints of one cluster have changed, for every proxy that holds it. Returns what is wrong with them. */
   publishAssignment(literal: ResourceLiteral): readonly string[] {
-    const encoded = this.#encoder.encode(literal);
+    const encoded = this.#encoder.encodeAnew(literal);
     if (!encoded.ok) return [encoded.message];
-    if (this.#assignments.get(literal.name) === encoded.resource) return [];
-    this.#assignments.set(literal.name, encoded.resource);
+    if (this.#assignments.get(literal.name)?.version === encoded.resource.version) return [];
+    this.#assignments.put(encoded.resource);
     this.counters.assignmentChanges += 1;
     this.#changedAssignments.add(literal.name);
     this.#merger.request();
@@ -139,7 +153,7 @@ export class SnapshotStore implements SnapshotSource {
 
   /** Nobody wants it any more. */
   removeAssignment(name: string): void {
-    this.#assignments.delete(name);
+    this.#assignments.remove(name);
   }
 
   /** A node that gets nothing. One that is being served keeps what it has. */
@@ -152,7 +166,10 @@ export class SnapshotStore implements SnapshotSource {
 
   /** Forgets a node that nobody asks for. */
   forget(nodeId: string): void {
-    if (this.#proxies.get(nodeId)?.listeners.size === 0) this.#proxies.delete(nodeId);
+    const proxy = this.#proxies.get(nodeId);
+    if (proxy === undefined || proxy.listeners.size > 0) return;
+    if (proxy.state.kind === 'served') this.#assignments.leave(proxy.state.assignments, proxy);
+    this.#proxies.delete(nodeId);
   }
 
   stop(): void {
@@ -171,37 +188,23 @@ export class SnapshotStore implements SnapshotSource {
   #spreadAssignments(): void {
     const changed = new Set(this.#changedAssignments);
     this.#changedAssignments.clear();
-    const made = new Map<string, Types>();
-    for (const proxy of this.#proxies.values()) {
-      const { state } = proxy;
-      if (state.kind !== 'served' || !state.assignments.some((name) => changed.has(name))) continue;
-      this.#serve(proxy, state.types, state.assignments, made);
+    for (const set of this.#assignments.refresh(changed)) {
+      for (const proxy of set.holders) if (proxy.state.kind === 'served') this.#serve(proxy, proxy.state.types, set);
     }
     this.#options.onAssignments?.(changed);
   }
 
-  #serve(proxy: ProxyEntry, types: Types, names: readonly string[], made = new Map<string, Types>()): void {
+  #serve(proxy: ProxyEntry, types: Types, assignments: AssignmentSet<ProxyEntry>): void {
     const before = proxy.state.kind === 'served' ? proxy.state.snapshot : undefined;
-    const snapshot = composeSnapshot([types, this.#endpointTypes(names, before, made)], before);
-    proxy.state = { kind: 'served', types, assignments: names, snapshot };
+    const { state } = assignments;
+    const whole = state === undefined ? types : new Map([...types, [CLUSTER_LOAD_ASSIGNMENT_TYPE, state]]);
+    const snapshot = composeSnapshot(whole, before);
+    proxy.state = { kind: 'served', types, assignments, snapshot };
     if (snapshot === before) {
       this.counters.unchanged += 1;
       return;
     }
     this.counters.snapshots += 1;
     for (const listener of [...proxy.listeners]) listener.onSnapshot(snapshot);
-  }
-
-  #endpointTypes(names: readonly string[], before: Snapshot | undefined, made: Map<string, Types>): Types {
-    const key = names.every((name) => this.#assignments.has(name)) ? names.join('\0') : undefined;
-    const known = key === undefined ? undefined : made.get(key);
-    if (known !== undefined) return known;
-    const held = before?.types.get(CLUSTER_LOAD_ASSIGNMENT_TYPE)?.resources;
-    // A name whose assignment went away a moment ago keeps the one this proxy holds: never a reference to nothing.
-    const types = typesOf(
-      names.map((name) => this.#assignments.get(name) ?? held?.get(name)).filter((a) => a !== undefined),
-    );
-    if (key !== undefined) made.set(key, types);
-    return types;
   }
 }

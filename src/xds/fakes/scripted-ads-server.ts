@@ -1,7 +1,12 @@
 import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { decodeDeltaRequest, decodeSotwRequest } from '../discovery-codec.ts';
 import type { DeltaRequest, SotwRequest } from '../discovery-requests.ts';
-import { encodeDeltaResponse, encodeSotwResponse, type ResponseParts } from '../discovery-responses.ts';
+import {
+  controlPlaneMessage,
+  encodeDeltaResponse,
+  encodeSotwResponse,
+  type ResponseParts,
+} from '../discovery-responses.ts';
 import { aggregatedMethod } from '../discovery-services.ts';
 
 /** A control server for tests that sends exactly what it is told to, and hands over each request in order of arrival. */
@@ -94,5 +99,12 @@ export class ScriptedAdsServer {
 }
 
 function whole(parts: Partial<ResponseParts> & { typeUrl: string }): ResponseParts {
-  return { version: '1', nonce: '1', resources: [], removedNames: [], controlPlane: 'scripted', ...parts };
+  return {
+    version: '1',
+    nonce: '1',
+    resources: [],
+    removedNames: [],
+    controlPlane: controlPlaneMessage('scripted'),
+    ...parts,
+  };
 }

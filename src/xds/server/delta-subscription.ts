@@ -8,6 +8,8 @@ import { MAX_PARTIAL_RESPONSE_BYTES, type Push, type TypeSubscription, type Want
 /** What a name stands for that the client has been told does not exist; no version of a resource equals it. */
 const ABSENT = Symbol('absent');
 
+const NO_REMOVALS = { removedNames: [], isWithheld: false } as const;
+
 /** One type on one delta stream. Requests change the subscription by names; responses carry only differences. */
 export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
   readonly typeUrl: string;
@@ -89,14 +91,16 @@ export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
 
   next(snapshot: TypeSnapshot, scope: StepScope): Push | undefined {
     if (this.isSettled(snapshot)) return undefined;
-    const resources = this.#additions(snapshot);
-    const { removedNames, isWithheld } = this.#removals(snapshot, scope);
+    const small = this.#smallChange(snapshot);
+    const { resources, isCut } = this.#additions(small ?? this.#matching(snapshot));
+    const { removedNames, isWithheld } = small === undefined ? this.#removals(snapshot, scope) : NO_REMOVALS;
     if (resources.length === 0 && removedNames.length === 0 && !this.#owesAnswer) {
       if (!isWithheld) this.#settled = snapshot;
       return undefined;
     }
     this.#owesAnswer = false;
-    this.#settled = undefined;
+    // Whatever the answer will be: these versions are not sent twice.
+    this.#settled = isCut || isWithheld ? undefined : snapshot;
     for (const resource of resources) this.#held.set(resource.name, resource.version);
     for (const name of removedNames) {
       // A wildcard client forgets the name; one that asked by name has been told, and is told once.
@@ -106,21 +110,34 @@ export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
     return { resources, changed: resources, removedNames };
   }
 
+  /** Where the client holds exactly the state that this one is based on: what is wanted of the change, and nothing else was touched. */
+  #smallChange(snapshot: TypeSnapshot): readonly EncodedResource[] | undefined {
+    const { change } = snapshot;
+    if (change === undefined || this.#settled?.version !== change.basedOn || this.#owesAnswer) return undefined;
+    return change.names
+      .filter((name) => this.#isWildcard || this.#names.has(name))
+      .map((name) => snapshot.resources.get(name))
+      .filter((resource) => resource !== undefined);
+  }
+
   /** What is new or changed, cut where it gets large: the rest follows when this part has been answered. */
-  #additions(snapshot: TypeSnapshot): EncodedResource[] {
+  #additions(candidates: Iterable<EncodedResource>): { resources: EncodedResource[]; isCut: boolean } {
     const resources: EncodedResource[] = [];
     let bytes = 0;
-    for (const resource of this.#matching(snapshot)) {
+    for (const resource of candidates) {
       if (this.#held.get(resource.name) === resource.version) continue;
-      if (bytes > 0 && bytes + resource.any.length > MAX_PARTIAL_RESPONSE_BYTES) break;
+      if (bytes > 0 && bytes + resource.any.length > MAX_PARTIAL_RESPONSE_BYTES) return { resources, isCut: true };
       bytes += resource.any.length;
       resources.push(resource);
     }
-    return resources;
+    return { resources, isCut: false };
   }
 
   /** Names to be told as removed. What a client holds is withdrawn only in its step; what it never had is answered for at once. */
-  #removals(snapshot: TypeSnapshot, scope: StepScope): { removedNames: string[]; isWithheld: boolean } {
+  #removals(
+    snapshot: TypeSnapshot,
+    scope: StepScope,
+  ): { readonly removedNames: readonly string[]; isWithheld: boolean } {
     const removedNames: string[] = [];
     let isWithheld = false;
     for (const [name, version] of this.#held) {
@@ -134,14 +151,13 @@ export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
     return { removedNames, isWithheld };
   }
 
-  *#matching(snapshot: TypeSnapshot): Iterable<EncodedResource> {
-    if (this.#isWildcard) {
-      yield* snapshot.resources.values();
-      return;
-    }
+  #matching(snapshot: TypeSnapshot): Iterable<EncodedResource> {
+    if (this.#isWildcard) return snapshot.resources.values();
+    const matching: EncodedResource[] = [];
     for (const name of this.#names) {
       const resource = snapshot.resources.get(name);
-      if (resource !== undefined) yield resource;
+      if (resource !== undefined) matching.push(resource);
     }
+    return matching;
   }
 }

@@ -4,6 +4,7 @@
  */
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../../base/clock.ts';
+import { controlPlaneMessage } from '../discovery-responses.ts';
 import { discoveryMethods } from '../discovery-services.ts';
 import { newServerCounters, type XdsServerState, type XdsStreamState } from './server-state.ts';
 import type { SnapshotSource } from './snapshot-source.ts';
@@ -12,7 +13,7 @@ import { StreamTable } from './stream-table.ts';
 
 export { type EncodedResource, encodedResource } from '../encoded-resource.ts';
 export type { XdsServerCounters, XdsServerState, XdsStreamState, XdsTypeState, XdsVariant } from './server-state.ts';
-export { buildSnapshot } from './snapshot.ts';
+export { buildSnapshot, changedTypeSnapshot, composeSnapshot, typesOf } from './snapshot.ts';
 export type {
   NodeIdentity,
   NodeRefusal,
@@ -72,7 +73,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     clock,
     limits: options.limits ?? DEFAULT_STREAM_LIMITS,
     counters,
-    controlPlane: options.identifier ?? 'weft',
+    controlPlane: controlPlaneMessage(options.identifier ?? 'weft'),
     maxStreams: options.maxStreams ?? DEFAULT_MAX_STREAMS,
     onStreamOpened: options.onStreamOpened ?? ignore,
     onStreamClosed: options.onStreamClosed ?? ignore,

@@ -44,6 +44,14 @@ export interface TypeSnapshot {
   /** SotW's version_info: a digest of the names and versions below, so that equal content has an equal version everywhere. */
   readonly version: string;
   readonly resources: ReadonlyMap<string, EncodedResource>;
+  /** How it differs from an earlier state, for whoever holds exactly that one: such a stream looks at nothing else. */
+  readonly change?: TypeChange;
+}
+
+/** These names have another resource than in the state of that version, or a first one; none has gone, and all others are as they were. */
+export interface TypeChange {
+  readonly basedOn: string;
+  readonly names: readonly string[];
 }
 
 /** Who connected, as it said itself on the first request of its stream. Not authenticated by this room. */

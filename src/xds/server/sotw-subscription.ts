@@ -44,6 +44,8 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
     const isExplicitWildcard = names.delete(WILDCARD_NAME);
     if (resourceNames.length > 0) this.#hasNamed = true;
     const isWildcard = isExplicitWildcard || (!this.#hasNamed && isCompleteType(this.typeUrl));
+    // Every ACK repeats the whole list.
+    if (!isFirst && isWildcard === this.#isWildcard && isSameSet(names, this.#names)) return;
     if (isFirst || (isWildcard && !this.#isWildcard)) this.#owesAnswer = true;
     for (const name of names) {
       if (this.#names.has(name)) continue;
@@ -88,7 +90,8 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
       return undefined;
     }
     this.#owesAnswer = false;
-    this.#settled = undefined;
+    // Whatever the answer will be: these versions are not sent twice.
+    this.#settled = scope === 'additions' && gone.length > 0 ? undefined : snapshot;
     if (scope === 'additions') resources.push(...gone);
     this.#sent.clear();
     for (const resource of resources) this.#sent.set(resource.name, resource);
@@ -99,9 +102,11 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
   #nextPartial(snapshot: TypeSnapshot): Push | undefined {
     const resources: EncodedResource[] = [];
     let bytes = 0;
+    let isCut = false;
     for (const resource of this.#matching(snapshot)) {
       if (this.#sent.get(resource.name)?.version === resource.version) continue;
-      if (bytes > 0 && bytes + resource.any.length > MAX_PARTIAL_RESPONSE_BYTES) break;
+      isCut = bytes > 0 && bytes + resource.any.length > MAX_PARTIAL_RESPONSE_BYTES;
+      if (isCut) break;
       bytes += resource.any.length;
       resources.push(resource);
     }
@@ -114,7 +119,7 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
       return undefined;
     }
     this.#owesAnswer = false;
-    this.#settled = undefined;
+    this.#settled = isCut ? undefined : snapshot;
     for (const resource of resources) this.#sent.set(resource.name, resource);
     return { resources, changed: resources, removedNames: [] };
   }
@@ -128,4 +133,8 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
     }
     return matching;
   }
+}
+
+function isSameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && a.isSubsetOf(b);
 }

@@ -9,6 +9,7 @@ import {
 } from '../../resource/type-url.ts';
 import { decodeDeltaResponse, decodeSotwResponse } from '../discovery-codec.ts';
 import { WILDCARD_NAME } from '../discovery-requests.ts';
+import { controlPlaneMessage } from '../discovery-responses.ts';
 import { MemorySource, namedResource } from '../fakes/memory-source.ts';
 import { ModelClient, type ModelRequest } from '../fakes/model-client.ts';
 import { newServerCounters } from './server-state.ts';
@@ -54,7 +55,7 @@ class World {
       clock: systemClock,
       limits: DEFAULT_STREAM_LIMITS,
       counters: newServerCounters(),
-      controlPlane: 'test',
+      controlPlane: controlPlaneMessage('test'),
       onRejected: () => {},
     };
     this.#session = this.#open();

@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { CLUSTER_TYPE as CDS, LISTENER_TYPE as LDS } from '../../resource/type-url.ts';
 import { type DiscoveryResponse, decodeDeltaResponse } from '../discovery-codec.ts';
 import type { DeltaRequest } from '../discovery-requests.ts';
+import { controlPlaneMessage } from '../discovery-responses.ts';
 import { MemorySource, namedResource } from '../fakes/memory-source.ts';
 import { nodeIdentity } from '../fakes/raw-ads-client.ts';
 import { newServerCounters, type XdsServerCounters } from './server-state.ts';
@@ -28,7 +29,7 @@ beforeEach(() => {
     counters,
     clock: { nowMs: () => nowMs, wallMs: () => 0 },
     limits: DEFAULT_STREAM_LIMITS,
-    controlPlane: 'test',
+    controlPlane: controlPlaneMessage('test'),
     onRejected: () => {},
   };
   session = new StreamSession(DELTA, { streamId: 1, peer: 'test', onlyType: undefined }, context, {

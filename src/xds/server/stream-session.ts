@@ -36,8 +36,8 @@ export interface SessionContext {
   readonly clock: Clock;
   readonly limits: StreamLimits;
   readonly counters: XdsServerCounters;
-  /** ControlPlane.identifier of every response. */
-  readonly controlPlane: string;
+  /** The encoded ControlPlane of every response. */
+  readonly controlPlane: Buffer;
   /** A client refused a response: for the log, once per NACK. */
   onRejected(stream: XdsStreamState, typeUrl: string, version: string, detail: string): void;
 }
