@@ -9,6 +9,7 @@ import type { XdsServerState, XdsStreamState, XdsTypeState } from '../xds/server
 import type {
   ConsoleViews,
   CounterReading,
+  IntentionsView,
   Overview,
   ProblemView,
   ProxyDetail,
@@ -19,6 +20,7 @@ import type {
 import type { Consul } from './consul/consul.ts';
 import type { EndpointFeed } from './endpoint-feed.ts';
 import { type GrpcClients, isGrpcClient } from './grpc-clients.ts';
+import type { IntentionsFeed } from './intentions-feed.ts';
 import type { ProxyFeeds } from './proxy-feeds.ts';
 import type { SnapshotStore } from './snapshot/snapshot.ts';
 
@@ -26,6 +28,7 @@ export interface ConsoleViewSources {
   readonly consul: Consul;
   readonly feeds: ProxyFeeds;
   readonly endpoints: EndpointFeed;
+  readonly intentions: IntentionsFeed;
   readonly grpcClients: GrpcClients;
   readonly store: SnapshotStore;
   readonly xds: XdsServerState;
@@ -70,6 +73,7 @@ async function overview(sources: ConsoleViewSources): Promise<Overview> {
     },
     services: await servicesView(consul),
     sidecars: xds.streams().map((stream) => sidecarView(stream, feeds)),
+    intentions: intentionViews(sources.intentions),
     problems: allProblems(sources),
     xds: {
       streams: xds.streams().length,
@@ -94,6 +98,22 @@ async function servicesView(consul: Consul): Promise<ServicesView> {
   }
 }
 
+function intentionViews(feed: IntentionsFeed): readonly IntentionsView[] {
+  return feed.all().map(({ service, known }) => ({
+    service,
+    enforced: false,
+    defaultPolicy: known?.defaultPolicy ?? 'unknown',
+    rules:
+      known?.intentions.map(({ source, destination, decision, precedence, modifyIndex }) => ({
+        source,
+        destination,
+        decision: decision.kind,
+        precedence,
+        modifyIndex,
+      })) ?? [],
+  }));
+}
+
 function countByHealth(instances: readonly { readonly health: 'passing' | 'warning' | 'critical' }[]): {
   readonly passing: number;
   readonly warning: number;
@@ -105,10 +125,18 @@ function countByHealth(instances: readonly { readonly health: 'passing' | 'warni
 }
 
 /** One problem is often every proxy's (an entry that all use): it is shown once. */
-function allProblems({ consul, endpoints, feeds, grpcClients, xds }: ConsoleViewSources): readonly ProblemView[] {
+function allProblems({
+  consul,
+  endpoints,
+  intentions,
+  feeds,
+  grpcClients,
+  xds,
+}: ConsoleViewSources): readonly ProblemView[] {
   const problems = [
     ...consul.entries.state.problems,
     ...endpoints.problems(),
+    ...intentions.problems(),
     ...feeds.all().flatMap(([, feed]) => feed.problems()),
     ...grpcClients.problems(),
     ...xds.streams().flatMap(refusals),

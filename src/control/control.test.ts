@@ -100,6 +100,27 @@ describe('control server', () => {
     await until(() => expect(probe.lastError).toContain('"web-8080" is registered in Consul as an ordinary service'));
   });
 
+  test('shows intentions and says of each denial that nothing enforces it, in the log too', async () => {
+    mesh.connect(control, 'api-8081-sidecar-proxy');
+    await until(async () => expect((await overview()).intentions).toMatchObject([{ service: 'api', rules: [] }]));
+    expect((await overview()).problems).toEqual([]);
+    const Sources = [
+      { Name: 'web', Action: 'allow' },
+      { Name: 'stranger', Action: 'deny' },
+    ];
+    await mesh.put('/v1/config', { Kind: 'service-intentions', Name: 'api', Sources });
+    await until(async () => {
+      const { intentions, problems } = await overview();
+      expect(intentions[0]).toMatchObject({ enforced: false, rules: [{ source: 'web' }, { source: 'stranger' }] });
+      expect(problems).toHaveLength(1);
+      expect(problems[0].where).toMatch(/^intention stranger → api \(ModifyIndex \d+\)$/);
+      expect(problems[0].message).toContain('denies calls; it is not enforced');
+    });
+    expect(mesh.logLines.filter((line) => line.includes('stranger → api'))).toHaveLength(1);
+    await mesh.delete('/v1/config/service-intentions/api');
+    await until(async () => expect((await overview()).problems).toEqual([]));
+  });
+
   test('follows a registration that changes', async () => {
     const probe = mesh.connect(control, 'web-8080-sidecar-proxy');
     await until(() => expect([...probe.routes().keys()]).toEqual(['api']));

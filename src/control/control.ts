@@ -11,6 +11,7 @@ import { consoleViews } from './console-views.ts';
 import { Consul, type ConsulAccess, type LinkState } from './consul/consul.ts';
 import { EndpointFeed } from './endpoint-feed.ts';
 import { GrpcClients, isGrpcClient } from './grpc-clients.ts';
+import { IntentionsFeed } from './intentions-feed.ts';
 import { LocalDatacenter } from './local-datacenter.ts';
 import { ProxyFeeds } from './proxy-feeds.ts';
 import { SnapshotStore } from './snapshot/snapshot.ts';
@@ -92,7 +93,8 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     () => feeds.datacenter || local.name,
     (name) => feeds.assignmentArrived(name),
   );
-  const feeds = new ProxyFeeds({ consul, store, endpoints, trustDomain, nowMs });
+  const intentions = new IntentionsFeed(consul, (message) => log.warn(message));
+  const feeds = new ProxyFeeds({ consul, store, endpoints, trustDomain, intentions, nowMs });
   const scope = (): GrpcScope | undefined => {
     const mesh = feeds.mesh();
     const name = feeds.datacenter || local.want();
@@ -104,6 +106,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     grpcClients.stop();
     local.stop();
     endpoints.stop();
+    intentions.stop();
     trustDomain.stop();
     store.stop();
     await consul.stop();
@@ -128,6 +131,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       consul,
       feeds,
       endpoints,
+      intentions,
       grpcClients,
       store,
       xds: xds.state,

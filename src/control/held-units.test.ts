@@ -53,6 +53,7 @@ beforeEach(async () => {
   fake.set('/v1/agent/self', { Config: { NodeName: 'n1' } });
   fake.set(`/v1/agent/service/${ID}`, { ID, Kind: 'connect-proxy' });
   fake.set('/v1/connect/ca/roots', { TrustDomain: 'mesh.consul' });
+  fake.set('/v1/connect/intentions/match', { web: [] });
   fake.set('/v1/config/proxy-defaults', [{ Kind: 'proxy-defaults', Name: 'global', Config: { protocol: 'http' } }]);
   for (const kind of ['service-defaults', 'service-router', 'service-splitter', 'service-resolver']) {
     fake.set(`/v1/config/${kind}`, []);

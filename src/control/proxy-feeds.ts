@@ -1,7 +1,9 @@
 import type { Consul, EntriesChange } from './consul/consul.ts';
 import type { EndpointFeed } from './endpoint-feed.ts';
+import type { IntentionsFeed } from './intentions-feed.ts';
 import { type MeshState, ProxyFeed } from './proxy-feed.ts';
 import type { SnapshotStore } from './snapshot/snapshot.ts';
+import type { ServiceName } from './translate/translate.ts';
 import type { TrustDomainFeed } from './trust-domain-feed.ts';
 
 /** A proxy that left is followed this long: most come back, and find their snapshot warm. */
@@ -14,11 +16,14 @@ export interface ProxyFeedsOptions {
   readonly store: SnapshotStore;
   readonly endpoints: EndpointFeed;
   readonly trustDomain: TrustDomainFeed;
+  readonly intentions: IntentionsFeed;
   readonly nowMs: () => number;
 }
 
 interface FollowedProxy {
   readonly feed: ProxyFeed;
+  /** The service whose intentions are followed for it. */
+  service: ServiceName | undefined;
   linger: NodeJS.Timeout | undefined;
 }
 
@@ -67,9 +72,10 @@ export class ProxyFeeds {
       mesh: () => this.mesh(),
       onRegistration: (registration) => {
         this.#datacenter ||= registration.datacenter;
+        this.#followIntentions(nodeId, registration.destinationService);
       },
     });
-    this.#followed.set(nodeId, { feed, linger: undefined });
+    this.#followed.set(nodeId, { feed, service: undefined, linger: undefined });
     feed.start();
   }
 
@@ -82,6 +88,7 @@ export class ProxyFeeds {
     clearTimeout(followed.linger);
     followed.linger = setTimeout(() => {
       followed.feed.stop();
+      if (followed.service !== undefined) this.#options.intentions.release(followed.service);
       this.#followed.delete(nodeId);
       this.#options.store.forget(nodeId);
     }, LINGER_MS);
@@ -102,6 +109,15 @@ export class ProxyFeeds {
       feed.stop();
     }
     this.#followed.clear();
+  }
+
+  #followIntentions(nodeId: string, service: ServiceName): void {
+    const followed = this.#followed.get(nodeId);
+    if (followed === undefined || followed.service === service) return;
+    const before = followed.service;
+    followed.service = service;
+    this.#options.intentions.retain(service);
+    if (before !== undefined) this.#options.intentions.release(before);
   }
 
   /** What resources of all kinds are made of; undefined while part of it was never read. */

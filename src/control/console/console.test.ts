@@ -36,6 +36,14 @@ const OVERVIEW: Overview = {
       types: [{ type: 'CDS', sync: 'NACKED', sentVersion: '1', acknowledgedVersion: undefined, detail: EVIL }],
     },
   ],
+  intentions: [
+    {
+      service: EVIL,
+      enforced: false,
+      defaultPolicy: 'deny',
+      rules: [{ source: EVIL, destination: EVIL, decision: 'deny', precedence: 9, modifyIndex: 1 }],
+    },
+  ],
   problems: [{ severity: 'error', where: EVIL, message: EVIL }],
   xds: { streams: 1, acknowledged: 2, rejected: 3, responses: 4, snapshots: 5 },
   recentTraces: [{ name: EVIL }],

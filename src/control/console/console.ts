@@ -13,6 +13,7 @@ import type { ConsoleViews } from './views.ts';
 export type {
   ConsoleViews,
   CounterReading,
+  IntentionsView,
   Overview,
   ProblemView,
   ProxyDetail,

@@ -1,5 +1,14 @@
 import { html, SafeHtml } from './html.ts';
-import type { ConsulView, Overview, ProblemView, ServicesView, SidecarView, TypeView, XdsTotals } from './views.ts';
+import type {
+  ConsulView,
+  IntentionsView,
+  Overview,
+  ProblemView,
+  ServicesView,
+  SidecarView,
+  TypeView,
+  XdsTotals,
+} from './views.ts';
 
 /** Watches shown one by one; a big mesh has thousands, and those in trouble come first. */
 const MAX_WATCHES_SHOWN = 50;
@@ -25,6 +34,7 @@ ${totalsLine(overview.xds, overview.sidecars.length)}
 <h2>Problems</h2>${problemsTable(overview.problems)}
 <h2>Sidecars</h2>${sidecarsTable(overview.sidecars)}
 <h2>Services</h2>${servicesTable(overview.services)}
+${intentionsSection(overview.intentions)}
 ${tracesSection(overview.recentTraces)}
 <h2>Watches on Consul</h2>${watchesTable(overview.consul)}
 </body></html>`;
@@ -78,6 +88,20 @@ function servicesTable(view: ServicesView): SafeHtml {
     return html`<tr><td>${name}</td><td>${health.passing} of ${instances.length}</td><td>${shown}</td></tr>`;
   });
   return html`<table><tr><th>Service</th><th>Passing</th><th>Instances</th></tr>${rows}</table>`;
+}
+
+function intentionsSection(views: readonly IntentionsView[]): SafeHtml {
+  const told = views.filter(({ rules, defaultPolicy }) => rules.length > 0 || defaultPolicy === 'deny');
+  if (told.length === 0) return html``;
+  const rows = told.map(({ service, rules, defaultPolicy, enforced }) => {
+    const shown = rules.map(
+      ({ source, decision, modifyIndex }) =>
+        html`<div><code>${source}</code> ${decision} <span class="muted">ModifyIndex ${modifyIndex}</span></div>`,
+    );
+    return html`<tr><td>${service}</td><td>${shown}<div class="muted">otherwise ${defaultPolicy}</div></td>
+<td class="${enforced ? 'good' : 'warn'}">${enforced ? 'enforced' : 'not enforced'}</td></tr>`;
+  });
+  return html`<h2>Intentions</h2><table><tr><th>Calls to</th><th>From</th><th></th></tr>${rows}</table>`;
 }
 
 function tracesSection(traces: readonly unknown[]): SafeHtml {

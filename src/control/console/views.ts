@@ -10,6 +10,7 @@ export interface Overview {
   readonly consul: ConsulView;
   readonly services: ServicesView;
   readonly sidecars: readonly SidecarView[];
+  readonly intentions: readonly IntentionsView[];
   readonly problems: readonly ProblemView[];
   readonly xds: XdsTotals;
   /** Newest first; whatever the program was given to show. */
@@ -71,6 +72,22 @@ export interface TypeView {
   readonly acknowledgedVersion: string | undefined;
   /** What the proxy said when it refused. */
   readonly detail: string | undefined;
+}
+
+/** Who may call a service that has a sidecar here, as Consul says. */
+export interface IntentionsView {
+  readonly service: string;
+  /** Whether sidecars refuse what is denied. */
+  readonly enforced: boolean;
+  readonly defaultPolicy: 'allow' | 'deny' | 'unknown';
+  /** Strongest first. */
+  readonly rules: readonly {
+    readonly source: string;
+    readonly destination: string;
+    readonly decision: 'allow' | 'deny' | 'permissions';
+    readonly precedence: number;
+    readonly modifyIndex: number;
+  }[];
 }
 
 export interface ProblemView {

@@ -8,6 +8,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { HealthQuery, NodeName, ServiceHealth, ServiceName } from '../translate/catalog.ts';
 import type { CaRoots, LeafCertificate } from '../translate/identity.ts';
+import type { ServiceIntentions } from '../translate/intentions.ts';
 import type { WatchState, WatchTimings } from './blocking-query.ts';
 import { ConfigEntriesFeed } from './config-entries-feed.ts';
 import { ConnectionBudget, DEFAULT_MAX_CONCURRENT_QUESTIONS } from './connection-budget.ts';
@@ -19,7 +20,7 @@ import { OneShots, type ServiceOverview } from './one-shots.ts';
 import type { NodeProxies } from './parse-catalog.ts';
 import { ReturnWatch } from './return-watch.ts';
 import { type Watched, WatchHub, type WatchReport } from './watch-hub.ts';
-import { caRootsWatch, healthWatch, leafWatch, nodeServicesWatch } from './watches.ts';
+import { caRootsWatch, healthWatch, intentionsWatch, leafWatch, nodeServicesWatch } from './watches.ts';
 
 export { knownValue, type WatchState } from './blocking-query.ts';
 export type { EntriesChange, EntriesState } from './config-entries-feed.ts';
@@ -184,6 +185,13 @@ export class Consul {
   /** The first question makes Consul issue one. Only for whoever serves it to that service's own proxies. */
   watchLeaf(service: ServiceName, listener: (state: WatchState<LeafCertificate>) => void): Watched<LeafCertificate> {
     return this.#hub.subscribe(leafWatch(service), listener);
+  }
+
+  watchIntentions(
+    service: ServiceName,
+    listener: (state: WatchState<ServiceIntentions>) => void,
+  ): Watched<ServiceIntentions> {
+    return this.#hub.subscribe(intentionsWatch(service), listener);
   }
 
   /** What the console shows: every service, asked once and kept for seconds. */

@@ -1,9 +1,11 @@
 import type { HealthQuery, NodeName, ServiceName } from '../translate/catalog.ts';
 import type { ConfigEntryKind } from '../translate/config-entries.ts';
 import type { CaRoots, LeafCertificate } from '../translate/identity.ts';
+import type { ServiceIntentions } from '../translate/intentions.ts';
 import { type NodeProxies, type ParsedHealth, parseHealth, parseNodeServices } from './parse-catalog.ts';
 import { parseCaRoots, parseLeaf } from './parse-certificates.ts';
 import { type ParsedEntries, parseConfigEntries } from './parse-config-entries.ts';
+import { parseIntentions } from './parse-intentions.ts';
 import type { WatchSpec } from './watch-hub.ts';
 
 /** The things this control server watches: the path of each, and how its body is read. */
@@ -62,5 +64,16 @@ export function leafWatch(service: ServiceName): WatchSpec<LeafCertificate> {
     path: `/v1/agent/connect/ca/leaf/${encodeURIComponent(service)}`,
     query: {},
     parse: (body) => parseLeaf(service, body),
+  };
+}
+
+/** Who may call a service, written for it or for all, with what holds where nothing is written. */
+export function intentionsWatch(service: ServiceName): WatchSpec<ServiceIntentions> {
+  return {
+    key: `intentions ${service}`,
+    path: '/v1/connect/intentions/match',
+    query: { by: 'destination', name: service },
+    mustBeWhole: true,
+    parse: (body, _previous, { defaultPolicy }) => parseIntentions(service, body, defaultPolicy),
   };
 }

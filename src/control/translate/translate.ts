@@ -28,6 +28,7 @@ export {
   translateGrpcService,
 } from './grpc-service.ts';
 export type { CaRoot, CaRoots, LeafCertificate } from './identity.ts';
+export { type Intention, intentionText, type ServiceIntentions, unenforcedIntentions } from './intentions.ts';
 export { DEFAULT_TRUST_DOMAIN } from './names.ts';
 export { errorAt, type Problem, warningAt } from './problem.ts';
 export type { EndpointGroup, TranslatedProxy, TranslatedUnit } from './translated-proxy.ts';
