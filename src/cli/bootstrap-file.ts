@@ -1,13 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { LineCounter, parseDocument } from 'yaml';
-import type { Bootstrap } from '../resource/bootstrap.ts';
+import type { BootstrapFile } from '../resource/bootstrap.ts';
 import { decodeBootstrap } from '../resource/bootstrap-decode.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Reads an Envoy bootstrap in JSON or YAML (JSON is YAML). Throws a UsageError that lists every fault with its place. */
-export async function readBootstrapFile(
-  path: string,
-): Promise<Omit<Bootstrap, 'stateDirectory' | 'concurrency' | 'drainTimeoutMs'>> {
+export async function readBootstrapFile(path: string): Promise<BootstrapFile> {
   const decoded = decodeBootstrap(await parsedFile(path));
   if (decoded.ok) return decoded.value;
   throw new UsageError(`${path}: ${decoded.faults.map((fault) => `${fault.field}: ${fault.message}`).join('; ')}`);

@@ -24,9 +24,10 @@ interface SidecarOptions extends LogOptions {
   readonly stateDir: string | undefined;
   readonly state: boolean;
   readonly drainTimeout: number;
-  readonly waitForConfig: number;
+  readonly waitForConfig: number | undefined;
 }
 
+const DEFAULT_WAIT_FOR_CONFIG_MS = 15_000;
 const DEFAULT_ADMIN: HostAndPort = { host: '127.0.0.1', port: 19_000 };
 
 /** `weft sidecar`: the proxy beside one service. */
@@ -49,9 +50,8 @@ export function sidecarCommand(environment: Environment): Command {
     .option('--drain-timeout <duration>', 'how long streams may finish after SIGTERM', parseDurationMs, 30_000)
     .option(
       '--wait-for-config <duration>',
-      'how long to wait at start for a first configuration',
+      "how long to wait at start for a first configuration (default: the bootstrap's initial_fetch_timeout, else 15s)",
       parseDurationMs,
-      15_000,
     );
   return addLogOptions(command).action(async (options: SidecarOptions) => {
     const bootstrap = await bootstrapOf(options, environment);
@@ -60,7 +60,7 @@ export function sidecarCommand(environment: Environment): Command {
       bootstrap,
       telemetryService: options.service ?? serviceOf(bootstrap),
       otel: otelEnvironment(environment),
-      waitForConfigMs: options.waitForConfig,
+      waitForConfigMs: options.waitForConfig ?? bootstrap.initialFetchTimeoutMs ?? DEFAULT_WAIT_FOR_CONFIG_MS,
       logs: logsFrom(options),
     });
     process.stderr.write(`weft sidecar ${bootstrap.node.id}: admin on http://${sidecar.adminAddress}\n`);
@@ -95,6 +95,9 @@ async function bootstrapOf(options: SidecarOptions, environment: Environment): P
     admin: admin ?? { kind: 'ip', ...DEFAULT_ADMIN },
     controlServers: options.control,
     deltaXds: false,
+    subscribes: { listeners: true, clusters: true },
+    initialFetchTimeoutMs: undefined,
+    notes: [],
     staticListeners: [],
     staticClusters: [],
   };

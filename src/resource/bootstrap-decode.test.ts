@@ -42,7 +42,11 @@ const CONSUL_BOOTSTRAP: Json = {
   },
 };
 
-const dynamic = (adsConfig: Json): Json => ({ ...CONSUL_BOOTSTRAP, dynamic_resources: { ads_config: adsConfig } });
+const ONE_SERVER: Json = { api_type: 'GRPC', grpc_services: [{ google_grpc: { target_uri: 'control:1' } }] };
+const dynamic = (adsConfig: Json): Json => ({
+  ...CONSUL_BOOTSTRAP,
+  dynamic_resources: { lds_config: { ads: {} }, ads_config: adsConfig },
+});
 
 test("Consul's own bootstrap is understood", () => {
   const decoded = decodeBootstrap(CONSUL_BOOTSTRAP);
@@ -58,6 +62,36 @@ test("Consul's own bootstrap is understood", () => {
   });
   const clusters = decoded.ok ? decoded.value.staticClusters : [];
   expect(clusters.map((json) => decodeStaticJson(CLUSTER_TYPE, json).ok)).toEqual([true]);
+});
+
+test('it waits for its first configuration as long as it is told, and asks for no type that it is not told of', () => {
+  const sources = (lds: Json | undefined, cds: Json | undefined): unknown => {
+    const decoded = decodeBootstrap({
+      node: { id: 'a' },
+      static_resources: { listeners: [listener()] },
+      dynamic_resources: { ads_config: ONE_SERVER, lds_config: lds, cds_config: cds },
+    });
+    return decoded.ok && { ...decoded.value.subscribes, ms: decoded.value.initialFetchTimeoutMs };
+  };
+  const ads = (timeout?: string): Json => ({ ads: {}, initial_fetch_timeout: timeout });
+  expect(sources(ads('2s'), ads('9s'))).toEqual({ listeners: true, clusters: true, ms: 9_000 });
+  expect(sources(ads('0s'), ads('9s'))).toEqual({ listeners: true, clusters: true, ms: 0 });
+  expect(sources(undefined, ads())).toEqual({ listeners: false, clusters: true, ms: undefined });
+});
+
+test('what has no effect is named, with a warning where somebody may count on it', () => {
+  const notes = (fields: Json): unknown => {
+    const decoded = decodeBootstrap({ ...CONSUL_BOOTSTRAP, ...fields });
+    return (
+      decoded.ok && decoded.value.notes.filter(({ level }) => level === 'warn').map(({ field, why }) => [field, why])
+    );
+  };
+  expect(notes({})).toEqual([]);
+  expect(notes({ tracing: {}, watchdogs: {} })).toEqual([['tracing', expect.stringContaining('OTEL_')]]);
+  const layers = [{ static_layer: { 'routing.beta': 50 } }, { name: 'disk', disk_layer: {} }];
+  expect(notes({ layered_runtime: { layers } })).toEqual([
+    ['layered_runtime', expect.stringContaining('routing.beta')],
+  ]);
 });
 
 test('control servers may be named as targets, several in order of preference', () => {
@@ -91,6 +125,11 @@ test.each<[string, unknown, string]>([
     'REST',
     dynamic({ api_type: 'REST', grpc_services: [{ google_grpc: { target_uri: 'a:1' } }] }),
     'dynamic_resources.ads_config.api_type',
+  ],
+  [
+    'a control plane that is asked for nothing',
+    { ...CONSUL_BOOTSTRAP, dynamic_resources: { ads_config: ONE_SERVER } },
+    'dynamic_resources.lds_config',
   ],
   ['no server', dynamic({ api_type: 'GRPC' }), 'dynamic_resources.ads_config.grpc_services'],
   [

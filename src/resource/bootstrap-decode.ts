@@ -1,11 +1,11 @@
 import type { Address } from './address.ts';
 import { decodeAddress, decodeLocality } from './address-decode.ts';
 import type { BootstrapFile, Node } from './bootstrap.ts';
+import { withoutSkipped } from './bootstrap-skipped.ts';
 import { decodeCluster } from './cluster-decode.ts';
 import { decodeControlPlane } from './control-plane-decode.ts';
 import { ALL_EXTENSIONS, type ExtensionSupport } from './extension-support.ts';
 import { type Decoded, FaultCollector } from './fault.ts';
-import { jsonName } from './json-name.ts';
 import { decodeListener } from './listener-decode.ts';
 import { MessageReader } from './message-reader.ts';
 import { protoJson } from './proto-json.ts';
@@ -18,63 +18,18 @@ const BOOTSTRAP_MESSAGE = 'envoy.config.bootstrap.v3.Bootstrap';
 /** Where a sidecar's admin listens unless the file says otherwise. */
 const DEFAULT_ADMIN: Address = { kind: 'ip', host: '127.0.0.1', port: 19_000 };
 
-/** What of an Envoy bootstrap concerns Envoy's process alone: known, and skipped. */
-const SKIPPED_FIELDS: ReadonlySet<string> = new Set(
-  [
-    'application_log_config',
-    'bootstrap_extensions',
-    'certificate_provider_instances',
-    'cluster_manager',
-    'config_sources',
-    'default_config_source',
-    'default_regex_engine',
-    'default_socket_interface',
-    'deferred_stat_options',
-    'dns_resolution_config',
-    'enable_dispatcher_stats',
-    'fatal_actions',
-    'flags_path',
-    'grpc_async_client_manager_config',
-    'hds_config',
-    'header_prefix',
-    'inline_headers',
-    'layered_runtime',
-    'listener_manager',
-    'memory_allocator_manager',
-    'overload_manager',
-    'perf_tracing_file_path',
-    'runtime',
-    'stats_config',
-    'stats_flush_interval',
-    'stats_flush_on_admin',
-    'stats_server_version_override',
-    'stats_sinks',
-    'tracing',
-    'typed_dns_resolver_config',
-    'use_tcp_for_dns_lookups',
-    'watchdog',
-    'watchdogs',
-    'xds_config_tracker_extension',
-    'xds_delegate_extension',
-  ].flatMap((name) => [name, jsonName(name)]),
-);
-
 /**
  * An Envoy bootstrap, parsed from JSON or YAML to plain data, checked whole: its static resources are decoded like the
  * ones a control plane sends, and its control servers are looked up among its static clusters.
  */
 export function decodeBootstrap(json: unknown, support: ExtensionSupport = ALL_EXTENSIONS): Decoded<BootstrapFile> {
-  const built = buildMessage(BOOTSTRAP_MESSAGE, withoutSkipped(json), { acceptSingleForList: true });
+  const { kept, notes } = withoutSkipped(json);
+  const built = buildMessage(BOOTSTRAP_MESSAGE, kept, { acceptSingleForList: true });
   if (!built.ok) return built;
   const faults = new FaultCollector();
   const reader = MessageReader.over(messageType(BOOTSTRAP_MESSAGE), built.value, '', faults);
   if (reader === undefined) return { ok: false, faults: faults.list() };
-  return faults.decoded(decodeFile(reader, support, staticJson(built.value)));
-}
-
-function withoutSkipped(json: unknown): unknown {
-  if (!isPlainObject(json)) return json;
-  return Object.fromEntries(Object.entries(json).filter(([key]) => !SKIPPED_FIELDS.has(key)));
+  return faults.decoded({ ...decodeFile(reader, support, staticJson(built.value)), notes });
 }
 
 interface StaticJson {
@@ -93,7 +48,7 @@ function staticJson(bytes: Uint8Array): StaticJson {
   return { listeners: listOf('listeners'), clusters: listOf('clusters') };
 }
 
-function decodeFile(reader: MessageReader, support: ExtensionSupport, json: StaticJson): BootstrapFile {
+function decodeFile(reader: MessageReader, support: ExtensionSupport, json: StaticJson): Omit<BootstrapFile, 'notes'> {
   const resources = reader.message('static_resources');
   resources?.refuse('secrets');
   const clusters = resources?.messages('clusters').map(decodeCluster) ?? [];
@@ -102,11 +57,16 @@ function decodeFile(reader: MessageReader, support: ExtensionSupport, json: Stat
   if (controlPlane.servers.length === 0 && listeners.length === 0) {
     reader.fault('', 'has neither dynamic_resources.ads_config nor static listeners: there is nothing to serve');
   }
+  if (controlPlane.servers.length > 0 && !controlPlane.subscribes.listeners && listeners.length === 0) {
+    reader.fault('dynamic_resources.lds_config', 'must be {ads: {}}, or there must be static listeners to serve');
+  }
   return {
     node: decodeNode(reader.message('node'), controlPlane.servers.length > 0, reader),
     admin: decodeAdmin(reader.message('admin')),
     controlServers: controlPlane.servers,
     deltaXds: controlPlane.delta,
+    subscribes: controlPlane.subscribes,
+    initialFetchTimeoutMs: controlPlane.initialFetchTimeoutMs,
     staticListeners: json.listeners,
     staticClusters: json.clusters,
   };

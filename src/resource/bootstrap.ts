@@ -1,4 +1,5 @@
 import type { Address, Locality } from './address.ts';
+import type { BootstrapNote } from './bootstrap-skipped.ts';
 import type { TransportSocket } from './transport-socket.ts';
 
 /** What a sidecar knows before it has asked anyone: an Envoy bootstrap, read and checked. Durations are milliseconds. */
@@ -8,6 +9,12 @@ export interface Bootstrap {
   /** Control servers in order of preference; empty with static resources only. */
   readonly controlServers: readonly ControlServer[];
   readonly deltaXds: boolean;
+  /** Which types are asked for whole (`lds_config`, `cds_config`). */
+  readonly subscribes: { readonly listeners: boolean; readonly clusters: boolean };
+  /** `initial_fetch_timeout` of those; 0 waits without end, undefined says nothing. */
+  readonly initialFetchTimeoutMs: number | undefined;
+  /** What of the file has no effect. */
+  readonly notes: readonly BootstrapNote[];
   /** Static resources as canonical ProtoJSON, decoded like any other. */
   readonly staticListeners: readonly unknown[];
   readonly staticClusters: readonly unknown[];

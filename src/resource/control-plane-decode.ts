@@ -7,7 +7,17 @@ import type { MessageReader } from './message-reader.ts';
 export interface ControlPlane {
   readonly servers: readonly ControlServer[];
   readonly delta: boolean;
+  readonly subscribes: { readonly listeners: boolean; readonly clusters: boolean };
+  /** The longer of the two sources' `initial_fetch_timeout`; 0 waits without end. */
+  readonly initialFetchTimeoutMs: number | undefined;
 }
+
+const NO_CONTROL_PLANE: ControlPlane = {
+  servers: [],
+  delta: false,
+  subscribes: { listeners: false, clusters: false },
+  initialFetchTimeoutMs: undefined,
+};
 
 /** Bootstrap.DynamicResources: one aggregated stream; its servers are static clusters or targets of their own. */
 export function decodeControlPlane(reader: MessageReader | undefined, clusters: readonly Cluster[]): ControlPlane {
@@ -16,21 +26,34 @@ export function decodeControlPlane(reader: MessageReader | undefined, clusters: 
     if (reader?.has('lds_config') === true || reader?.has('cds_config') === true) {
       reader.fault('ads_config', 'must be set: listeners and clusters are asked for on one aggregated stream');
     }
-    return { servers: [], delta: false };
+    return NO_CONTROL_PLANE;
   }
-  checkUsesAds(reader, 'lds_config');
-  checkUsesAds(reader, 'cds_config');
+  reader.refuse('lds_resources_locator', 'cds_resources_locator');
+  const sources = ['lds_config', 'cds_config'].map((field) => adsSource(reader, field));
   ads.choice('transport_api_version', { V3: 'v3', AUTO: 'v3' }, 'v3');
   const delta = ads.choice('api_type', { GRPC: false, DELTA_GRPC: true }, false);
   const servers = ads.messages('grpc_services').flatMap((service) => decodeGrpcService(service, clusters));
   if (servers.length === 0) ads.fault('grpc_services', 'must name at least one control server');
-  return { servers, delta };
+  const timeoutsMs = sources.flatMap((source) => source?.durationMs('initial_fetch_timeout') ?? []);
+  return {
+    servers,
+    delta,
+    subscribes: { listeners: sources[0] !== undefined, clusters: sources[1] !== undefined },
+    initialFetchTimeoutMs: longestMs(timeoutsMs),
+  };
 }
 
-function checkUsesAds(reader: MessageReader, field: string): void {
+function adsSource(reader: MessageReader, field: string): MessageReader | undefined {
   const source = reader.message(field);
   if (source !== undefined && !source.has('ads'))
     reader.fault(field, 'must be {ads: {}}: there is one aggregated stream');
+  return source;
+}
+
+/** 0 is without end, and so the longest. */
+function longestMs(timeoutsMs: readonly number[]): number | undefined {
+  if (timeoutsMs.length === 0) return undefined;
+  return timeoutsMs.includes(0) ? 0 : Math.max(...timeoutsMs);
 }
 
 function decodeGrpcService(reader: MessageReader, clusters: readonly Cluster[]): readonly ControlServer[] {

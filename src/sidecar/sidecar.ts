@@ -40,7 +40,7 @@ export interface SidecarOptions {
   readonly telemetryService: string;
   /** The `OTEL_*` variables. */
   readonly otel: Readonly<Record<string, string>>;
-  /** How long to wait for a first configuration before giving up. */
+  /** How long to wait for a first configuration before giving up; 0 does not give up. */
   readonly waitForConfigMs: number;
   readonly logs: Logs;
 }
@@ -58,6 +58,7 @@ export interface RunningSidecar {
 export async function startSidecar(options: SidecarOptions): Promise<RunningSidecar> {
   const { bootstrap, logs } = options;
   const log = logs.logger('sidecar');
+  for (const { field, level, why } of bootstrap.notes) log[level](`bootstrap: ${field} has no effect: ${why}`);
   const spans = await startSpanExporter(options);
   // gRPC is a third of what a sidecar loads, and of use only to those that have a control server.
   const xds = bootstrap.controlServers.length === 0 ? undefined : await import('../xds/client/client.ts');
@@ -100,8 +101,8 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     dataPlane.apply(staticChanges(bootstrap.staticClusters, bootstrap.staticListeners));
     if (xds !== undefined && client !== undefined) {
       restoreLastGood(xds, options, client);
-      client.setSubscription(CLUSTER_TYPE, 'everything');
-      client.setSubscription(LISTENER_TYPE, 'everything');
+      if (bootstrap.subscribes.clusters) client.setSubscription(CLUSTER_TYPE, 'everything');
+      if (bootstrap.subscribes.listeners) client.setSubscription(LISTENER_TYPE, 'everything');
       client.start();
     }
     await firstConfig.ready;

@@ -11,12 +11,13 @@ const REFUSAL = /\b(?:NOT_FOUND|PERMISSION_DENIED|INVALID_ARGUMENT): /;
  */
 export class FirstConfig {
   readonly ready: Promise<void>;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: NodeJS.Timeout | undefined;
   #settle: { resolve(): void; reject(error: Error): void };
   #isSettled = false;
   #reason = '';
   #server: ControlServer | undefined;
 
+  /** 0 waits without end. */
   constructor(timeoutMs: number, servers: readonly ControlServer[]) {
     let settle: { resolve(): void; reject(error: Error): void } | undefined;
     this.ready = new Promise<void>((resolve, reject) => {
@@ -25,6 +26,7 @@ export class FirstConfig {
     // Whoever waits gets the error; until then it must not count as unhandled.
     this.ready.catch(() => {});
     this.#settle = settle ?? { resolve() {}, reject() {} };
+    if (timeoutMs === 0) return;
     this.#timer = setTimeout(
       () => this.#fail(`no configuration came within ${timeoutMs} ms: ${this.#trouble(servers)}`),
       timeoutMs,
