@@ -17,7 +17,7 @@ import { Upstreams } from '../../src/sidecar/filter/router/router.ts';
 import { RouteTable } from '../../src/sidecar/route/route.ts';
 import { MetricsRegistry } from '../../src/telemetry/metrics/metrics.ts';
 import { TraceStarter } from '../../src/telemetry/trace/trace.ts';
-import { ByteStream, EventTurn } from '../../src/transport-socket/transport-socket.ts';
+import { ByteStream, EventTurn, TlsMaterials } from '../../src/transport-socket/transport-socket.ts';
 import {
   assignment,
   cluster,
@@ -123,6 +123,7 @@ const context: ManagerContext = {
   turn,
   random: systemRandom,
   metrics,
+  tlsMaterials: new TlsMaterials(),
   upstreams: new Upstreams({ turn, clusters, metrics, random: systemRandom, hash64 }),
   observer: { streamEnded: () => undefined },
   traces: new TraceStarter(systemRandom, undefined),

@@ -23,6 +23,7 @@ export function decodeFilterChain(reader: MessageReader, support: ExtensionSuppo
     match: decodeFilterChainMatch(reader.message('filter_chain_match')),
     filters,
     transportSocket: decodeTransportSocket(reader.message('transport_socket'), 'downstream'),
+    transportSocketConnectTimeoutMs: reader.durationMs('transport_socket_connect_timeout'),
   };
 }
 

@@ -31,6 +31,8 @@ export interface FilterChain {
   readonly match: FilterChainMatch;
   readonly filters: readonly NetworkFilter[];
   readonly transportSocket: TransportSocket | undefined;
+  /** How long a handshake may take; undefined or 0: as long as we find right. */
+  readonly transportSocketConnectTimeoutMs?: number | undefined;
 }
 
 /** Empty lists and undefined match everything. */

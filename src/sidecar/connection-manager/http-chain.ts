@@ -5,7 +5,7 @@ import type { HttpConnectionManager } from '../../resource/http-connection-manag
 import type { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import { allOf, type StreamObserver } from '../../telemetry/telemetry.ts';
 import type { TraceStarter } from '../../telemetry/trace/trace.ts';
-import type { EventTurn } from '../../transport-socket/transport-socket.ts';
+import type { EventTurn, TlsMaterials } from '../../transport-socket/transport-socket.ts';
 import { compileFilterChain, FILTER_FACTORIES, type FilterChain, type FilterFactory } from '../filter/filter.ts';
 import type { Upstreams } from '../filter/router/router.ts';
 import type { RouteTable } from '../route/route.ts';
@@ -20,6 +20,8 @@ export interface ManagerContext {
   readonly random: Random;
   readonly metrics: MetricsRegistry;
   readonly upstreams: Upstreams;
+  /** Secrets and files of TLS contexts, as this worker has them. */
+  readonly tlsMaterials: TlsMaterials;
   readonly observer: StreamObserver;
   /** undefined: no access logs on this worker, whatever configuration says. */
   readonly accessLogs?: AccessLogs;

@@ -74,7 +74,7 @@ export class Http1Connection
     this.#slot = slot;
     this.#owner = owner;
     const { current: chain } = slot;
-    this.#decoder = new Http1RequestDecoder(this, chain.limits);
+    this.#decoder = new Http1RequestDecoder(this, chain.limits, bytes.transport.isTls ? 'https' : 'http');
     this.#bytes = bytes;
     bytes.user = this;
     chain.counters.cxTotal.increment();

@@ -1,7 +1,7 @@
 import net from 'node:net';
 import { addressText } from '../../resource/address.ts';
 import type { Listener } from '../../resource/listener.ts';
-import { ByteStream, Deadline, type DeadlineOwner } from '../../transport-socket/transport-socket.ts';
+import { ByteStream, Deadline, type DeadlineOwner, TlsCounters } from '../../transport-socket/transport-socket.ts';
 import {
   type ChainSlot,
   Http1Connection,
@@ -11,6 +11,9 @@ import {
 } from '../connection-manager/connection-manager.ts';
 import { closeAfterQueue } from './accept-queue.ts';
 import { ConnectionInspection, type InspectionPlan } from './connection-inspection.ts';
+import { DownstreamHandshake } from './downstream-handshake.ts';
+import type { DownstreamTransport } from './downstream-transport.ts';
+import type { FailureLog } from './failure-log.ts';
 import type { ConnectionFacts } from './filter-chain-selector.ts';
 import { type FilterChainSlot, FilterChainSlots } from './filter-chain-slots.ts';
 import { InspectionCounters, ListenerCounters } from './listener-counters.ts';
@@ -33,6 +36,8 @@ export interface BoundListenerOptions {
   /** Told of each failure to bind once, until it binds. */
   readonly onBindFailure: (listenerName: string, message: string) => void;
   readonly onClosed: (listener: BoundListener) => void;
+  /** Connections that were turned away before they were any stream's. */
+  readonly failureLog: FailureLog;
 }
 
 type Connection = ManagedConnection | TcpConnection;
@@ -45,6 +50,8 @@ interface MutablePlace {
 }
 
 const REBIND_MS = 1_000;
+/** Handshakes that one listener has under way on one worker; who comes on top is turned away. */
+const MAX_HANDSHAKES = 1_024;
 
 /** One bound address: accepts, chooses a filter chain, counts, and takes updates without touching its connections. */
 export class BoundListener implements DeadlineOwner {
@@ -52,8 +59,11 @@ export class BoundListener implements DeadlineOwner {
   readonly #connections = new Map<Connection, FilterChainSlot>();
   /** Accepted, and still before the choice of a filter chain. */
   readonly #inspections = new Set<ConnectionInspection>();
+  /** Their filter chain is chosen, and they agree on TLS. */
+  readonly #handshakes = new Map<DownstreamHandshake, FilterChainSlot>();
   readonly #deadline: Deadline = new Deadline(this);
   readonly #counters: ListenerCounters;
+  #tlsCounters: TlsCounters | undefined = undefined;
   readonly #place: MutablePlace;
   #listener: Listener;
   readonly #chains: FilterChainSlots;
@@ -149,6 +159,7 @@ export class BoundListener implements DeadlineOwner {
     const { turn } = this.#options.context;
     turn.enter();
     for (const inspection of [...this.#inspections]) inspection.destroy();
+    for (const handshake of [...this.#handshakes.keys()]) handshake.destroy();
     for (const connection of [...this.#connections.keys()]) connection.destroy();
     turn.leave();
     this.#close();
@@ -161,8 +172,7 @@ export class BoundListener implements DeadlineOwner {
 
   connectionEnded(connection: Connection): void {
     if (!this.#connections.delete(connection)) return;
-    this.#counters.cxActive.add(-1);
-    this.#counters.cxDestroy.increment();
+    this.#countEnd();
     this.#closeIfDrained();
   }
 
@@ -185,13 +195,40 @@ export class BoundListener implements DeadlineOwner {
     this.#closeIfDrained();
   }
 
+  secured(handshake: DownstreamHandshake, stream: ByteStream): void {
+    const slot = this.#handshakes.get(handshake);
+    this.#handshakes.delete(handshake);
+    if (slot === undefined) stream.destroy();
+    else this.#open(slot, stream);
+    this.#closeIfDrained();
+  }
+
+  handshakeFailed(handshake: DownstreamHandshake, reason: string): void {
+    this.#handshakes.delete(handshake);
+    this.#countEnd();
+    const { failureLog, context } = this.#options;
+    if (reason !== '') {
+      failureLog.add(`listener ${this.name}: ${handshake.peer} is turned away: ${reason}`, context.turn.nowMs);
+    }
+    this.#closeIfDrained();
+  }
+
+  get #openConnections(): number {
+    return this.#connections.size + this.#inspections.size + this.#handshakes.size;
+  }
+
+  #countEnd(): void {
+    this.#counters.cxActive.add(-1);
+    this.#counters.cxDestroy.increment();
+  }
+
   #queueTaken(): void {
     this.#isTakingQueue = false;
     this.#closeIfDrained();
   }
 
   #closeIfDrained(): void {
-    const isBusy = this.#isTakingQueue || this.#connections.size > 0 || this.#inspections.size > 0;
+    const isBusy = this.#isTakingQueue || this.#openConnections > 0;
     if (this.#state === 'draining' && !isBusy) this.#close();
   }
 
@@ -240,7 +277,7 @@ export class BoundListener implements DeadlineOwner {
 
   #accept(socket: net.Socket): void {
     const { context, maxConnections } = this.#options;
-    if (this.#connections.size + this.#inspections.size >= maxConnections) {
+    if (this.#openConnections >= maxConnections) {
       this.#counters.cxOverflow.increment();
       socket.destroy();
       return;
@@ -273,24 +310,45 @@ export class BoundListener implements DeadlineOwner {
     }
     this.#counters.cxTotal.increment();
     this.#counters.cxActive.add(1);
+    if (slot.transport === undefined) this.#open(slot, stream);
+    else this.#secure(slot, slot.transport, stream);
+  }
+
+  #secure(slot: FilterChainSlot, transport: DownstreamTransport, stream: ByteStream): void {
+    const { turn, metrics } = this.#options.context;
+    this.#tlsCounters ??= new TlsCounters(metrics, { kind: 'listener', name: addressText(this.#listener.address) });
+    if (this.#handshakes.size >= MAX_HANDSHAKES) {
+      this.#tlsCounters.handshakeOverflow.increment();
+      stream.destroy();
+      this.#countEnd();
+      return;
+    }
+    const handshake = new DownstreamHandshake(turn, transport, stream, this, this.#tlsCounters);
+    this.#handshakes.set(handshake, slot);
+    handshake.start();
+  }
+
+  #open(slot: FilterChainSlot, stream: ByteStream): void {
     const { context } = this.#options;
     const opened =
       slot.kind === 'http' ? this.#openHttp(slot.http, stream) : new TcpConnection(context, slot.tcp, stream, this);
     const connection = this.#replacement ?? opened;
     this.#replacement = undefined;
     if (connection.isClosed) {
-      this.#counters.cxActive.add(-1);
-      this.#counters.cxDestroy.increment();
+      this.#countEnd();
       return;
     }
     this.#connections.set(connection, slot);
-    if (this.#state === 'draining') connection.drain();
+    // An update may have come during the handshake.
+    if (this.#state === 'draining' || !this.#chains.has(slot)) connection.drain();
   }
 
-  /** Where either may come, HTTP/1 hands over when it sees the other's first bytes. */
+  /** ALPN decides; where it has not and either may come, HTTP/1 hands over when it sees the other's first bytes. */
   #openHttp(slot: ChainSlot, stream: ByteStream): ManagedConnection {
     const { context } = this.#options;
-    if (slot.current.manager.codecType === 'http2') return Http2Connection.accept(context, slot, stream, this);
+    const { codecType } = slot.current.manager;
+    const isHttp2 = codecType === 'http2' || (codecType === 'auto' && stream.transport.applicationProtocol === 'h2');
+    if (isHttp2) return Http2Connection.accept(context, slot, stream, this);
     return new Http1Connection(context, slot, stream, this);
   }
 

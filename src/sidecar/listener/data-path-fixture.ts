@@ -11,7 +11,7 @@ import type { FilterChain, Listener } from '../../resource/listener.ts';
 import type { RouteConfiguration } from '../../resource/route-configuration.ts';
 import { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import { StreamRecord } from '../../telemetry/stream-record.ts';
-import { EventTurn } from '../../transport-socket/transport-socket.ts';
+import { EventTurn, TlsMaterials } from '../../transport-socket/transport-socket.ts';
 import { ClusterSet, createSharedCounterMemory, SharedCounters } from '../cluster/cluster.ts';
 import { AccessLogs, type ManagerContext } from '../connection-manager/connection-manager.ts';
 import { Upstreams } from '../filter/router/router.ts';
@@ -30,10 +30,12 @@ export interface DataPathOptions {
 export class DataPath {
   readonly records: StreamRecord[] = [];
   readonly bindFailures: string[] = [];
+  readonly refusals: string[] = [];
   readonly unexpected: unknown[] = [];
   readonly metrics = new MetricsRegistry({ announce: () => undefined });
   readonly accessLogs = new AccessLogs(this.metrics, (error) => this.unexpected.push(error));
   readonly turn: EventTurn;
+  readonly tlsMaterials = new TlsMaterials();
   readonly clusters: ClusterSet;
   readonly upstreams: Upstreams;
   readonly context: ManagerContext;
@@ -56,6 +58,7 @@ export class DataPath {
       metrics,
       random: this.#random,
       upstreams: this.upstreams,
+      tlsMaterials: this.tlsMaterials,
       observer: { streamEnded: (record) => this.#keep(record) },
       accessLogs: this.accessLogs,
       traces: options.traces,
@@ -67,6 +70,7 @@ export class DataPath {
       drainTimeoutMs: options.drainTimeoutMs ?? 1_000,
       maxConnectionsPerListener: options.maxConnections ?? 100,
       onBindFailure: (_name, message) => this.bindFailures.push(message),
+      onConnectionRefused: (line) => this.refusals.push(line),
     });
   }
 

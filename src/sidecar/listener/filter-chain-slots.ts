@@ -1,10 +1,11 @@
-import type { FilterChainMatch } from '../../resource/listener.ts';
+import type { FilterChain, FilterChainMatch } from '../../resource/listener.ts';
 import {
   ChainSlot,
   HttpChain,
   type ListenerPlace,
   type ManagerContext,
 } from '../connection-manager/connection-manager.ts';
+import { compileTransport, type DownstreamTransport, trustKey } from './downstream-transport.ts';
 import { type ConnectionFacts, FilterChainSelector } from './filter-chain-selector.ts';
 import { TcpCounters } from './listener-counters.ts';
 import type { RuntimeFilterChain, RuntimeListener } from './runtime-listener.ts';
@@ -14,6 +15,8 @@ import type { TcpChain } from './tcp-connection.ts';
 export type FilterChainSlot = {
   readonly key: string;
   match: FilterChainMatch;
+  /** undefined: plaintext. */
+  transport: DownstreamTransport | undefined;
 } & ({ readonly kind: 'http'; readonly http: ChainSlot } | { readonly kind: 'tcp'; tcp: TcpChain });
 
 const MAX_WATERMARK_BYTES = 65_536;
@@ -54,19 +57,27 @@ export class FilterChainSlots {
     this.#selector = new FilterChainSelector(this.#slots);
   }
 
-  #compile(chain: RuntimeFilterChain, key: string, runtime: RuntimeListener): FilterChainSlot {
-    const { match, transportSocket } = chain.chain;
-    if (transportSocket?.kind === 'downstreamTls') {
-      throw new Error(`filter chain ${key}: TLS is not served by this version; use a plaintext transport socket`);
-    }
+  #compile(chain: RuntimeFilterChain, place: string, runtime: RuntimeListener): FilterChainSlot {
+    const { match } = chain.chain;
+    const key = `${place} ${trustKey(chain.chain.transportSocket)}`;
+    const transport = this.#compileTransport(chain.chain, place);
     const limit = runtime.listener.perConnectionBufferLimitBytes;
     if (chain.kind === 'http') {
       const http = new HttpChain(this.#context, chain.manager, chain.routes, this.#place, limit);
-      return { key, match, kind: 'http', http: new ChainSlot(http) };
+      return { key, match, transport, kind: 'http', http: new ChainSlot(http) };
     }
     const counters = new TcpCounters(this.#context.metrics, chain.proxy.statPrefix);
     const tcp = { proxy: chain.proxy, counters, highWaterMarkBytes: Math.min(limit, MAX_WATERMARK_BYTES) };
-    return { key, match, kind: 'tcp', tcp };
+    return { key, match, transport, kind: 'tcp', tcp };
+  }
+
+  #compileTransport(chain: FilterChain, place: string): DownstreamTransport | undefined {
+    try {
+      return compileTransport(chain, this.#context.tlsMaterials);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`filter chain ${place}: transport_socket: ${reason}`);
+    }
   }
 }
 
@@ -74,11 +85,13 @@ export class FilterChainSlots {
 function adopt(known: FilterChainSlot | undefined, fresh: FilterChainSlot): FilterChainSlot {
   if (known?.kind === 'http' && fresh.kind === 'http') {
     known.match = fresh.match;
+    known.transport = fresh.transport;
     known.http.current = fresh.http.current;
     return known;
   }
   if (known?.kind === 'tcp' && fresh.kind === 'tcp') {
     known.match = fresh.match;
+    known.transport = fresh.transport;
     known.tcp = fresh.tcp;
     return known;
   }

@@ -1,6 +1,7 @@
 import { addressText } from '../../resource/address.ts';
 import type { ManagerContext } from '../connection-manager/connection-manager.ts';
 import { BoundListener, type BoundListenerOptions, type ListenerState } from './bound-listener.ts';
+import { FailureLog } from './failure-log.ts';
 import type { RuntimeConfig, RuntimeListener } from './runtime-listener.ts';
 
 /** One listener's trouble with an update. The others are applied. */
@@ -26,6 +27,8 @@ export interface ListenerSetOptions {
   readonly maxConnectionsPerListener?: number;
   /** Told when a listener cannot be bound, once until it is. */
   readonly onBindFailure?: (listenerName: string, message: string) => void;
+  /** One line for each connection that was turned away, within reason. */
+  readonly onConnectionRefused?: (line: string) => void;
 }
 
 const DEFAULT_MAX_CONNECTIONS = 20_000;
@@ -45,6 +48,7 @@ export class ListenerSet {
       drainTimeoutMs: options.drainTimeoutMs,
       maxConnections: options.maxConnectionsPerListener ?? DEFAULT_MAX_CONNECTIONS,
       onBindFailure: options.onBindFailure ?? ignore,
+      failureLog: new FailureLog(options.onConnectionRefused ?? ignore),
       onClosed: (listener) => this.#onClosed(listener),
     };
   }

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   cluster,
-  httpListener,
   retryPolicy,
   route,
   routeAction,
@@ -193,19 +192,5 @@ describe('what this version does not speak', () => {
     client.send('GET / HTTP/1.1\r\nhost: web\r\n\r\n');
     expect((await path.recordsReach(2)).responseCodeDetails).toBe('upstream_http2_not_supported');
     expect(upstream.connections).toHaveLength(0);
-  });
-
-  it('a listener that wants TLS is a fault, not a plaintext port', async () => {
-    const listener = httpListener('tls');
-    const [chain] = listener.filterChains;
-    if (chain === undefined) throw new Error('no chain');
-    const transportSocket = {
-      kind: 'downstreamTls',
-      common: EMPTY_TLS_CONTEXT,
-      requireClientCertificate: false,
-    } as const;
-    const faults = await path.apply([{ ...listener, filterChains: [{ ...chain, transportSocket }] }]);
-    expect(faults).toMatchObject([{ listenerName: 'tls', message: expect.stringContaining('TLS') }]);
-    expect(path.listeners.views()).toEqual([]);
   });
 });

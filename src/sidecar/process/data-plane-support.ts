@@ -1,11 +1,14 @@
+import { systemClock } from '../../base/clock.ts';
 import type { Cluster } from '../../resource/cluster.ts';
 import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
 import { ALL_EXTENSIONS, type ExtensionSupport, ROUTER_FILTER } from '../../resource/extension-support.ts';
 import type { Fault } from '../../resource/fault.ts';
 import type { FilterChain, Listener } from '../../resource/listener.ts';
 import type { RouteConfiguration } from '../../resource/route-configuration.ts';
+import type { CommonTlsContext } from '../../resource/transport-socket.ts';
 import { compileAccessLogFormat } from '../../telemetry/access-log/access-log.ts';
 import { chainsOf } from '../config/references.ts';
+import { tlsFaults } from './tls-faults.ts';
 
 /**
  * What this data plane has no code for. A resource that asks for it is refused by name, because passing over a policy or
@@ -19,12 +22,12 @@ export const DATA_PLANE_EXTENSIONS: ExtensionSupport = {
 
 const NOT_YET = 'is not supported by this sidecar yet';
 
-export function listenerFaults(listener: Listener): Fault[] {
+export function listenerFaults(listener: Listener, wallMs = systemClock.wallMs()): Fault[] {
   const faults = listener.listenerFilters.flatMap(({ kind }, index) =>
     kind === 'originalDst' ? [{ field: `listener_filters[${index}]`, message: `${kind} ${NOT_YET}` }] : [],
   );
   chainsOf(listener).forEach((chain, index) => {
-    faults.push(...chainFaults(chain, `filter_chains[${index}]`));
+    faults.push(...chainFaults(chain, `filter_chains[${index}]`, wallMs));
   });
   return faults;
 }
@@ -58,15 +61,23 @@ export function clusterFaults(cluster: Cluster): Fault[] {
   return faults;
 }
 
+function secretFaults({ certificateSecretNames, validationSecretName }: CommonTlsContext, field: string): Fault[] {
+  const isAsked = certificateSecretNames.length > 0 || validationSecretName !== undefined;
+  return isAsked ? [{ field: `${field}.common_tls_context`, message: `SDS ${NOT_YET}` }] : [];
+}
+
 export function assignmentFaults(assignment: ClusterLoadAssignment): Fault[] {
   const drops = assignment.dropOverloads.some(({ fraction }) => fraction > 0);
   return drops ? [{ field: 'policy.drop_overloads', message: NOT_YET }] : [];
 }
 
-function chainFaults(chain: FilterChain, path: string): Fault[] {
+function chainFaults(chain: FilterChain, path: string, wallMs: number): Fault[] {
   const faults: Fault[] = [];
-  if (chain.transportSocket?.kind === 'downstreamTls')
-    faults.push({ field: `${path}.transport_socket`, message: `TLS ${NOT_YET}` });
+  const { transportSocket } = chain;
+  if (transportSocket?.kind === 'downstreamTls') {
+    const field = `${path}.transport_socket.typed_config`;
+    faults.push(...tlsFaults(transportSocket, field, wallMs), ...secretFaults(transportSocket.common, field));
+  }
   for (const filter of chain.filters) {
     if (filter.kind !== 'httpConnectionManager') continue;
     filter.config.accessLogs.forEach((logger, index) => {

@@ -194,6 +194,9 @@ export class DataPlane {
           'host ejected: too many failures in a row',
         );
         return;
+      case 'connectionRefused':
+        this.#options.log.warn({ workerId }, message.message);
+        return;
       case 'problem':
         this.#options.log.error({ workerId }, message.message);
         return;

@@ -27,6 +27,8 @@ export type FromWorker =
       readonly listeners: readonly BoundListener[];
       readonly failures: readonly ListenerFailure[];
     }
+  /** A downstream connection was turned away before it was any stream's: one line, at a bounded rate. */
+  | { readonly kind: 'connectionRefused'; readonly message: string }
   | { readonly kind: 'metrics'; readonly announcements: readonly MetricsAnnouncement[] }
   | { readonly kind: 'drained' }
   | { readonly kind: 'ejected'; readonly ejection: Ejection }

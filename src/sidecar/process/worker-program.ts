@@ -9,7 +9,7 @@ import { systemRandom } from '../../base/random.ts';
 import { addressText } from '../../resource/address.ts';
 import { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import { SpanRing, TraceStarter } from '../../telemetry/trace/trace.ts';
-import { EventTurn } from '../../transport-socket/transport-socket.ts';
+import { EventTurn, TlsMaterials } from '../../transport-socket/transport-socket.ts';
 import { ClusterSet, OutlierDetector, SharedCounters } from '../cluster/cluster.ts';
 import { RuntimeConfigBuilder } from '../config/runtime-config-builder.ts';
 import { AccessLogs, type ManagerContext } from '../connection-manager/connection-manager.ts';
@@ -43,12 +43,14 @@ const upstreams = new Upstreams({
 const accessLogs = new AccessLogs(metrics, (error) =>
   tell({ kind: 'problem', message: `access log: ${errorText(error)}` }),
 );
+const tlsMaterials = new TlsMaterials();
 const spanRing = start.spanRing === undefined ? undefined : new SpanRing(start.spanRing, performance.timeOrigin);
 const context: ManagerContext = {
   turn,
   random: systemRandom,
   metrics,
   upstreams,
+  tlsMaterials,
   observer: { streamEnded: () => undefined },
   accessLogs,
   traces: new TraceStarter(systemRandom, spanRing),
@@ -58,6 +60,7 @@ const listeners = new ListenerSet({
   context,
   drainTimeoutMs: start.drainTimeoutMs,
   onBindFailure: (_, message) => tell({ kind: 'problem', message }),
+  onConnectionRefused: (message) => tell({ kind: 'connectionRefused', message }),
 });
 const builder = new RuntimeConfigBuilder(clusters, systemRandom);
 

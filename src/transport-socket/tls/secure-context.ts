@@ -11,12 +11,21 @@ const TLS13_SUITES = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20
 
 let contexts = 0;
 
+/** As `makeContext`, with an Error that says in one line what is wrong. */
+export function compileSecureContext(resolved: ResolvedTls, parameters: TlsParameters): SecureContext {
+  try {
+    return makeContext(resolved, parameters);
+  } catch (error) {
+    throw new Error(openSslReason(error), { cause: error });
+  }
+}
+
 /**
- * OpenSSL's context of a resolved TLS context. Throws an Error that says in one line what is wrong. No session is ever taken
+ * OpenSSL's context of a resolved TLS context. No session is ever taken
  * up again: a resumed one would carry what was verified under other roots and other names (CVE-2025-23419). Tickets are off,
  * and the cache of sessions has nothing behind it.
  */
-export function compileSecureContext(resolved: ResolvedTls, parameters: TlsParameters): SecureContext {
+function makeContext(resolved: ResolvedTls, parameters: TlsParameters): SecureContext {
   const { certificates, trustedCaPem } = resolved;
   const { minimumVersion, maximumVersion, ecdhCurves, signatureAlgorithms } = parameters;
   const options: SecureContextOptions = {
@@ -59,7 +68,7 @@ export function secureContextFaults(
     compileSecureContext(resolved, parameters);
     return sameKindFaults(resolved);
   } catch (error) {
-    return [openSslReason(error)];
+    return [error instanceof Error ? error.message : String(error)];
   }
 }
 

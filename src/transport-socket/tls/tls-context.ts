@@ -28,6 +28,7 @@ export class TlsContext {
   #compiledOf = '';
   #seenVersion = -1;
   #problem = '';
+  #isAwaitingSecrets = false;
 
   constructor(context: DownstreamTlsContext | UpstreamTlsContext, materials: TlsMaterials) {
     this.#context = context;
@@ -43,6 +44,11 @@ export class TlsContext {
     return this.#problem;
   }
 
+  /** What it needs is still to come: no fault of its own. */
+  get isAwaitingSecrets(): boolean {
+    return this.#isAwaitingSecrets;
+  }
+
   /** undefined: a secret has not come yet. What was once there stays in force until something better comes. */
   current(): CompiledTls | undefined {
     if (this.#seenVersion !== this.#materials.version) this.#refresh();
@@ -52,6 +58,7 @@ export class TlsContext {
   #refresh(): void {
     this.#seenVersion = this.#materials.version;
     const resolution = this.#materials.resolve(this.#context.common);
+    this.#isAwaitingSecrets = resolution.kind === 'missing';
     if (resolution.kind === 'missing') {
       this.#problem = `waits for ${resolution.names.join(', ')}`;
       return;
