@@ -2,6 +2,7 @@ import { type Consul, knownValue, type Watched } from './consul/consul.ts';
 import type { SnapshotStore } from './snapshot/snapshot.ts';
 import {
   type EndpointGroup,
+  type EndpointSource,
   errorAt,
   loadAssignment,
   type Problem,
@@ -11,6 +12,8 @@ import {
 interface FollowedGroup {
   group: EndpointGroup;
   watched: Watched<ServiceHealth>;
+  /** Of the failover targets, in their order. */
+  failover: readonly Watched<ServiceHealth>[];
   holders: number;
   problems: readonly Problem[];
 }
@@ -48,9 +51,8 @@ export class EndpointFeed {
     }
     followed.holders += 1;
     if (JSON.stringify(followed.group) === JSON.stringify(group)) return;
-    const replaced = followed.watched;
     this.#followed.set(group.name, this.#follow(group, followed.holders));
-    replaced.release();
+    release(followed);
     this.#publish(group.name);
   }
 
@@ -59,38 +61,62 @@ export class EndpointFeed {
     if (followed === undefined) return;
     followed.holders -= 1;
     if (followed.holders > 0) return;
-    followed.watched.release();
+    release(followed);
     this.#followed.delete(name);
     this.#store.removeAssignment(name);
   }
 
   problems(): readonly Problem[] {
-    return [...this.#followed.values()].flatMap(({ problems, watched, group }) => {
-      const { state } = watched;
-      if (state.kind !== 'failing') return problems;
-      const message = `never read so far, so proxies that use it wait: ${state.error}`;
-      return [...problems, errorAt(`health of ${group.query.service}`, message)];
-    });
+    return [...this.#followed.values()].flatMap(({ problems, watched, failover, group }) => [
+      ...problems,
+      ...neverRead(watched, group, 'proxies that use it wait'),
+      ...failover.flatMap((each, at) => neverRead(each, group.failover?.[at] ?? group, 'nothing fails over to it')),
+    ]);
   }
 
   stop(): void {
-    for (const { watched } of this.#followed.values()) watched.release();
+    for (const followed of this.#followed.values()) release(followed);
     this.#followed.clear();
   }
 
   #follow(group: EndpointGroup, holders: number): FollowedGroup {
-    const watched = this.#consul.watchHealth(group.query, this.#localDatacenter(), () => this.#publish(group.name));
-    return { group, watched, holders, problems: [] };
+    const watch = ({ query }: EndpointSource): Watched<ServiceHealth> =>
+      this.#consul.watchHealth(query, this.#localDatacenter(), () => this.#publish(group.name));
+    return { group, watched: watch(group), failover: (group.failover ?? []).map(watch), holders, problems: [] };
   }
 
   #publish(name: string): void {
     const followed = this.#followed.get(name);
-    const health = followed === undefined ? undefined : knownValue(followed.watched.state);
-    if (followed === undefined || health === undefined) return;
-    const { resource, problems } = loadAssignment(followed.group, health);
+    if (followed === undefined) return;
+    const failover = followed.failover.map(({ state }) => knownValue(state));
+    const health = knownValue(followed.watched.state) ?? unreadable(followed.watched, failover);
+    if (health === undefined) return;
+    const { resource, problems } = loadAssignment(followed.group, health, failover);
     const first = !this.#store.hasAssignment(name);
     const faults = this.#store.publishAssignment(resource);
     followed.problems = [...problems, ...faults.map((message) => errorAt(`assignment ${name}`, message))];
     if (first && faults.length === 0) this.#onFirstAssignment(name);
   }
+}
+
+function release({ watched, failover }: FollowedGroup): void {
+  for (const each of [watched, ...failover]) each.release();
+}
+
+/** Instances that nobody can ask for are what a failover is there for: where it is known, they count as none. */
+function unreadable(
+  { state }: Watched<ServiceHealth>,
+  failover: readonly (ServiceHealth | undefined)[],
+): ServiceHealth | undefined {
+  return state.kind === 'failing' && failover.some((health) => health !== undefined) ? { instances: [] } : undefined;
+}
+
+function neverRead(
+  { state }: Watched<ServiceHealth>,
+  { query }: EndpointSource,
+  consequence: string,
+): readonly Problem[] {
+  if (state.kind !== 'failing') return [];
+  const where = `health of ${query.service} in ${query.datacenter}`;
+  return [errorAt(where, `never read so far, so ${consequence}: ${state.error}`)];
 }

@@ -87,3 +87,43 @@ describe('endpoints', () => {
     expect(JSON.stringify(resource.json)).not.toContain('db.example');
   });
 });
+
+describe('endpoints with failover', () => {
+  const backup = { query: { ...GROUP.query, service: serviceName('backup') }, onlyPassing: true };
+  const far = { query: { ...GROUP.query, datacenter: datacenter('dc2') }, onlyPassing: false };
+  const group: EndpointGroup = { ...GROUP, name: `failover~${GROUP.name}`, failover: [backup, far] };
+  const at = (port: number, checks: readonly string[] = ['passing']): InstanceOptions => ({
+    address: `10.0.0.2:${port}`,
+    checks,
+  });
+  const told = (...failover: Parameters<typeof loadAssignment>[2] & object): readonly string[] => {
+    const { resource } = loadAssignment(group, health(at(1, ['critical'])), failover);
+    expect(new ResourceEncoder().encode(resource)).toMatchObject({ ok: true });
+    const levels = (resource.json['endpoints'] ?? []) as readonly (LocalityJson & { readonly priority?: number })[];
+    return levels.flatMap(({ priority = 0, lbEndpoints }) =>
+      lbEndpoints.map(
+        (endpoint) =>
+          `${priority} ${String(endpoint.endpoint.address.socketAddress['portValue'])} ${String(endpoint['healthStatus'])}`,
+      ),
+    );
+  };
+
+  test('stand at lower priorities in their order, each by its own rules, without gaps', () => {
+    expect(told(health(at(2, ['warning'])), health(at(3)))).toEqual(['0 1 UNHEALTHY', '1 2 UNHEALTHY', '2 3 HEALTHY']);
+    expect(told(health(), health(at(3)))).toEqual(['0 1 UNHEALTHY', '1 3 HEALTHY']);
+  });
+
+  test('an address that is there already is not there twice', () => {
+    expect(told(health(at(1)), health(at(3)))).toEqual(['0 1 UNHEALTHY', '1 3 HEALTHY']);
+  });
+
+  test('a target that was never read keeps nobody from the others', () => {
+    expect(told(undefined, health(at(3)))).toEqual(['0 1 UNHEALTHY', '1 3 HEALTHY']);
+  });
+
+  test('nothing spills over while one host of the higher priority is healthy', () => {
+    const { json } = loadAssignment(group, health(at(1)), [health(at(2))]).resource;
+    expect(json['policy']).toEqual({ overprovisioningFactor: 100_000 });
+    expect(loadAssignment(GROUP, health(at(1))).resource.json).not.toHaveProperty('policy');
+  });
+});

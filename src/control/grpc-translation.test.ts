@@ -127,11 +127,12 @@ describe('a service for gRPC clients', () => {
   });
 
   test('entries in a circle leave the listener, and name the fault', () => {
-    const circle = api('service-resolver', { Redirect: { Service: 'api' } });
-    const { routeConfiguration, problems, listener } = translateGrpcService('api', scope(circle));
+    const circle = api('service-resolver', { Redirect: { Service: 'b' } });
+    const back: Entry = { Kind: 'service-resolver', Name: 'b', Redirect: { Service: 'api' } };
+    const { routeConfiguration, problems, listener } = translateGrpcService('api', scope(circle, back));
     expect(routeConfiguration).toBeUndefined();
     expect(listener.name).toBe('api');
-    expect(problems[0]?.message).toContain('redirects in a circle');
+    expect(problems[0]?.message).toContain('detected circular resolver redirect');
   });
 
   test('a cluster asked for by name is the one the routes name, with its subset', () => {

@@ -84,7 +84,7 @@ describe('one part in trouble', () => {
     setHealth('db', 3);
     await until(() => expect(probe.endpoints(assignment('db'))).toEqual(['127.0.0.1:3 HEALTHY']));
     await until(async () =>
-      expect((await problems()).join()).toContain('service-splitter/api (ModifyIndex 2): splitters in a circle'),
+      expect((await problems()).join()).toContain('service-splitter/api (ModifyIndex 2): detected circular reference'),
     );
     expect(JSON.stringify(probe.routes().get('api'))).toContain('/old');
     fake.set('/v1/config/service-splitter', []);
@@ -99,7 +99,7 @@ describe('one part in trouble', () => {
     await until(() => expect(probe.listeners().has('late:127.0.0.1:9194')).toBe(true));
     expect(probe.endpoints(assignment('late'))).toEqual([]);
     expect(probe.listeners().has('denied:127.0.0.1:9193')).toBe(false);
-    await until(async () => expect((await problems()).join()).toContain('health of denied: never read so far'));
+    await until(async () => expect((await problems()).join()).toContain('health of denied in dc1: never read so far'));
     setHealth('denied', 5);
     await until(() => expect(probe.endpoints(assignment('denied'))).toEqual(['127.0.0.1:5 HEALTHY']));
     await until(() => expect(probe.listeners().has('denied:127.0.0.1:9193')).toBe(true));

@@ -237,7 +237,10 @@ describe('service-router', () => {
       { prefix: '/' },
     ]);
     expect(action(routes(proxy)[0])['cluster']).toBe(`other.default.dc1.internal.${TRUST_DOMAIN}`);
-    expect(action(routes(proxy)[1])['prefixRewrite']).toBe('/');
+    expect(action(routes(proxy)[1])['regexRewrite']).toEqual({
+      pattern: { regex: '(?i)^/b/?(.*)' },
+      substitution: '/\\1',
+    });
     expect(routes(proxy)[0]?.['metadata']).toEqual({
       filterMetadata: { weft: { config_entry: 'service-router/api', modify_index: 7 } },
     });
@@ -286,7 +289,9 @@ describe('service-router', () => {
     const other: Entry = { Kind: 'service-defaults', Name: 'other', Protocol: 'grpc' };
     const proxy = translated(registration(), HTTP_MESH, other, router({ Destination: { Service: 'other' } }));
     expect(proxy.faultyUnits).toEqual(['upstream api']);
-    expect(proxy.problems[0]?.message).toContain('inconsistent protocols: "api" has "http" and "other" has "grpc"');
+    expect(proxy.problems[0]?.message).toContain(
+      'uses inconsistent protocols; service "other" has "grpc" which is not "http"',
+    );
   });
 });
 
@@ -329,7 +334,9 @@ describe('service-splitter', () => {
     const proxy = translated(registration(), HTTP_MESH, there, back);
     expect(proxy.problems[0]).toMatchObject({
       where: 'service-splitter/api (ModifyIndex 7)',
-      message: 'splitters in a circle: api -> b -> api',
+      message: expect.stringContaining(
+        'detected circular reference: [splitter:api.default.default -> splitter:b.default.default -> splitter:api.default.default]',
+      ) as string,
     });
     expect(proxy.faultyUnits).toEqual(['upstream api']);
   });
@@ -390,7 +397,9 @@ describe('service-resolver', () => {
       resolver({ Redirect: { Service: 'b' } }),
       resolver({ Redirect: { Service: 'api' } }, 'b'),
     );
-    expect(proxy.problems[0]?.message).toBe('redirects in a circle: api//dc1 -> b//dc1 -> api//dc1');
+    expect(proxy.problems[0]?.message).toContain(
+      'detected circular resolver redirect: [api.default.default.dc1 -> b.default.default.dc1 -> api.default.default.dc1]',
+    );
     expect(proxy.problems[0]?.where).toBe('service-resolver/api (ModifyIndex 7)');
   });
 
@@ -399,7 +408,7 @@ describe('service-resolver', () => {
     const proxy = translated(registration(), HTTP_MESH, splitter);
     expect(proxy.problems[0]).toMatchObject({
       where: 'service-splitter/api (ModifyIndex 7)',
-      message: expect.stringContaining('service "api" has no subset named "v9"') as string,
+      message: expect.stringContaining('service "api" does not have a subset named "v9"') as string,
     });
   });
 

@@ -81,6 +81,33 @@ test('routes and splits written to the registry under load are obeyed and cost n
   expect((await mesh.overview()).xds.rejected).toBe(0);
 });
 
+test('a failover takes over while nobody else is healthy, and hands back', async () => {
+  const load = new Load({ port: caller.upstreamPort('shop') });
+  await mesh.registryPut('/v1/config', {
+    Kind: 'service-resolver',
+    Name: 'shop',
+    Failover: { '*': { Targets: [{ Datacenter: 'dc9' }, { Service: 'shop-next' }] } },
+  });
+  await until('the datacenter that nobody can ask named', async () =>
+    (await mesh.overview()).problems.find(({ where }) => where === 'health of shop in dc9'),
+  );
+  await load.more(50);
+  expect([...load.byInstance.keys()]).toEqual(['shop-1']);
+  await mesh.registryPut('/v1/agent/service/maintenance/shop-1-sidecar-proxy?enable=true', undefined);
+  const onlyTo = (instance: string, other: string) =>
+    until(`a hundred requests in a row to ${instance}`, async () => {
+      const before = load.byInstance.get(other);
+      await load.more(100);
+      return load.byInstance.get(other) === before ? true : undefined;
+    });
+  await onlyTo('next-1', 'shop-1');
+  await mesh.registryPut('/v1/agent/service/maintenance/shop-1-sidecar-proxy?enable=false', undefined);
+  await onlyTo('shop-1', 'next-1');
+  await load.stop();
+  expect(load.failures).toEqual([]);
+  await remove('service-resolver', 'shop');
+});
+
 test('an entry that cannot be translated is named in the console, and what ran before stays', async () => {
   const load = new Load({ port: caller.upstreamPort('shop') });
   await load.more(20);

@@ -114,7 +114,7 @@ describe('config entries', () => {
       Name: 'api',
       ModifyIndex: 3,
       Failover: { '*': { Datacenters: ['dc2'] } },
-      PrioritizeByLocality: null,
+      PrioritizeByLocality: { Mode: 'failover' },
     };
     const { entries, problems } = parseConfigEntries('service-resolver', [entry], undefined);
     expect(entries.has('api')).toBe(true);
@@ -122,7 +122,7 @@ describe('config entries', () => {
       {
         severity: 'warning',
         where: 'service-resolver/api (ModifyIndex 3)',
-        message: '"Failover" is set and not obeyed yet; the rest is',
+        message: '"PrioritizeByLocality" is set and not obeyed yet; the rest is',
       },
     ]);
   });

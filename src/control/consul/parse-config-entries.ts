@@ -36,6 +36,7 @@ const proxyDefaults = z.object({ Config: opaque }).transform((entry) => ({ confi
 const serviceDefaults = z
   .object({
     Protocol: text,
+    ExternalSNI: text,
     MaxInboundConnections: count,
     LocalConnectTimeoutMs: count,
     LocalRequestTimeoutMs: count,
@@ -46,6 +47,7 @@ const serviceDefaults = z
   })
   .transform((entry) => ({
     protocol: entry.Protocol.toLowerCase(),
+    externalSni: entry.ExternalSNI,
     maxInboundConnections: entry.MaxInboundConnections,
     localConnectTimeoutMs: entry.LocalConnectTimeoutMs,
     localRequestTimeoutMs: entry.LocalRequestTimeoutMs,
@@ -76,7 +78,7 @@ const NOT_OBEYED: Readonly<Record<ConfigEntryKind, readonly string[]>> = {
   'service-defaults': ['MeshGateway', 'Expose', 'ExternalSNI', 'Destination', 'RateLimits', 'EnvoyExtensions'],
   'service-router': [],
   'service-splitter': [],
-  'service-resolver': ['Failover', 'PrioritizeByLocality'],
+  'service-resolver': ['PrioritizeByLocality'],
 };
 
 /**

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { LoadBalancer, LoadBalancerHashPolicy } from '../translate/config-entries.ts';
+import type { LoadBalancer, LoadBalancerHashPolicy, ResolverRedirect } from '../translate/config-entries.ts';
 import { flag, list, optionalCount, optionalDurationMs, sortedEntries, text } from './fields.ts';
 
 const HASH_FIELDS = ['header', 'cookie', 'query_parameter'] as const;
@@ -64,14 +64,40 @@ const subset = z
 
 const redirect = z
   .object({ Service: text, ServiceSubset: text, Datacenter: text, Peer: text })
-  .refine((value) => value.Peer === '', { path: ['Peer'], message: 'cluster peering is not supported' })
-  .transform((value) => ({ service: value.Service, serviceSubset: value.ServiceSubset, datacenter: value.Datacenter }));
+  .refine((value) => Object.values(value).some((field) => field !== ''), 'names nothing to redirect to')
+  .transform(
+    (value): ResolverRedirect => ({
+      service: value.Service,
+      serviceSubset: value.ServiceSubset,
+      datacenter: value.Datacenter,
+      peer: value.Peer,
+    }),
+  );
+
+const failoverTarget = z.object({ Service: text, ServiceSubset: text, Datacenter: text, Peer: text }).transform(
+  (value): ResolverRedirect => ({
+    service: value.Service,
+    serviceSubset: value.ServiceSubset,
+    datacenter: value.Datacenter,
+    peer: value.Peer,
+  }),
+);
+
+/** Datacenters of one service, or a list of targets, or one other service or subset. */
+const failover = z
+  .object({ Service: text, ServiceSubset: text, Datacenters: list(z.string().min(1)), Targets: list(failoverTarget) })
+  .transform((rule): readonly ResolverRedirect[] => {
+    const change = { service: rule.Service, serviceSubset: rule.ServiceSubset, datacenter: '', peer: '' };
+    if (rule.Datacenters.length > 0) return rule.Datacenters.map((datacenter) => ({ ...change, datacenter }));
+    return rule.Targets.length > 0 ? rule.Targets : [change];
+  });
 
 export const serviceResolver = z
   .object({
     DefaultSubset: text,
     Subsets: sortedEntries(subset),
     Redirect: redirect.nullish(),
+    Failover: sortedEntries(failover),
     ConnectTimeout: optionalDurationMs,
     RequestTimeout: optionalDurationMs,
     LoadBalancer: loadBalancer.nullish(),
@@ -80,6 +106,7 @@ export const serviceResolver = z
     defaultSubset: entry.DefaultSubset,
     subsets: new Map(entry.Subsets),
     redirect: entry.Redirect ?? undefined,
+    failover: new Map(entry.Failover),
     connectTimeoutMs: entry.ConnectTimeout,
     requestTimeoutMs: entry.RequestTimeout,
     loadBalancer: entry.LoadBalancer ?? undefined,

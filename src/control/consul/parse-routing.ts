@@ -126,12 +126,17 @@ const routeMatch = z
   .nullish()
   .transform((match) => match?.HTTP ?? ANY_REQUEST);
 
+/** A negative one is Consul's way to want none. */
+const routeTimeoutMs = optionalDurationMs.transform((timeoutMs) =>
+  timeoutMs !== undefined && timeoutMs < 0 ? 0 : timeoutMs,
+);
+
 const destinationFields = z.object({
   Service: text,
   ServiceSubset: text,
   PrefixRewrite: path,
-  RequestTimeout: optionalDurationMs,
-  IdleTimeout: optionalDurationMs,
+  RequestTimeout: routeTimeoutMs,
+  IdleTimeout: routeTimeoutMs,
   NumRetries: count,
   RetryOnConnectFailure: flag,
   RetryOn: list(z.string().regex(/^[a-z0-9-]{1,64}$/, 'no retry condition')),

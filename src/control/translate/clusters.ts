@@ -5,8 +5,6 @@ import { durationJson } from './names.ts';
 import { isHttp, isHttp2, type Protocol } from './protocol.ts';
 import type { PassiveHealthCheck, UpstreamLimits, UpstreamOptions } from './upstream-options.ts';
 
-/** Consul's default for a resolver's ConnectTimeout. */
-const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
 /** Well below the hour after which the inbound side closes an idle connection, so that a reused one is rarely dead. */
 const POOL_IDLE_TIMEOUT_MS = 300_000;
 /**
@@ -37,7 +35,7 @@ export function targetClusterJson(
   protocol: Protocol,
   options: UpstreamOptions,
 ): Json {
-  const connectTimeoutMs = options.connectTimeoutMs ?? target.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+  const connectTimeoutMs = options.connectTimeoutMs ?? target.connectTimeoutMs;
   return {
     name: names.cluster,
     type: 'EDS',

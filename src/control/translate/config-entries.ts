@@ -23,6 +23,7 @@ export interface ProxyDefaults {
 export interface ServiceDefaults {
   readonly origin: EntryOrigin;
   readonly protocol: string;
+  readonly externalSni: string;
   readonly maxInboundConnections: number;
   readonly localConnectTimeoutMs: number;
   readonly localRequestTimeoutMs: number;
@@ -79,6 +80,7 @@ export interface RouteDestination {
   readonly service: string;
   readonly serviceSubset: string;
   readonly prefixRewrite: string;
+  /** 0 is none at all; Consul's way to say so is a negative one. */
   readonly requestTimeoutMs: number | undefined;
   readonly idleTimeoutMs: number | undefined;
   readonly numRetries: number;
@@ -108,6 +110,8 @@ export interface ServiceResolver {
   readonly defaultSubset: string;
   readonly subsets: ReadonlyMap<string, ResolverSubset>;
   readonly redirect: ResolverRedirect | undefined;
+  /** By subset, `*` for those not named: the targets to turn to, in their order. */
+  readonly failover: ReadonlyMap<string, readonly ResolverRedirect[]>;
   readonly connectTimeoutMs: number | undefined;
   readonly requestTimeoutMs: number | undefined;
   readonly loadBalancer: LoadBalancer | undefined;
@@ -118,10 +122,12 @@ export interface ResolverSubset {
   readonly onlyPassing: boolean;
 }
 
+/** What a redirect or a failover changes of a target; empty leaves it. */
 export interface ResolverRedirect {
   readonly service: string;
   readonly serviceSubset: string;
   readonly datacenter: string;
+  readonly peer: string;
 }
 
 export interface LoadBalancer {

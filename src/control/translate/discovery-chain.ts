@@ -1,34 +1,42 @@
+import {
+  ChainFault,
+  type CompiledChain,
+  compileChain as compileGraph,
+  NO_OVERRIDES,
+} from '../../discovery-chain/discovery-chain.ts';
 import { datacenter as asDatacenter, type Datacenter, type EntryOrigin, originText } from './catalog.ts';
 import type {
   ConfigEntries,
   HeaderModifiers,
   LoadBalancer,
-  ServiceResolver,
+  LoadBalancerHashPolicy,
   ServiceRoute,
-  ServiceRouter,
   ServiceSplit,
-  ServiceSplitter,
 } from './config-entries.ts';
-import { isHttp, type Protocol, protocolOfService } from './protocol.ts';
+import { graphEntries } from './graph-entries.ts';
+import { type Problem, warningAt } from './problem.ts';
+import { isHttp, knownProtocol, type Protocol } from './protocol.ts';
 import { TranslationFault } from './translation-fault.ts';
 
 /**
- * Consul's discovery chain, compiled: what a request for a service passes through before it has an endpoint.
- *
- *   router ──each route──▶ splitter ──each split──▶ resolver ──▶ target
- *      └────────────────────────────▶ resolver         ▲
- *   splitters in splitters are flattened; a resolver's redirect is followed; every step exists by default.
+ * Consul's discovery chain as a proxy's routes need it: routes in their order, each with one target or several with weights.
+ * What a graph of entries comes to is decided in `discovery-chain/`; here it is laid out, with what each step says.
  */
 export interface DiscoveryChain {
   readonly service: string;
   readonly protocol: Protocol;
   readonly routes: readonly ChainRoute[];
+  /** What of the entries is not followed, though the rest is. */
+  readonly problems: readonly Problem[];
 }
 
 export interface ChainRoute {
   /** Undefined: the route that takes what no route of the router took. */
   readonly route: ServiceRoute | undefined;
   readonly next: ChainSplit;
+  /** Undefined leaves it to the proxy's default; 0 is none. */
+  readonly requestTimeoutMs: number | undefined;
+  readonly hashPolicies: readonly LoadBalancerHashPolicy[];
   /** The entry that decided this route; undefined where only defaults did. */
   readonly origin: EntryOrigin | undefined;
 }
@@ -36,7 +44,7 @@ export interface ChainRoute {
 /** One target, or several with weights. */
 export type ChainSplit =
   | { readonly kind: 'target'; readonly target: Target }
-  | { readonly kind: 'split'; readonly origin: EntryOrigin; readonly splits: readonly WeightedTarget[] };
+  | { readonly kind: 'split'; readonly origin: EntryOrigin | undefined; readonly splits: readonly WeightedTarget[] };
 
 export interface WeightedTarget {
   /** Percent, two decimals. */
@@ -53,11 +61,15 @@ export interface Target {
   readonly datacenter: Datacenter;
   readonly filter: string;
   readonly onlyPassing: boolean;
-  readonly connectTimeoutMs: number | undefined;
-  readonly requestTimeoutMs: number | undefined;
+  readonly connectTimeoutMs: number;
   readonly loadBalancer: LoadBalancer | undefined;
+  /** Where to turn to, in this order, while no instance of the target itself is healthy. */
+  readonly failover: readonly FailoverTarget[];
   readonly origin: EntryOrigin | undefined;
 }
+
+/** A failover's own failover is not followed. */
+export type FailoverTarget = Pick<Target, 'service' | 'subset' | 'datacenter' | 'filter' | 'onlyPassing'>;
 
 export interface ChainRequest {
   readonly service: string;
@@ -66,18 +78,14 @@ export interface ChainRequest {
   readonly overrideProtocol: Protocol | undefined;
 }
 
-/** Splitters nested deeper than this are a mistake even where they are no circle. */
-const MAX_SPLITTER_DEPTH = 16;
-const MAX_WEIGHTED_TARGETS = 256;
+type Graph = CompiledChain<ServiceRoute, ServiceSplit, LoadBalancer>;
 
 /** Compiles the chain of one upstream. Throws a TranslationFault that names the entry at fault. */
 export function compileChain(request: ChainRequest, entries: ConfigEntries): DiscoveryChain {
-  const protocol = request.overrideProtocol ?? protocolOfService(request.service, entries);
-  const compiler = new ChainCompiler(request, entries, protocol);
-  return { service: request.service, protocol, routes: compiler.routes() };
+  return new ChainLayout(request.service, compiledGraph(request, entries), entries).chain();
 }
 
-/** The target of a service and one of its subsets, without redirects: where a chain ends. A subset that is gone has no filter. */
+/** The target of a service and one of its subsets, without redirects and failover. A subset that is gone has no filter. */
 export function targetOf(
   { service, subset, datacenter }: Pick<Target, 'service' | 'subset' | 'datacenter'>,
   entries: ConfigEntries,
@@ -90,149 +98,130 @@ export function targetOf(
     datacenter,
     filter: chosen?.filter ?? '',
     onlyPassing: chosen?.onlyPassing ?? false,
-    connectTimeoutMs: resolver?.connectTimeoutMs,
-    requestTimeoutMs: resolver?.requestTimeoutMs,
+    connectTimeoutMs: resolver?.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
     loadBalancer: resolver?.loadBalancer,
+    failover: [],
     origin: resolver?.origin,
   };
 }
 
-class ChainCompiler {
-  readonly #request: ChainRequest;
+/** Consul's default for a resolver's ConnectTimeout. */
+const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
+const MAX_WEIGHTED_TARGETS = 256;
+
+function compiledGraph({ service, datacenter, overrideProtocol }: ChainRequest, entries: ConfigEntries): Graph {
+  try {
+    const overrides = { ...NO_OVERRIDES, protocol: overrideProtocol ?? '' };
+    return compileGraph({ service, datacenter, overrides }, graphEntries(entries));
+  } catch (error) {
+    if (!(error instanceof ChainFault)) throw error;
+    const origin = originOf(error.entry.kind, error.entry.name, entries);
+    const where = origin === undefined ? `discovery chain ${service}` : originText(origin);
+    throw new TranslationFault(where, `${error.message}; mend this entry, or the ones that lead to it`);
+  }
+}
+
+class ChainLayout {
+  readonly #service: string;
+  readonly #graph: Graph;
   readonly #entries: ConfigEntries;
-  readonly #protocol: Protocol;
+  readonly #problems = new Map<string, Problem>();
 
-  constructor(request: ChainRequest, entries: ConfigEntries, protocol: Protocol) {
-    this.#request = request;
+  constructor(service: string, graph: Graph, entries: ConfigEntries) {
+    this.#service = service;
+    this.#graph = graph;
     this.#entries = entries;
-    this.#protocol = protocol;
   }
 
-  routes(): readonly ChainRoute[] {
-    const { service } = this.#request;
-    const router = isHttp(this.#protocol) ? this.#entries.serviceRouters.get(service) : undefined;
-    const catchAll: ChainRoute = {
-      route: undefined,
-      next: this.#split(service, '', []),
-      origin: this.#originOf(service),
-    };
-    if (router === undefined) return [catchAll];
-    return [...router.routes.map((route) => this.#route(router, route)), catchAll];
+  chain(): DiscoveryChain {
+    const { protocol, startNode } = this.#graph;
+    const known = knownProtocol(protocol, `discovery chain ${this.#service}`);
+    const routes = this.#routes(startNode, known);
+    return { service: this.#service, protocol: known, routes, problems: [...this.#problems.values()] };
   }
 
-  #route(router: ServiceRouter, route: ServiceRoute): ChainRoute {
-    const service = route.destination.service === '' ? this.#request.service : route.destination.service;
-    return { route, next: this.#split(service, route.destination.serviceSubset, []), origin: router.origin };
-  }
-
-  /** A subset is chosen by the one who names it, so a splitter of that service has no say. */
-  #split(service: string, subset: string, within: readonly string[]): ChainSplit {
-    this.#requireProtocol(service);
-    const splitter = isHttp(this.#protocol) && subset === '' ? this.#entries.serviceSplitters.get(service) : undefined;
-    if (splitter === undefined) return { kind: 'target', target: this.#resolve(service, subset) };
-    const where = originText(splitter.origin);
-    if (within.includes(service) || within.length >= MAX_SPLITTER_DEPTH) {
-      throw new TranslationFault(where, `splitters in a circle: ${[...within, service].join(' -> ')}`);
+  #routes(startNode: string, protocol: Protocol): readonly ChainRoute[] {
+    const start = this.#graph.nodes.get(startNode);
+    if (start?.type !== 'router') {
+      // Consul's rule: behind a router or a splitter, a resolver's RequestTimeout has no route to stand on.
+      const timeoutMs = start?.type === 'resolver' && isHttp(protocol) ? start.requestTimeoutMs : 0;
+      return [this.#route(undefined, startNode, timeoutMs === 0 ? undefined : timeoutMs)];
     }
-    const splits = splitter.splits.flatMap((split) => this.#weighted(splitter, split, [...within, service]));
-    if (splits.length > MAX_WEIGHTED_TARGETS) {
-      throw new TranslationFault(where, `${splits.length} weighted targets; ${MAX_WEIGHTED_TARGETS} at most`);
-    }
-    return { kind: 'split', origin: splitter.origin, splits };
-  }
-
-  #weighted(splitter: ServiceSplitter, split: ServiceSplit, within: readonly string[]): readonly WeightedTarget[] {
-    const own = within.at(-1) ?? '';
-    const service = split.service === '' ? own : split.service;
-    const { requestHeaders, responseHeaders } = split;
-    if (service === own || split.serviceSubset !== '') {
-      this.#requireProtocol(service);
-      const target = this.#resolve(service, split.serviceSubset, splitter.origin);
-      return [{ weight: split.weight, target, requestHeaders, responseHeaders }];
-    }
-    const next = this.#split(service, '', within);
-    if (next.kind === 'target') return [{ weight: split.weight, target: next.target, requestHeaders, responseHeaders }];
-    return next.splits.map((inner) => ({
-      weight: Math.round(split.weight * inner.weight) / 100,
-      target: inner.target,
-      requestHeaders: mergedModifiers(requestHeaders, inner.requestHeaders),
-      responseHeaders: mergedModifiers(responseHeaders, inner.responseHeaders),
-    }));
-  }
-
-  /** Follows redirects, then the default subset, and says what the last resolver says. */
-  #resolve(service: string, subset: string, named?: EntryOrigin): Target {
-    let at = { service, subset, datacenter: this.#request.datacenter };
-    const visited: string[] = [];
-    for (;;) {
-      const step = `${at.service}/${at.subset}/${at.datacenter}`;
-      const resolver = this.#entries.serviceResolvers.get(at.service);
-      if (visited.includes(step)) {
-        const where = resolver === undefined ? `service-resolver/${at.service}` : originText(resolver.origin);
-        throw new TranslationFault(where, `redirects in a circle: ${[...visited, step].join(' -> ')}`);
-      }
-      visited.push(step);
-      const redirect = resolver?.redirect;
-      if (redirect === undefined) return this.#target(at, resolver, named);
-      at = {
-        service: redirect.service === '' ? at.service : redirect.service,
-        subset: redirect.service === '' || redirect.serviceSubset !== '' ? redirect.serviceSubset : '',
-        datacenter: redirect.datacenter === '' ? at.datacenter : asDatacenter(redirect.datacenter),
-      };
-      if (redirect.service === '' && redirect.datacenter === '' && redirect.serviceSubset === '') {
-        throw new TranslationFault(
-          originText(resolver?.origin ?? missing(at.service)),
-          'Redirect names nothing to redirect to',
-        );
-      }
-      this.#requireProtocol(at.service);
-    }
-  }
-
-  #target(
-    at: { readonly service: string; readonly subset: string; readonly datacenter: Datacenter },
-    resolver: ServiceResolver | undefined,
-    named: EntryOrigin | undefined,
-  ): Target {
-    const subset = at.subset === '' ? (resolver?.defaultSubset ?? '') : at.subset;
-    const chosen = resolver?.subsets.get(subset);
-    if (subset !== '' && chosen === undefined) {
-      const where = originText(named ?? resolver?.origin ?? missing(at.service));
-      throw new TranslationFault(
-        where,
-        `service "${at.service}" has no subset named "${subset}"; add it to Subsets of service-resolver/${at.service}`,
-      );
-    }
-    return targetOf({ ...at, subset }, this.#entries);
-  }
-
-  /** Consul's rule: a chain is of one protocol from end to end. An upstream that overrides it takes that on itself. */
-  #requireProtocol(service: string): void {
-    if (this.#request.overrideProtocol !== undefined) return;
-    const protocol = protocolOfService(service, this.#entries);
-    if (protocol === this.#protocol) return;
-    throw new TranslationFault(
-      `discovery chain ${this.#request.service}`,
-      `uses inconsistent protocols: "${this.#request.service}" has "${this.#protocol}" and "${service}" has "${protocol}"; ` +
-        'give both the same protocol in service-defaults',
+    return start.routes.map(({ definition, nextNode }) =>
+      this.#route(definition, nextNode, definition?.destination.requestTimeoutMs),
     );
   }
 
-  #originOf(service: string): EntryOrigin | undefined {
-    const splitter = isHttp(this.#protocol) ? this.#entries.serviceSplitters.get(service) : undefined;
-    return splitter?.origin ?? this.#entries.serviceResolvers.get(service)?.origin;
+  #route(route: ServiceRoute | undefined, nextNode: string, requestTimeoutMs: number | undefined): ChainRoute {
+    const node = this.#graph.nodes.get(nextNode);
+    const balancer = node === undefined || node.type === 'router' ? undefined : node.loadBalancer;
+    const next = this.#split(nextNode);
+    const router = route === undefined ? undefined : this.#entries.serviceRouters.get(this.#service);
+    return {
+      route,
+      next,
+      requestTimeoutMs,
+      hashPolicies: balancer?.hashPolicies ?? [],
+      origin: router?.origin ?? (next.kind === 'split' ? next.origin : next.target.origin),
+    };
+  }
+
+  #split(key: string): ChainSplit {
+    const node = this.#graph.nodes.get(key);
+    if (node?.type !== 'splitter') return { kind: 'target', target: this.#target(key) };
+    const service = node.name.slice(0, -'.default.default'.length);
+    const origin = originOf('service-splitter', service, this.#entries);
+    if (node.splits.length > MAX_WEIGHTED_TARGETS) {
+      const where = origin === undefined ? `service-splitter/${service}` : originText(origin);
+      throw new TranslationFault(where, `${node.splits.length} weighted targets; ${MAX_WEIGHTED_TARGETS} at most`);
+    }
+    const splits = node.splits.map(({ weight, definition, nextNode }) => ({
+      weight,
+      target: this.#target(nextNode),
+      requestHeaders: definition.requestHeaders,
+      responseHeaders: definition.responseHeaders,
+    }));
+    return { kind: 'split', origin, splits };
+  }
+
+  #target(key: string): Target {
+    const node = this.#graph.nodes.get(key);
+    const named = node?.type === 'resolver' ? this.#graph.targets.get(node.target) : undefined;
+    if (node?.type !== 'resolver' || named === undefined) throw new Error(`a chain without its node ${key}`);
+    if (named.peer !== '') {
+      const origin = originOf('service-resolver', named.service, this.#entries);
+      const where = origin === undefined ? `discovery chain ${this.#service}` : originText(origin);
+      throw new TranslationFault(where, `leads to cluster peer "${named.peer}"; cluster peering is not supported`);
+    }
+    const target = targetOf({ ...named, datacenter: asDatacenter(named.datacenter) }, this.#entries);
+    const failover = node.failover.flatMap((id) => this.#failoverTarget(id, target));
+    return { ...target, connectTimeoutMs: node.connectTimeoutMs, failover };
+  }
+
+  #failoverTarget(id: string, { origin, service }: Target): readonly FailoverTarget[] {
+    const named = this.#graph.targets.get(id);
+    if (named === undefined) return [];
+    if (named.peer === '') {
+      const { filter, onlyPassing } = targetOf({ ...named, datacenter: asDatacenter(named.datacenter) }, this.#entries);
+      const { service: other, subset, datacenter } = named;
+      return [{ service: other, subset, datacenter: asDatacenter(datacenter), filter, onlyPassing }];
+    }
+    const where = origin === undefined ? `discovery chain ${service}` : originText(origin);
+    const message = `Failover to cluster peer "${named.peer}" is left out: cluster peering is not supported`;
+    this.#problems.set(`${where} ${named.peer}`, warningAt(where, message));
+    return [];
   }
 }
 
-function missing(service: string): EntryOrigin {
-  return { kind: 'service-resolver', name: service, modifyIndex: 0 };
-}
-
-/** What a nested splitter sets wins over what the outer one sets. */
-function mergedModifiers(outer: HeaderModifiers, inner: HeaderModifiers): HeaderModifiers {
-  return {
-    add: [...outer.add, ...inner.add],
-    set: [...new Map([...outer.set, ...inner.set])],
-    remove: [...new Set([...outer.remove, ...inner.remove])],
-  };
+function originOf(kind: string, name: string, entries: ConfigEntries): EntryOrigin | undefined {
+  switch (kind) {
+    case 'service-router':
+      return entries.serviceRouters.get(name)?.origin;
+    case 'service-splitter':
+      return entries.serviceSplitters.get(name)?.origin;
+    case 'service-resolver':
+      return entries.serviceResolvers.get(name)?.origin;
+    default:
+      return entries.serviceDefaults.get(name)?.origin;
+  }
 }

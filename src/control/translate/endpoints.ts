@@ -3,24 +3,52 @@ import type { Json, ResourceLiteral } from '../snapshot/resource-literal.ts';
 import type { ServiceHealth, ServiceInstance } from './catalog.ts';
 import { isIpLiteral } from './network-address.ts';
 import { type Problem, warningAt } from './problem.ts';
-import type { EndpointGroup } from './translated-proxy.ts';
+import type { EndpointGroup, EndpointSource } from './translated-proxy.ts';
 
+/** As in Consul: nothing goes to a lower priority as long as one host of the higher one is healthy. */
+const NO_SPILLOVER_PERCENT = 100_000;
 /** Consul's own bound on weights in Envoy's configuration. */
 const MAX_WEIGHT = 128;
 
 /**
  * The instances of a group as envoy.config.endpoint.v3.ClusterLoadAssignment. Failing instances stay in it, marked: a
- * proxy then knows them and drains them. None at all is an empty assignment, never a missing one.
+ * proxy then knows them and drains them. None at all is an empty assignment, never a missing one. Those of failover targets
+ * follow at lower priorities; a target that was never read has none there, and keeps nobody from the others.
  */
 export function loadAssignment(
   group: EndpointGroup,
   health: ServiceHealth,
+  failoverHealth: readonly (ServiceHealth | undefined)[] = [],
 ): { readonly resource: ResourceLiteral; readonly problems: readonly Problem[] } {
   const problems: Problem[] = [];
-  const byLocality = new Map<string, ServiceInstance[]>();
   const seen = new Set<string>();
+  const levels = [health, ...failoverHealth].map((each, at) => {
+    const source = at === 0 ? group : group.failover?.[at - 1];
+    if (each === undefined || source === undefined) return [];
+    return levelJson(source, each, seen, problems);
+  });
+  // A priority without endpoints would be a gap, which Envoy and gRPC refuse.
+  const endpoints = levels
+    .filter((level) => level.length > 0)
+    .flatMap((level, priority) => level.map((locality) => (priority === 0 ? locality : { ...locality, priority })));
+  const json = {
+    clusterName: group.name,
+    ...(endpoints.length === 0 ? {} : { endpoints }),
+    ...(group.failover === undefined ? {} : { policy: { overprovisioningFactor: NO_SPILLOVER_PERCENT } }),
+  };
+  return { resource: { typeUrl: CLUSTER_LOAD_ASSIGNMENT_TYPE, name: group.name, json }, problems };
+}
+
+/** The localities of one priority, in a stable order. */
+function levelJson(
+  source: EndpointSource,
+  health: ServiceHealth,
+  seen: Set<string>,
+  problems: Problem[],
+): readonly Json[] {
+  const byLocality = new Map<string, ServiceInstance[]>();
   for (const instance of [...health.instances].sort(byAddress)) {
-    const problem = unusable(group, instance);
+    const problem = unusable(source, instance);
     if (problem !== undefined) problems.push(problem);
     const address = `${instance.address}\0${instance.port}`;
     // Two registrations of one address are one endpoint: Envoy and gRPC refuse it twice.
@@ -31,11 +59,9 @@ export function loadAssignment(
     if (instances === undefined) byLocality.set(key, [instance]);
     else instances.push(instance);
   }
-  const endpoints = [...byLocality]
+  return [...byLocality]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, instances]) => localityJson(instances, group.onlyPassing));
-  const json = { clusterName: group.name, ...(endpoints.length === 0 ? {} : { endpoints }) };
-  return { resource: { typeUrl: CLUSTER_LOAD_ASSIGNMENT_TYPE, name: group.name, json }, problems };
+    .map(([, instances]) => localityJson(instances, source.onlyPassing));
 }
 
 function byAddress(a: ServiceInstance, b: ServiceInstance): number {
@@ -44,9 +70,9 @@ function byAddress(a: ServiceInstance, b: ServiceInstance): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
-function unusable(group: EndpointGroup, { id, node, address, port }: ServiceInstance): Problem | undefined {
+function unusable(source: EndpointSource, { id, node, address, port }: ServiceInstance): Problem | undefined {
   if (isIpLiteral(address) && port > 0) return undefined;
-  const where = `instance ${id} of ${group.query.service} on node ${node}`;
+  const where = `instance ${id} of ${source.query.service} on node ${node}`;
   return warningAt(where, `left out: "${address}:${port}" is no IP address with a port; register one`);
 }
 

@@ -2,16 +2,20 @@ import type { Json } from '../snapshot/resource-literal.ts';
 import { ADS_CONFIG_SOURCE, ringSizesJson } from './clusters.ts';
 import type { LoadBalancer } from './config-entries.ts';
 import type { Target } from './discovery-chain.ts';
+import { failoverAssignment } from './names.ts';
 
 /**
  * One target of a chain as a Cluster that gRPC clients take. They refuse any `lb_policy` but ROUND_ROBIN and RING_HASH;
  * clients that read `load_balancing_policy` find what was asked for there, with a policy behind it that all have.
  */
-export function grpcClusterJson(name: string, { loadBalancer }: Target): Json {
+export function grpcClusterJson(name: string, { loadBalancer, failover }: Target): Json {
   return {
     name,
     type: 'EDS',
-    edsClusterConfig: { edsConfig: ADS_CONFIG_SOURCE },
+    edsClusterConfig: {
+      edsConfig: ADS_CONFIG_SOURCE,
+      ...(failover.length === 0 ? {} : { serviceName: failoverAssignment(name) }),
+    },
     ...loadBalancingJson(loadBalancer),
   };
 }

@@ -4,7 +4,7 @@ import type { HeaderMatch, HeaderModifiers, HttpMatch, RouteDestination, TextMat
 import type { ChainRoute, ChainSplit, DiscoveryChain, Target } from './discovery-chain.ts';
 import { durationJson } from './names.ts';
 import { type Problem, warningAt } from './problem.ts';
-import { hashPoliciesOf, requestTimeoutOf, WEIGHT_SCALE } from './route-configuration.ts';
+import { WEIGHT_SCALE } from './route-configuration.ts';
 import { pathJson } from './route-match.ts';
 
 /** gRFC A44: what a gRPC client retries on; anything else it passes over. */
@@ -56,16 +56,20 @@ function textMatchJson(match: TextMatch, ignoreCase: boolean): Json {
   return { safeRegexMatch: { regex: `${ignoreCase ? '(?i)' : ''}${before}${literal}${after}` } };
 }
 
-function actionJson({ route, next }: ChainRoute, clusterOf: (target: Target) => string): Json {
-  const timeoutMs = route?.destination.requestTimeoutMs ?? requestTimeoutOf(next);
-  const hashPolicy = hashPoliciesOf(next).flatMap((policy) =>
+function actionJson(
+  { route, next, requestTimeoutMs, hashPolicies }: ChainRoute,
+  clusterOf: (target: Target) => string,
+): Json {
+  const hashPolicy = hashPolicies.flatMap((policy) =>
     policy.field === 'header'
       ? [{ header: { headerName: policy.value }, ...(policy.terminal ? { terminal: true } : {}) }]
       : [],
   );
   return {
     ...clusterJson(next, clusterOf),
-    ...(timeoutMs === undefined ? {} : { maxStreamDuration: { maxStreamDuration: durationJson(timeoutMs) } }),
+    ...(requestTimeoutMs === undefined
+      ? {}
+      : { maxStreamDuration: { maxStreamDuration: durationJson(requestTimeoutMs) } }),
     ...retryJson(route?.destination),
     ...(hashPolicy.length === 0 ? {} : { hashPolicy }),
   };
@@ -87,10 +91,10 @@ function retryJson(destination: RouteDestination | undefined): Json {
   return { retryPolicy: { retryOn: retryOn.join(','), numRetries: Math.max(1, destination.numRetries) } };
 }
 
-function notObeyed(service: string, { route, next, origin }: ChainRoute): readonly Problem[] {
+function notObeyed(service: string, { route, next, origin, hashPolicies }: ChainRoute): readonly Problem[] {
   const found = [
     ...(route === undefined ? [] : notObeyedIn(route.destination)),
-    ...(hashPoliciesOf(next).some(({ field }) => field !== 'header') ? ['hash policies other than of a header'] : []),
+    ...(hashPolicies.some(({ field }) => field !== 'header') ? ['hash policies other than of a header'] : []),
     ...(next.kind === 'split' && next.splits.some((split) => modifies(split.requestHeaders, split.responseHeaders))
       ? ['the header changes of Splits']
       : []),

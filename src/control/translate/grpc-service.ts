@@ -1,13 +1,14 @@
 import { CLUSTER_TYPE, LISTENER_TYPE, ROUTE_CONFIGURATION_TYPE } from '../../resource/type-url.ts';
 import type { Json, ResourceLiteral } from '../snapshot/resource-literal.ts';
-import { datacenter as asDatacenter, type Datacenter, serviceName } from './catalog.ts';
+import { datacenter as asDatacenter, type Datacenter } from './catalog.ts';
 import { ADS_CONFIG_SOURCE } from './clusters.ts';
 import type { ConfigEntries } from './config-entries.ts';
 import { compileChain, type Target, targetOf } from './discovery-chain.ts';
+import { endpointGroup } from './endpoint-group.ts';
 import { grpcClusterJson } from './grpc-clusters.ts';
 import { grpcRouteConfigurationJson } from './grpc-routes.ts';
 import { ROUTER_FILTER } from './listeners.ts';
-import { targetName } from './names.ts';
+import { failoverAssignment, targetName } from './names.ts';
 import type { Problem } from './problem.ts';
 import { targetsOf } from './route-configuration.ts';
 import type { EndpointGroup } from './translated-proxy.ts';
@@ -73,8 +74,7 @@ export function grpcCluster(name: string, target: Target): ResourceLiteral {
 
 /** The instances behind a cluster of a gRPC client; the same group, by the same name, as sidecars have. */
 export function grpcEndpointGroup(name: string, target: Target): EndpointGroup {
-  const { service, datacenter, filter, onlyPassing } = target;
-  return { name, query: { service: serviceName(service), datacenter, filter }, onlyPassing };
+  return endpointGroup(target.failover.length === 0 ? name : failoverAssignment(name), target);
 }
 
 /**

@@ -13,6 +13,19 @@ export function targetName({ service, subset, datacenter }: Target, trustDomain:
   return `${prefix}${service}.default.${datacenter}.internal.${trustDomain}`;
 }
 
+/**
+ * The name of a target's assignment: the target's own, or, where instances of others follow at lower priorities, one that says
+ * so, since the target may be somebody's failover itself, and is alone there.
+ */
+export function assignmentName(target: Target, trustDomain: string): string {
+  const name = targetName(target, trustDomain);
+  return target.failover.length === 0 ? name : failoverAssignment(name);
+}
+
+export function failoverAssignment(targetsName: string): string {
+  return `failover~${targetsName}`;
+}
+
 /** A cluster that one upstream wants different from the others' has its digest before the name, as in Consul. */
 export function clusterName(target: Target, trustDomain: string, customization: string): string {
   const name = targetName(target, trustDomain);

@@ -1,15 +1,17 @@
 import { CLUSTER_TYPE, LISTENER_TYPE, ROUTE_CONFIGURATION_TYPE } from '../../resource/type-url.ts';
 import type { Json, ResourceLiteral } from '../snapshot/resource-literal.ts';
-import { datacenter, type ProxyRegistration, serviceName, type Upstream } from './catalog.ts';
+import { datacenter, type ProxyRegistration, type Upstream } from './catalog.ts';
 import { ADS_CONFIG_SOURCE, targetClusterJson } from './clusters.ts';
 import type { ConfigEntries } from './config-entries.ts';
 import { compileChain, type DiscoveryChain, type Target } from './discovery-chain.ts';
+import { endpointGroup } from './endpoint-group.ts';
 import { httpConnectionManagerJson, listenerJson, tcpProxyJson } from './listeners.ts';
-import { clusterName, targetName, upstreamName } from './names.ts';
+import { assignmentName, clusterName, upstreamName } from './names.ts';
 import { pipeAddressJson, socketAddressJson } from './network-address.ts';
+import type { Problem } from './problem.ts';
 import { isHttp } from './protocol.ts';
 import { routeConfigurationJson, targetsOf } from './route-configuration.ts';
-import type { EndpointGroup, TranslatedUnit } from './translated-proxy.ts';
+import type { TranslatedUnit } from './translated-proxy.ts';
 import { TranslationFault } from './translation-fault.ts';
 import type { UpstreamOptions } from './upstream-options.ts';
 
@@ -20,6 +22,8 @@ export interface OutboundContext {
   readonly entries: ConfigEntries;
   readonly trustDomain: string;
   readonly traceSamplingPercent: number;
+  /** What is to be mended without being a fault of the whole. */
+  readonly report: (problems: readonly Problem[]) => void;
 }
 
 /** What the application reaches one upstream through: a listener of its own, routes, and a cluster per target. */
@@ -35,6 +39,7 @@ export function outboundUnit(upstream: Upstream, options: UpstreamOptions, conte
     },
     entries,
   );
+  context.report(chain.problems);
   const name = upstreamName(upstream.destinationName, upstream.datacenter);
   const clusterOf = (target: Target): string => clusterName(target, trustDomain, options.customization);
   const targets = distinctTargets(chain, trustDomain);
@@ -49,7 +54,11 @@ export function outboundUnit(upstream: Upstream, options: UpstreamOptions, conte
     const json = routeConfigurationJson(name, chain, { clusterOf, numRetries: options.numRetries });
     resources.push({ typeUrl: ROUTE_CONFIGURATION_TYPE, name, json });
   }
-  return { key: `upstream ${name}`, resources, endpointGroups: targets.map(endpointGroup) };
+  return {
+    key: `upstream ${name}`,
+    resources,
+    endpointGroups: targets.map(([assignment, target]) => endpointGroup(assignment, target)),
+  };
 }
 
 function refuseUnsupported(upstream: Upstream, where: string): void {
@@ -104,14 +113,6 @@ function onlyTarget(chain: DiscoveryChain): Target {
 /** Every target of the chain once, by the name of its assignment, in the order of the names. */
 function distinctTargets(chain: DiscoveryChain, trustDomain: string): readonly (readonly [string, Target])[] {
   const targets = chain.routes.flatMap(({ next }) => targetsOf(next));
-  const byName = new Map(targets.map((target) => [targetName(target, trustDomain), target] as const));
+  const byName = new Map(targets.map((target) => [assignmentName(target, trustDomain), target] as const));
   return [...byName].sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-function endpointGroup([name, target]: readonly [string, Target]): EndpointGroup {
-  return {
-    name,
-    query: { service: serviceName(target.service), datacenter: target.datacenter, filter: target.filter },
-    onlyPassing: target.onlyPassing,
-  };
 }

@@ -18,16 +18,18 @@ export function isHttp2(protocol: Protocol): boolean {
 /** What a service speaks: its own service-defaults, then proxy-defaults, then Consul's default. */
 export function protocolOfService(service: string, entries: ConfigEntries): Protocol {
   const defaults = entries.serviceDefaults.get(service);
-  if (defaults !== undefined && defaults.protocol !== '') return known(defaults.protocol, originText(defaults.origin));
+  if (defaults !== undefined && defaults.protocol !== '')
+    return knownProtocol(defaults.protocol, originText(defaults.origin));
   const { proxyDefaults } = entries;
   const meshWide = proxyDefaults?.config['protocol'];
   if (proxyDefaults !== undefined && typeof meshWide === 'string' && meshWide !== '') {
-    return known(meshWide, originText(proxyDefaults.origin));
+    return knownProtocol(meshWide, originText(proxyDefaults.origin));
   }
   return 'tcp';
 }
 
-function known(word: string, where: string): Protocol {
+/** Throws a TranslationFault that names `where` for a word that is none. */
+export function knownProtocol(word: string, where: string): Protocol {
   const protocol = PROTOCOLS.find((candidate) => candidate === word.toLowerCase());
   if (protocol !== undefined) return protocol;
   throw new TranslationFault(where, `unknown protocol "${word}"; use one of ${PROTOCOLS.join(', ')}`);

@@ -21,7 +21,7 @@ export function retryPolicyJson(
   upstreamNumRetries: number | undefined,
 ): Json | undefined {
   const asked = destination !== undefined && destination.numRetries > 0 ? destination.numRetries : undefined;
-  const numRetries = asked ?? upstreamNumRetries ?? DEFAULT_NUM_RETRIES;
+  const numRetries = asked ?? upstreamNumRetries ?? (asksForRetries(destination) ? 1 : DEFAULT_NUM_RETRIES);
   if (numRetries === 0) return undefined;
   const retryOn = new Set(SAFE_RETRY_ON);
   for (const condition of destination?.retryOn ?? []) retryOn.add(condition);
@@ -35,4 +35,11 @@ export function retryPolicyJson(
     retryHostPredicate: [PREVIOUS_HOSTS_PREDICATE],
     hostSelectionRetryMaxAttempts: HOST_SELECTION_ATTEMPTS,
   };
+}
+
+/** A route that says when to retry and not how often is retried once, as Envoy does. */
+function asksForRetries(destination: RouteDestination | undefined): boolean {
+  if (destination === undefined) return false;
+  const { retryOn, retryOnStatusCodes, retryOnConnectFailure } = destination;
+  return retryOnConnectFailure || retryOn.length > 0 || retryOnStatusCodes.length > 0;
 }

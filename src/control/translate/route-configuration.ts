@@ -1,6 +1,6 @@
 import type { Json } from '../snapshot/resource-literal.ts';
 import type { EntryOrigin } from './catalog.ts';
-import type { LoadBalancer, LoadBalancerHashPolicy } from './config-entries.ts';
+import type { LoadBalancerHashPolicy, ServiceRoute } from './config-entries.ts';
 import type { ChainRoute, ChainSplit, DiscoveryChain, Target } from './discovery-chain.ts';
 import { headerMutationsJson } from './header-mutations.ts';
 import { durationJson } from './names.ts';
@@ -22,13 +22,13 @@ export function routeConfigurationJson(name: string, chain: DiscoveryChain, cont
 }
 
 function routeJson(chainRoute: ChainRoute, context: RouteContext): Json {
-  const { route, next, origin } = chainRoute;
+  const { route, origin } = chainRoute;
   const destination = route?.destination;
   return {
     match: route === undefined ? MATCH_ALL : routeMatchJson(route.match),
     route: actionJson(chainRoute, context),
     ...(destination === undefined ? {} : headerMutationsJson(destination.requestHeaders, destination.responseHeaders)),
-    ...metadataJson(origin ?? (next.kind === 'split' ? next.origin : next.target.origin)),
+    ...metadataJson(origin),
   };
 }
 
@@ -39,18 +39,15 @@ function metadataJson(origin: EntryOrigin | undefined): Json {
   return { metadata: { filterMetadata: { weft } } };
 }
 
-function actionJson({ route, next }: ChainRoute, context: RouteContext): Json {
+function actionJson({ route, next, requestTimeoutMs, hashPolicies }: ChainRoute, context: RouteContext): Json {
   const destination = route?.destination;
-  const timeoutMs = destination?.requestTimeoutMs ?? requestTimeoutOf(next);
   const retryPolicy = retryPolicyJson(destination, context.numRetries);
-  const hashPolicy = hashPoliciesOf(next).map(hashPolicyJson);
+  const hashPolicy = hashPolicies.map(hashPolicyJson);
   return {
     ...clusterJson(next, context),
-    ...(timeoutMs === undefined ? {} : { timeout: durationJson(timeoutMs) }),
+    ...(requestTimeoutMs === undefined ? {} : { timeout: durationJson(requestTimeoutMs) }),
     ...(destination?.idleTimeoutMs === undefined ? {} : { idleTimeout: durationJson(destination.idleTimeoutMs) }),
-    ...(destination === undefined || destination.prefixRewrite === ''
-      ? {}
-      : { prefixRewrite: destination.prefixRewrite }),
+    ...(route === undefined ? {} : pathRewriteJson(route)),
     ...(retryPolicy === undefined ? {} : { retryPolicy }),
     ...(hashPolicy.length === 0 ? {} : { hashPolicy }),
   };
@@ -66,21 +63,17 @@ function clusterJson(next: ChainSplit, { clusterOf }: RouteContext): Json {
   return { weightedClusters: { clusters } };
 }
 
-/** A split has one timeout for all its targets, as a route has: the longest that one of them asks for. */
-export function requestTimeoutOf(next: ChainSplit): number | undefined {
-  const targets = targetsOf(next);
-  const asked = targets.map(({ requestTimeoutMs }) => requestTimeoutMs).filter((timeoutMs) => timeoutMs !== undefined);
-  return asked.length === 0 ? undefined : Math.max(...asked);
-}
-
-/** Of the first target that hashes: a route has one list for all its targets. */
-export function hashPoliciesOf(next: ChainSplit): readonly LoadBalancerHashPolicy[] {
-  const hashing = targetsOf(next).find(({ loadBalancer }) => isHashing(loadBalancer));
-  return hashing?.loadBalancer?.hashPolicies ?? [];
-}
-
-function isHashing(loadBalancer: LoadBalancer | undefined): boolean {
-  return loadBalancer?.policy === 'ring_hash' || loadBalancer?.policy === 'maglev';
+/**
+ * `PrefixRewrite: "/"` takes the prefix away. Envoy's prefix_rewrite would leave two slashes of `/admin/users` there, so that
+ * the slash after the prefix goes with it, as in Consul.
+ */
+function pathRewriteJson({ match, destination: { prefixRewrite } }: ServiceRoute): Json {
+  if (prefixRewrite === '') return {};
+  const { path } = match;
+  if (prefixRewrite !== '/' || path.kind !== 'prefix' || path.value.endsWith('/')) return { prefixRewrite };
+  const literal = path.value.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+  const regex = `${match.caseInsensitive ? '(?i)' : ''}^${literal}/?(.*)`;
+  return { regexRewrite: { pattern: { regex }, substitution: String.raw`/\1` } };
 }
 
 function hashPolicyJson(policy: LoadBalancerHashPolicy): Json {

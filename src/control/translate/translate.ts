@@ -31,7 +31,7 @@ export type { CaRoot, CaRoots, LeafCertificate } from './identity.ts';
 export { type Intention, intentionText, type ServiceIntentions, unenforcedIntentions } from './intentions.ts';
 export { DEFAULT_TRUST_DOMAIN } from './names.ts';
 export { errorAt, type Problem, warningAt } from './problem.ts';
-export type { EndpointGroup, TranslatedProxy, TranslatedUnit } from './translated-proxy.ts';
+export type { EndpointGroup, EndpointSource, TranslatedProxy, TranslatedUnit } from './translated-proxy.ts';
 
 export interface TranslationInput {
   readonly registration: ProxyRegistration;
@@ -81,7 +81,8 @@ function upstreamUnit(
 ): TranslatedUnit {
   const { options, problems: found } = upstreamOptions(registration, upstream, entries);
   problems.push(...found);
-  return outboundUnit(upstream, options, { registration, entries, trustDomain, traceSamplingPercent });
+  const report = (more: readonly Problem[]): void => void problems.push(...more);
+  return outboundUnit(upstream, options, { registration, entries, trustDomain, traceSamplingPercent, report });
 }
 
 /** Where an upstream listens: two of them cannot listen in one place. */

@@ -3,8 +3,13 @@ import type { HealthQuery } from './catalog.ts';
 import type { Problem } from './problem.ts';
 
 /** One ClusterLoadAssignment: its name, and the instances it is made of. The same for every proxy that refers to it. */
-export interface EndpointGroup {
+export interface EndpointGroup extends EndpointSource {
   readonly name: string;
+  /** Whose instances follow at lower priorities, in this order. */
+  readonly failover?: readonly EndpointSource[];
+}
+
+export interface EndpointSource {
   readonly query: HealthQuery;
   /** Warning counts as failing: a resolver subset's `OnlyPassing`. */
   readonly onlyPassing: boolean;
