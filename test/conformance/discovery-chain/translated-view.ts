@@ -12,7 +12,7 @@ export function translatedView({ resources, endpointGroups }: TranslatedUnit, pr
   const groups = new Map(endpointGroups.map((group) => [group.name, group]));
   const clusters = ofType('Cluster').map((cluster): readonly [string, ClusterView] => {
     const name = plainName(cluster['name']);
-    const group = groups.get(String(field(cluster, 'edsClusterConfig', 'serviceName') ?? name));
+    const group = groups.get(text(field(cluster, 'edsClusterConfig', 'serviceName'), name));
     if (group === undefined) throw new Error(`cluster ${name} without endpoints`);
     const source = (of: typeof group | NonNullable<typeof group.failover>[number]) => ({
       service: of.query.service,
@@ -23,8 +23,8 @@ export function translatedView({ resources, endpointGroups }: TranslatedUnit, pr
     return [
       name,
       {
-        connectTimeout: String(cluster['connectTimeout']),
-        lbPolicy: String(cluster['lbPolicy']),
+        connectTimeout: text(cluster['connectTimeout']),
+        lbPolicy: text(cluster['lbPolicy']),
         source: source(group),
         failover: (group.failover ?? []).map(source),
       },
@@ -40,13 +40,13 @@ function routeView(route: Json): RouteView {
   return {
     match: route['match'],
     splits: splitViews(action),
-    timeout: String(action['timeout'] ?? 'default'),
-    idleTimeout: String(action['idleTimeout'] ?? 'default'),
+    timeout: text(action['timeout'], 'default'),
+    idleTimeout: text(action['idleTimeout'], 'default'),
     prefixRewrite: rewriteView(action),
     headers: headersView(route),
     retry: retryView(
       Number(retry['numRetries']),
-      String(retry['retryOn']).split(','),
+      text(retry['retryOn']).split(','),
       (retry['retriableStatusCodes'] ?? []) as readonly number[],
     ),
     hashPolicy: action['hashPolicy'] ?? [],
@@ -55,7 +55,7 @@ function routeView(route: Json): RouteView {
 
 /** A prefix that is taken away whole goes with the slash after it, which takes a pattern. */
 function rewriteView(action: Json): string {
-  if (action['regexRewrite'] === undefined) return String(action['prefixRewrite'] ?? '');
+  if (action['regexRewrite'] === undefined) return text(action['prefixRewrite']);
   return field(action, 'regexRewrite', 'substitution') === '/\\1' ? '/' : 'another';
 }
 
@@ -82,7 +82,7 @@ function headersView(holder: Json): unknown {
 }
 
 function plainName(name: unknown): string {
-  return String(name).replace(/^[0-9a-f]{8}~/, '');
+  return text(name).replace(/^[0-9a-f]{8}~/, '');
 }
 
 function list(value: unknown): readonly Json[] {
@@ -91,4 +91,8 @@ function list(value: unknown): readonly Json[] {
 
 function field(value: unknown, ...path: readonly string[]): unknown {
   return path.reduce<unknown>((here, key) => (here as Json | undefined)?.[key], value);
+}
+
+function text(value: unknown, otherwise = ''): string {
+  return typeof value === 'string' ? value : otherwise;
 }

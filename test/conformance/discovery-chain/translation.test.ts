@@ -47,7 +47,8 @@ function withoutRoutesOfBytes(view: ReturnType<typeof consulView>): ReturnType<t
 function upstreamConfig({ overrides = {} }: ChainQuestion): object | undefined {
   const { OverrideProtocol: protocol, OverrideConnectTimeout: timeout, ...others } = overrides;
   if (Object.keys(others).length > 0) return undefined;
-  const timeoutMs = typeof timeout === 'number' ? timeout / 1e6 : parseGoDurationMs(String(timeout ?? '0'));
+  const timeoutMs =
+    typeof timeout === 'number' ? timeout / 1e6 : parseGoDurationMs(typeof timeout === 'string' ? timeout : '0');
   return {
     ...(protocol === undefined ? {} : { protocol }),
     ...(timeoutMs === 0 ? {} : { connect_timeout_ms: timeoutMs }),
