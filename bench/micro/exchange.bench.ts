@@ -6,7 +6,12 @@ import { EventEmitter } from 'node:events';
 import net from 'node:net';
 import { systemClock } from '../../src/base/clock.ts';
 import { systemRandom } from '../../src/base/random.ts';
-import { ClusterSet, createSharedCounterMemory, SharedCounters } from '../../src/sidecar/cluster/cluster.ts';
+import {
+  ClusterSet,
+  createSharedCounterMemory,
+  SharedCounters,
+  SharedLimits,
+} from '../../src/sidecar/cluster/cluster.ts';
 import {
   ChainSlot,
   Http1Connection,
@@ -125,6 +130,7 @@ const context: ManagerContext = {
   metrics,
   tlsMaterials: new TlsMaterials(),
   upstreams: new Upstreams({ turn, clusters, metrics, random: systemRandom, hash64 }),
+  limits: new SharedLimits(counters, systemClock),
   observer: { streamEnded: () => undefined },
   traces: new TraceStarter(systemRandom, undefined),
   workerId: 0,

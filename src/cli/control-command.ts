@@ -13,7 +13,6 @@ interface ControlOptions extends LogOptions {
   readonly consoleHost: string;
   readonly consolePort: number;
   readonly startWithoutConsul: boolean;
-  readonly stateDir: string | undefined;
 }
 
 /** `weft control`: Consul in, xDS out. */
@@ -31,10 +30,6 @@ export function controlCommand(environment: Environment): Command {
     .option('--console-host <address>', 'address of the console and its API', '127.0.0.1')
     .option('--console-port <port>', 'port of the console and its API', parsePort, 18_080)
     .option(
-      '--state-dir <folder>',
-      'keep what Consul said last, and start from it where Consul cannot be reached (default: keep nothing)',
-    )
-    .option(
       '--start-without-consul',
       'go on trying where Consul cannot be reached at the start, instead of ending',
       false,
@@ -49,7 +44,6 @@ export function controlCommand(environment: Environment): Command {
       xdsPort: options.port,
       consoleHost: options.consoleHost,
       consolePort: options.consolePort,
-      stateFolder: options.stateDir,
       requireConsul: !options.startWithoutConsul,
       log: logsFrom(options).logger('control'),
     });

@@ -36,6 +36,8 @@ describe('HTTP filters', () => {
     ).toEqual({
       kind: 'rbac',
       shadowRules: undefined,
+      rulesStatPrefix: '',
+      shadowRulesStatPrefix: '',
       rules: {
         action: 'deny',
         policies: new Map([

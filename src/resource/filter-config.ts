@@ -47,6 +47,9 @@ export interface RbacFilterConfig {
   readonly rules: Rbac | undefined;
   /** Evaluated and counted, never enforced. */
   readonly shadowRules: Rbac | undefined;
+  /** Goes into the names of what the rules count; '' adds nothing. */
+  readonly rulesStatPrefix: string;
+  readonly shadowRulesStatPrefix: string;
 }
 
 export interface FaultFilterConfig {

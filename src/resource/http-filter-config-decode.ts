@@ -49,6 +49,8 @@ export function decodeRbacFilter(reader: MessageReader): Extract<HttpFilterConfi
     kind: 'rbac',
     rules: decodeRbac(reader.message('rules')),
     shadowRules: decodeRbac(reader.message('shadow_rules')),
+    rulesStatPrefix: reader.string('rules_stat_prefix'),
+    shadowRulesStatPrefix: reader.string('shadow_rules_stat_prefix'),
   };
 }
 

@@ -24,6 +24,8 @@ function decodeNetworkRbac(reader: MessageReader): NetworkFilterConfig {
     statPrefix: reader.requiredString('stat_prefix'),
     rules: decodeRbac(reader.message('rules')),
     shadowRules: decodeRbac(reader.message('shadow_rules')),
+    rulesStatPrefix: '',
+    shadowRulesStatPrefix: reader.string('shadow_rules_stat_prefix'),
   };
 }
 

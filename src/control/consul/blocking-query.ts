@@ -53,13 +53,6 @@ export const DEFAULT_TIMINGS: WatchTimings = {
 /** The longest `Retry-After` that is believed; a longer one would leave a watch blind. */
 const MAX_RETRY_AFTER_MS = 30_000;
 
-/** What this watch was told before the program started, and where it is kept for the next start. */
-export interface QueryMemory {
-  /** Undefined where nothing usable was kept. */
-  recall(): { readonly body: unknown; readonly savedAtWallMs: number } | undefined;
-  keep(body: unknown): void;
-}
-
 /** What an answer says beside its body. */
 export type AnswerFacts = Pick<ConsulAnswer, 'defaultPolicy'>;
 
@@ -71,9 +64,6 @@ export interface BlockingQueryOptions<T> {
   readonly parse: (body: unknown, previous: T | undefined, facts: AnswerFacts) => T;
   /** An answer from which the token's lack of rights took rows is an error, and not a smaller whole. */
   readonly mustBeWhole?: boolean | undefined;
-  readonly memory?: QueryMemory | undefined;
-  /** The body to keep, where parts of this one are faulty: those in their last good form. Without it the body is kept as it is. */
-  readonly lastGoodBody?: ((body: unknown, value: T, kept: () => unknown) => unknown) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly timings?: WatchTimings;
@@ -99,16 +89,7 @@ export class BlockingQuery<T> {
   #failures = 0;
   /** Aborted to interrupt a question or a pause without ending the watch. */
   #nudge = new AbortController();
-  #recalled: { readonly value: T; readonly lastSuccessWallMs: number } | undefined | 'unread' = 'unread';
-  readonly counters = {
-    asked: 0,
-    changed: 0,
-    unchanged: 0,
-    failed: 0,
-    indexResets: 0,
-    doubted: 0,
-    unreadableMemories: 0,
-  };
+  readonly counters = { asked: 0, changed: 0, unchanged: 0, failed: 0, indexResets: 0, doubted: 0 };
 
   constructor(options: BlockingQueryOptions<T>) {
     this.#options = options;
@@ -189,11 +170,7 @@ export class BlockingQuery<T> {
       this.counters.doubted += 1;
       return false;
     }
-    const { lastGoodBody, memory } = this.#options;
-    // A part that is faulty now may have been good before the program started.
-    const before = knownValue(this.#state) ?? (lastGoodBody === undefined ? undefined : this.#recall()?.value);
-    const value = this.#options.parse(body, before, answer);
-    memory?.keep(lastGoodBody === undefined ? body : lastGoodBody(body, value, () => memory.recall()?.body));
+    const value = this.#options.parse(body, knownValue(this.#state), answer);
     this.#content = contentOf(answer);
     this.#rows = rows;
     this.counters.changed += 1;
@@ -240,24 +217,7 @@ export class BlockingQuery<T> {
       const { value, lastSuccessWallMs } = this.#state;
       return { kind: 'stale', value, lastSuccessWallMs, error, failures };
     }
-    const recalled = this.#recall();
-    if (recalled !== undefined) return { kind: 'stale', ...recalled, error, failures };
     return { kind: 'failing', error, failures };
-  }
-
-  /** What was known before the program started. Read once; one that this program no longer understands is nothing. */
-  #recall(): { readonly value: T; readonly lastSuccessWallMs: number } | undefined {
-    if (this.#recalled !== 'unread') return this.#recalled;
-    this.#recalled = undefined;
-    try {
-      const found = this.#options.memory?.recall();
-      if (found === undefined) return undefined;
-      const value = this.#options.parse(found.body, undefined, { defaultPolicy: '' });
-      this.#recalled = { value, lastSuccessWallMs: found.savedAtWallMs };
-    } catch {
-      this.counters.unreadableMemories += 1;
-    }
-    return this.#recalled;
   }
 
   #backoffMs(error: unknown): number {

@@ -6,13 +6,7 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import {
-  type HealthQuery,
-  type NodeName,
-  nodeName,
-  type ServiceHealth,
-  type ServiceName,
-} from '../translate/catalog.ts';
+import type { HealthQuery, NodeName, ServiceHealth, ServiceName } from '../translate/catalog.ts';
 import type { CaRoots, LeafCertificate } from '../translate/identity.ts';
 import type { ServiceIntentions } from '../translate/intentions.ts';
 import type { WatchState, WatchTimings } from './blocking-query.ts';
@@ -26,7 +20,6 @@ import { OneShots, type ServiceOverview } from './one-shots.ts';
 import type { NodeProxies } from './parse-catalog.ts';
 import { ReturnWatch } from './return-watch.ts';
 import { type Watched, WatchHub, type WatchReport } from './watch-hub.ts';
-import type { WatchMemory } from './watch-memory.ts';
 import { caRootsWatch, healthWatch, intentionsWatch, leafWatch, nodeServicesWatch } from './watches.ts';
 
 export { knownValue, type WatchState } from './blocking-query.ts';
@@ -37,7 +30,6 @@ export type { ProxyLocation } from './locate-proxy.ts';
 export type { InstanceOverview, ServiceOverview } from './one-shots.ts';
 export type { NodeProxies } from './parse-catalog.ts';
 export type { Watched, WatchReport } from './watch-hub.ts';
-export type { Recollection, WatchMemory } from './watch-memory.ts';
 
 export interface ConsulOptions extends ConsulAccess {
   readonly clock: Clock;
@@ -46,8 +38,6 @@ export interface ConsulOptions extends ConsulAccess {
   readonly maxConcurrentQuestions?: number | undefined;
   readonly timings?: WatchTimings | undefined;
   readonly lingerMs?: number | undefined;
-  /** What was known before, for as long as Consul cannot be asked. */
-  readonly memory?: WatchMemory | undefined;
   readonly probeIntervalMs?: number | undefined;
   readonly onLink?: (state: LinkState) => void;
   /** Something that was told of news threw: a fault of the program. */
@@ -77,7 +67,6 @@ export class Consul {
   readonly #budget: ConnectionBudget;
   readonly #hub: WatchHub;
   readonly #oneShots: OneShots;
-  readonly #memory: WatchMemory | undefined;
   readonly #link: ConsulLink;
   /** The address that the last good probe asked, and the one when Consul was last back. */
   #answering = '';
@@ -95,9 +84,8 @@ export class Consul {
       nowMs: () => clock.nowMs(),
     });
     this.#budget = new ConnectionBudget(this.#http, () => clock.nowMs(), maxQuestions);
-    const { onSubscriberFault, memory } = options;
-    this.#memory = memory;
-    this.#hub = new WatchHub({ consul: this.#budget, clock, random, timings, lingerMs, memory, onSubscriberFault });
+    const { onSubscriberFault } = options;
+    this.#hub = new WatchHub({ consul: this.#budget, clock, random, timings, lingerMs, onSubscriberFault });
     this.#oneShots = new OneShots(this.#http, () => this.#http.address);
     this.#link = new ConsulLink({
       probe: () => this.#probe(),
@@ -168,21 +156,9 @@ export class Consul {
       throw new Error(`Consul at ${this.#http.address} has no leader; wait for its servers to elect one`);
   }
 
-  /**
-   * Rejects with a ConsulError where Consul could not be asked and it is not known where the proxy was before: that is no
-   * "unknown".
-   */
-  async locateProxy(id: string, signal?: AbortSignal): Promise<ProxyLocation> {
-    const key = `location ${id}`;
-    try {
-      const location = await locateProxy(this.#budget, id, async () => (await this.#oneShots.agent()).node, signal);
-      if (location.kind === 'found') this.#memory?.keep(key, JSON.stringify(location.node));
-      return location;
-    } catch (error) {
-      const before = signal?.aborted === true ? undefined : this.#memory?.recall(key);
-      if (before === undefined) throw error;
-      return { kind: 'found', node: nodeName(String(JSON.parse(before.body))) };
-    }
+  /** Rejects with a ConsulError where Consul could not be asked: that is no "unknown". */
+  locateProxy(id: string, signal?: AbortSignal): Promise<ProxyLocation> {
+    return locateProxy(this.#budget, id, async () => (await this.#oneShots.agent()).node, signal);
   }
 
   /** The datacenter of the agent that is asked. Rejects where it could not be asked. */

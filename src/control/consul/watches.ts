@@ -2,7 +2,6 @@ import type { HealthQuery, NodeName, ServiceName } from '../translate/catalog.ts
 import type { ConfigEntryKind } from '../translate/config-entries.ts';
 import type { CaRoots, LeafCertificate } from '../translate/identity.ts';
 import type { ServiceIntentions } from '../translate/intentions.ts';
-import { lastGoodEntries, lastGoodServices } from './last-good-rows.ts';
 import { type NodeProxies, type ParsedHealth, parseHealth, parseNodeServices } from './parse-catalog.ts';
 import { parseCaRoots, parseLeaf } from './parse-certificates.ts';
 import { type ParsedEntries, parseConfigEntries } from './parse-config-entries.ts';
@@ -19,7 +18,6 @@ export function configEntriesWatch<K extends ConfigEntryKind>(kind: K): WatchSpe
     query: {},
     mustBeWhole: true,
     parse: (body, previous) => parseConfigEntries(kind, body, previous),
-    lastGoodBody: (body, { problems }, kept) => lastGoodEntries(kind, body, problems, kept),
   };
 }
 
@@ -31,7 +29,6 @@ export function nodeServicesWatch(node: NodeName): WatchSpec<NodeProxies> {
     query: {},
     mustBeWhole: true,
     parse: parseNodeServices,
-    lastGoodBody: (body, { problems }, kept) => lastGoodServices(body, problems.values(), kept),
   };
 }
 
@@ -66,7 +63,6 @@ export function leafWatch(service: ServiceName): WatchSpec<LeafCertificate> {
     key: `connect ca leaf ${service}`,
     path: `/v1/agent/connect/ca/leaf/${encodeURIComponent(service)}`,
     query: {},
-    isSecret: true,
     parse: (body) => parseLeaf(service, body),
   };
 }

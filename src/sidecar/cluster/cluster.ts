@@ -8,3 +8,4 @@ export { Host } from './host.ts';
 export { type Ejection, OutlierDetector } from './outlier-detector.ts';
 export { type PickContext, PLAIN_PICK, RuntimeCluster } from './runtime-cluster.ts';
 export { createSharedCounterMemory, SharedCounters, settleLedger } from './shared-counters.ts';
+export { type ConcurrencyLimit, SharedLimits, type SharedTokenBucket } from './shared-limits.ts';

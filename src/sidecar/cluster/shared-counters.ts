@@ -30,7 +30,11 @@ export const HOST_FIELD = {
 
 export const HEALTH_FLAG = { failedActiveCheck: 1, ejected: 2 } as const;
 
-const SHARED_BYTES = (MAX_CLUSTER_SLOTS + MAX_HOST_SLOTS) * FIELDS_PER_SLOT * Int32Array.BYTES_PER_ELEMENT;
+/** Slots of limits that filters set (`shared-limits.ts`). */
+export const MAX_LIMIT_SLOTS = 1_024;
+
+const SHARED_BYTES =
+  (MAX_CLUSTER_SLOTS + MAX_HOST_SLOTS + MAX_LIMIT_SLOTS) * FIELDS_PER_SLOT * Int32Array.BYTES_PER_ELEMENT;
 
 /** Zero pages that are never touched cost address space only. */
 export function createSharedCounterMemory(): SharedArrayBuffer {
@@ -59,6 +63,10 @@ export class SharedCounters {
     return (MAX_CLUSTER_SLOTS + slot) * FIELDS_PER_SLOT + field;
   }
 
+  limitCell(slot: number, field: number): number {
+    return (MAX_CLUSTER_SLOTS + MAX_HOST_SLOTS + slot) * FIELDS_PER_SLOT + field;
+  }
+
   get(cell: number): number {
     return Atomics.load(this.#shared, cell);
   }
@@ -72,6 +80,16 @@ export class SharedCounters {
   /** Adds to a number nobody takes back (a cursor, a generation); returns the value before. */
   advance(cell: number): number {
     return Atomics.add(this.#shared, cell, 1);
+  }
+
+  /** As advance, by any amount. */
+  shift(cell: number, amount: number): number {
+    return Atomics.add(this.#shared, cell, amount);
+  }
+
+  /** Returns the value before; it was replaced where it was the expected one. */
+  compareExchange(cell: number, expected: number, replacement: number): number {
+    return Atomics.compareExchange(this.#shared, cell, expected, replacement);
   }
 
   set(cell: number, value: number): void {

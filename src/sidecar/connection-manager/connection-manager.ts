@@ -8,3 +8,4 @@ export { ChainSlot, HttpChain, type ListenerPlace, type ManagerContext } from '.
 export { Http1Connection } from './http1-connection.ts';
 export { Http2Connection } from './http2-connection.ts';
 export type { ConnectionOwner, ManagedConnection } from './managed-connection.ts';
+export { peerOf } from './stream-start.ts';

@@ -6,6 +6,7 @@ import type { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import { allOf, type StreamObserver } from '../../telemetry/telemetry.ts';
 import type { TraceStarter } from '../../telemetry/trace/trace.ts';
 import type { EventTurn, TlsMaterials } from '../../transport-socket/transport-socket.ts';
+import type { SharedLimits } from '../cluster/cluster.ts';
 import { compileFilterChain, FILTER_FACTORIES, type FilterChain, type FilterFactory } from '../filter/filter.ts';
 import type { Upstreams } from '../filter/router/router.ts';
 import type { RouteTable } from '../route/route.ts';
@@ -22,6 +23,8 @@ export interface ManagerContext {
   readonly upstreams: Upstreams;
   /** Secrets and files of TLS contexts, as this worker has them. */
   readonly tlsMaterials: TlsMaterials;
+  /** Limits of filters that hold for all workers together. */
+  readonly limits: SharedLimits;
   readonly observer: StreamObserver;
   /** undefined: no access logs on this worker, whatever configuration says. */
   readonly accessLogs?: AccessLogs;

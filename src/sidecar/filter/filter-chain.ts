@@ -5,7 +5,8 @@ import type { HttpFilter } from '../../resource/http-connection-manager.ts';
 import type { TypedExtension } from '../../resource/route-configuration.ts';
 import type { CompiledRoute } from '../route/route.ts';
 import { type BodyStep, OPEN, requestBodySteps, responseBodySteps } from './body-flow.ts';
-import { type FilterContext, type FilterFactory, ROUTER_FILTER_TYPE } from './filter-factories.ts';
+import type { FilterContext, FilterFactory } from './filter-context.ts';
+import { ROUTER_FILTER_TYPE } from './filter-factories.ts';
 import type { CompiledFilter, FilterStream, FilterVerdict } from './filter-stream.ts';
 
 interface HeadStep<Step> {

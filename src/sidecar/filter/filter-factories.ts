@@ -1,21 +1,30 @@
-import type { Random } from '../../base/random.ts';
-import type { TypedExtension } from '../../resource/route-configuration.ts';
-import type { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
-import type { EventTurn } from '../../transport-socket/transport-socket.ts';
+import { decodeHttpFilterConfig } from '../../resource/decode-extension.ts';
+import type { HttpFilterConfig } from '../../resource/filter-config.ts';
+import type { FilterContext, FilterFactory } from './filter-context.ts';
 import type { CompiledFilter } from './filter-stream.ts';
-
-/** What a filter may use of its worker. */
-export interface FilterContext {
-  readonly turn: EventTurn;
-  readonly random: Random;
-  readonly metrics: MetricsRegistry;
-  readonly statPrefix: string;
-}
-
-/** Compiles a filter's configuration; throws an Error that names the field where it cannot. */
-export type FilterFactory = (name: string, config: TypedExtension, context: FilterContext) => CompiledFilter;
+import { createRbacFilter } from './rbac/rbac-filter.ts';
 
 export const ROUTER_FILTER_TYPE = 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router';
 
+const HTTP = 'type.googleapis.com/envoy.extensions.filters.http';
+
+type ConfigOf<Kind extends HttpFilterConfig['kind']> = Extract<HttpFilterConfig, { readonly kind: Kind }>;
+
+/** A factory for the one kind of config that its type URL decodes to. */
+function of<Kind extends HttpFilterConfig['kind']>(
+  kind: Kind,
+  create: (name: string, config: ConfigOf<Kind>, context: FilterContext) => CompiledFilter,
+): FilterFactory {
+  const isKind = (config: HttpFilterConfig): config is ConfigOf<Kind> => config.kind === kind;
+  return (name, extension, context) => {
+    const decoded = decodeHttpFilterConfig(extension);
+    if (decoded.ok && isKind(decoded.value)) return create(name, decoded.value, context);
+    const faults = decoded.ok ? [] : decoded.faults.map(({ field, message }) => `${field} ${message}`);
+    throw new Error(`http_filters[${name}]: ${faults.join('; ') || `is no ${kind}`}`);
+  };
+}
+
 /** Every HTTP filter there is, by the type URL of its configuration. The router is no entry: it is how a chain ends. */
-export const FILTER_FACTORIES: ReadonlyMap<string, FilterFactory> = new Map<string, FilterFactory>();
+export const FILTER_FACTORIES: ReadonlyMap<string, FilterFactory> = new Map<string, FilterFactory>([
+  [`${HTTP}.rbac.v3.RBAC`, of('rbac', createRbacFilter)],
+]);

@@ -7,7 +7,8 @@ export { BodyFlow, type BodySink, OPEN } from './body-flow.ts';
 export type { BodyEnding, BodyPiece } from './body-piece.ts';
 export type { DownstreamPeer } from './downstream-peer.ts';
 export { compileFilterChain, FilterChain } from './filter-chain.ts';
-export { FILTER_FACTORIES, type FilterContext, type FilterFactory, ROUTER_FILTER_TYPE } from './filter-factories.ts';
+export type { FilterContext, FilterFactory } from './filter-context.ts';
+export { FILTER_FACTORIES, ROUTER_FILTER_TYPE } from './filter-factories.ts';
 export type { CompiledFilter, FilterStream, FilterVerdict } from './filter-stream.ts';
 export {
   clusterNotFound,
@@ -17,3 +18,5 @@ export {
   NOT_PROCESSED_HEADER,
   plainReply,
 } from './local-replies.ts';
+export type { NetworkConnection } from './network/network-filter.ts';
+export { Admission, compileNetworkFilters, type NetworkFilterChain } from './network/network-filter-chain.ts';

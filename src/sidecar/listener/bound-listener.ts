@@ -10,15 +10,16 @@ import {
   type ManagerContext,
 } from '../connection-manager/connection-manager.ts';
 import { closeAfterQueue } from './accept-queue.ts';
+import { Admissions } from './admissions.ts';
 import { ConnectionInspection, type InspectionPlan } from './connection-inspection.ts';
 import { DownstreamHandshake } from './downstream-handshake.ts';
 import type { DownstreamTransport } from './downstream-transport.ts';
 import type { FailureLog } from './failure-log.ts';
-import type { ConnectionFacts } from './filter-chain-selector.ts';
 import { type FilterChainSlot, FilterChainSlots } from './filter-chain-slots.ts';
 import { InspectionCounters, ListenerCounters } from './listener-counters.ts';
 import { compileListenerFilters, InspectedFacts, needsListenerFilters } from './listener-filters.ts';
 import type { RuntimeListener } from './runtime-listener.ts';
+import { StreamFacts } from './stream-facts.ts';
 import { TcpConnection } from './tcp-connection.ts';
 
 /**
@@ -61,6 +62,7 @@ export class BoundListener implements DeadlineOwner {
   readonly #inspections = new Set<ConnectionInspection>();
   /** Their filter chain is chosen, and they agree on TLS. */
   readonly #handshakes = new Map<DownstreamHandshake, FilterChainSlot>();
+  readonly #admissions: Admissions<Connection>;
   readonly #deadline: Deadline = new Deadline(this);
   readonly #counters: ListenerCounters;
   #tlsCounters: TlsCounters | undefined = undefined;
@@ -91,6 +93,7 @@ export class BoundListener implements DeadlineOwner {
     };
     this.#counters = new ListenerCounters(options.context.metrics, addressText(address));
     this.#chains = new FilterChainSlots(options.context, this.#place);
+    this.#admissions = new Admissions(options.context.turn, () => this.#waitOver());
     this.update(runtime);
   }
 
@@ -137,7 +140,7 @@ export class BoundListener implements DeadlineOwner {
     this.#place.direction = directionOf(runtime.listener);
     this.#plan = plan;
     swap();
-    for (const [connection, slot] of this.#connections) if (!this.#chains.has(slot)) connection.drain();
+    this.#review();
   }
 
   /** Accepts no more; connections finish what they have, or are cut at the deadline. */
@@ -161,6 +164,7 @@ export class BoundListener implements DeadlineOwner {
     for (const inspection of [...this.#inspections]) inspection.destroy();
     for (const handshake of [...this.#handshakes.keys()]) handshake.destroy();
     for (const connection of [...this.#connections.keys()]) connection.destroy();
+    this.#admissions.destroy();
     turn.leave();
     this.#close();
   }
@@ -172,6 +176,7 @@ export class BoundListener implements DeadlineOwner {
 
   connectionEnded(connection: Connection): void {
     if (!this.#connections.delete(connection)) return;
+    this.#admissions.ended(connection);
     this.#countEnd();
     this.#closeIfDrained();
   }
@@ -179,6 +184,7 @@ export class BoundListener implements DeadlineOwner {
   connectionReplaced(connection: Connection, successor: Connection): void {
     const slot = this.#connections.get(connection);
     this.#connections.delete(connection);
+    this.#admissions.replaced(connection, successor);
     if (slot === undefined) this.#replacement = successor;
     else this.#connections.set(successor, slot);
   }
@@ -199,7 +205,7 @@ export class BoundListener implements DeadlineOwner {
     const slot = this.#handshakes.get(handshake);
     this.#handshakes.delete(handshake);
     if (slot === undefined) stream.destroy();
-    else this.#open(slot, stream);
+    else this.#open(slot, stream, stream.transport.serverName);
     this.#closeIfDrained();
   }
 
@@ -214,12 +220,29 @@ export class BoundListener implements DeadlineOwner {
   }
 
   get #openConnections(): number {
-    return this.#connections.size + this.#inspections.size + this.#handshakes.size;
+    return this.#connections.size + this.#inspections.size + this.#handshakes.size + this.#admissions.waiting;
   }
 
   #countEnd(): void {
     this.#counters.cxActive.add(-1);
     this.#counters.cxDestroy.increment();
+  }
+
+  /** A refused connection that was kept waiting is gone. */
+  #waitOver(): void {
+    this.#countEnd();
+    this.#closeIfDrained();
+  }
+
+  /** Connections of chains that are no more end when they can; those that new rules do not let in end now. */
+  #review(): void {
+    const { turn } = this.#options.context;
+    turn.enter();
+    for (const [connection, slot] of [...this.#connections]) {
+      if (!this.#chains.has(slot)) connection.drain();
+      else if (!this.#admissions.mayStay(connection, slot.networkFilters)) connection.destroy();
+    }
+    turn.leave();
   }
 
   #queueTaken(): void {
@@ -310,7 +333,7 @@ export class BoundListener implements DeadlineOwner {
     }
     this.#counters.cxTotal.increment();
     this.#counters.cxActive.add(1);
-    if (slot.transport === undefined) this.#open(slot, stream);
+    if (slot.transport === undefined) this.#open(slot, stream, inspected.serverName);
     else this.#secure(slot, slot.transport, stream);
   }
 
@@ -328,16 +351,25 @@ export class BoundListener implements DeadlineOwner {
     handshake.start();
   }
 
-  #open(slot: FilterChainSlot, stream: ByteStream): void {
+  #open(slot: FilterChainSlot, stream: ByteStream, sniffedServerName: string): void {
+    const { networkFilters } = slot;
+    const admission = networkFilters && this.#admissions.admit(networkFilters, stream, sniffedServerName);
+    if (networkFilters !== undefined && admission === undefined) {
+      // Whoever is kept waiting is counted when that is over.
+      if (stream.isClosed) this.#countEnd();
+      return;
+    }
     const { context } = this.#options;
     const opened =
       slot.kind === 'http' ? this.#openHttp(slot.http, stream) : new TcpConnection(context, slot.tcp, stream, this);
     const connection = this.#replacement ?? opened;
     this.#replacement = undefined;
     if (connection.isClosed) {
+      admission?.release();
       this.#countEnd();
       return;
     }
+    if (admission !== undefined) this.#admissions.opened(connection, admission);
     this.#connections.set(connection, slot);
     // An update may have come during the handshake.
     if (this.#state === 'draining' || !this.#chains.has(slot)) connection.drain();
@@ -376,37 +408,6 @@ export class BoundListener implements DeadlineOwner {
 }
 
 const NOTHING_INSPECTED = new InspectedFacts();
-
-/** Asked only for what some chain's match wants to know: the socket's ends are a system call away. */
-class StreamFacts implements ConnectionFacts {
-  readonly #stream: ByteStream;
-  readonly #inspected: InspectedFacts;
-
-  constructor(stream: ByteStream, inspected: InspectedFacts) {
-    this.#stream = stream;
-    this.#inspected = inspected;
-  }
-
-  get localAddress(): string {
-    return this.#stream.localAddress;
-  }
-
-  get localPort(): number {
-    return this.#stream.localPort;
-  }
-
-  get serverName(): string {
-    return this.#inspected.serverName;
-  }
-
-  get transportProtocol(): 'raw_buffer' | 'tls' {
-    return this.#inspected.transportProtocol;
-  }
-
-  get applicationProtocols(): readonly string[] {
-    return this.#inspected.applicationProtocols;
-  }
-}
 
 function directionOf(listener: Listener): 'inbound' | 'outbound' {
   return listener.trafficDirection === 'inbound' ? 'inbound' : 'outbound';

@@ -9,15 +9,17 @@ import type { Endpoint } from '../../resource/cluster-load-assignment.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
 import type { FilterChain, Listener } from '../../resource/listener.ts';
 import type { RouteConfiguration } from '../../resource/route-configuration.ts';
-import { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
+import { type MetricScope, MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import { StreamRecord } from '../../telemetry/stream-record.ts';
 import { EventTurn, TlsMaterials } from '../../transport-socket/transport-socket.ts';
-import { ClusterSet, createSharedCounterMemory, SharedCounters } from '../cluster/cluster.ts';
+import { ClusterSet, createSharedCounterMemory, SharedCounters, SharedLimits } from '../cluster/cluster.ts';
 import { AccessLogs, type ManagerContext } from '../connection-manager/connection-manager.ts';
 import { Upstreams } from '../filter/router/router.ts';
 import { RouteTable } from '../route/route.ts';
 import { ListenerSet } from './listener-set.ts';
 import type { RuntimeConfig, RuntimeFilterChain, RuntimeListener } from './runtime-listener.ts';
+
+type NamedScope = Extract<MetricScope, { readonly name: string }>['kind'];
 
 export interface DataPathOptions {
   readonly drainTimeoutMs?: number;
@@ -59,6 +61,7 @@ export class DataPath {
       random: this.#random,
       upstreams: this.upstreams,
       tlsMaterials: this.tlsMaterials,
+      limits: new SharedLimits(counters, systemClock),
       observer: { streamEnded: (record) => this.#keep(record) },
       accessLogs: this.accessLogs,
       traces: options.traces,
@@ -110,11 +113,11 @@ export class DataPath {
     return this.listeners.apply(config);
   }
 
-  counter(scope: 'cluster' | 'http' | 'listener' | 'tcp', name: string, metric: string): number {
+  counter(scope: NamedScope, name: string, metric: string): number {
     return this.metrics.counter({ kind: scope, name }, metric).value;
   }
 
-  gauge(scope: 'cluster' | 'http' | 'listener' | 'tcp', name: string, metric: string): number {
+  gauge(scope: NamedScope, name: string, metric: string): number {
     return this.metrics.gauge({ kind: scope, name }, metric).value;
   }
 
@@ -145,7 +148,7 @@ export class DataPath {
   }
 
   #runtimeChain(chain: FilterChain): RuntimeFilterChain {
-    const [filter] = chain.filters;
+    const filter = chain.filters.at(-1);
     if (filter?.kind === 'tcpProxy') return { kind: 'tcp', chain, proxy: filter.config };
     if (filter?.kind !== 'httpConnectionManager')
       throw new Error('a chain needs an HTTP connection manager or a TCP proxy');

@@ -5,6 +5,7 @@ import {
   type ListenerPlace,
   type ManagerContext,
 } from '../connection-manager/connection-manager.ts';
+import { compileNetworkFilters, type NetworkFilterChain } from '../filter/filter.ts';
 import { compileTransport, type DownstreamTransport, trustKey } from './downstream-transport.ts';
 import { type ConnectionFacts, FilterChainSelector } from './filter-chain-selector.ts';
 import { TcpCounters } from './listener-counters.ts';
@@ -17,6 +18,8 @@ export type FilterChainSlot = {
   match: FilterChainMatch;
   /** undefined: plaintext. */
   transport: DownstreamTransport | undefined;
+  /** undefined: nothing stands before the terminal filter. */
+  networkFilters: NetworkFilterChain | undefined;
 } & ({ readonly kind: 'http'; readonly http: ChainSlot } | { readonly kind: 'tcp'; tcp: TcpChain });
 
 const MAX_WATERMARK_BYTES = 65_536;
@@ -61,14 +64,17 @@ export class FilterChainSlots {
     const { match } = chain.chain;
     const key = `${place} ${trustKey(chain.chain.transportSocket)}`;
     const transport = this.#compileTransport(chain.chain, place);
+    const { metrics, limits } = this.#context;
+    const limitKey = `${this.#place.name}/${place}`;
+    const networkFilters = compileNetworkFilters(chain.chain, { metrics, limits, limitKey });
     const limit = runtime.listener.perConnectionBufferLimitBytes;
     if (chain.kind === 'http') {
       const http = new HttpChain(this.#context, chain.manager, chain.routes, this.#place, limit);
-      return { key, match, transport, kind: 'http', http: new ChainSlot(http) };
+      return { key, match, transport, networkFilters, kind: 'http', http: new ChainSlot(http) };
     }
     const counters = new TcpCounters(this.#context.metrics, chain.proxy.statPrefix);
     const tcp = { proxy: chain.proxy, counters, highWaterMarkBytes: Math.min(limit, MAX_WATERMARK_BYTES) };
-    return { key, match, transport, kind: 'tcp', tcp };
+    return { key, match, transport, networkFilters, kind: 'tcp', tcp };
   }
 
   #compileTransport(chain: FilterChain, place: string): DownstreamTransport | undefined {
@@ -86,12 +92,14 @@ function adopt(known: FilterChainSlot | undefined, fresh: FilterChainSlot): Filt
   if (known?.kind === 'http' && fresh.kind === 'http') {
     known.match = fresh.match;
     known.transport = fresh.transport;
+    known.networkFilters = fresh.networkFilters;
     known.http.current = fresh.http.current;
     return known;
   }
   if (known?.kind === 'tcp' && fresh.kind === 'tcp') {
     known.match = fresh.match;
     known.transport = fresh.transport;
+    known.networkFilters = fresh.networkFilters;
     known.tcp = fresh.tcp;
     return known;
   }

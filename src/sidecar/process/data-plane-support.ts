@@ -15,8 +15,8 @@ import { tlsFaults } from './tls-faults.ts';
  * a transport socket would change who may talk to whom.
  */
 export const DATA_PLANE_EXTENSIONS: ExtensionSupport = {
-  httpFilters: new Set([ROUTER_FILTER]),
-  networkFilters: new Set(),
+  httpFilters: new Set([ROUTER_FILTER, 'envoy.extensions.filters.http.rbac.v3.RBAC']),
+  networkFilters: ALL_EXTENSIONS.networkFilters,
   accessLoggers: ALL_EXTENSIONS.accessLoggers,
 };
 

@@ -14,7 +14,7 @@ import { CLUSTER_TYPE, LISTENER_TYPE } from '../../resource/type-url.ts';
 import { clusterFaults, listenerFaults, routeFaults } from './data-plane-support.ts';
 import { decodeAnyResource, resourceChange, staticChanges } from './resource-changes.ts';
 
-const RBAC_LISTENER = {
+const UNKNOWN_POLICY_LISTENER = {
   name: 'inbound',
   address: { socket_address: { address: '127.0.0.1', port_value: 1 } },
   filter_chains: [
@@ -23,8 +23,8 @@ const RBAC_LISTENER = {
         {
           name: 'rbac',
           typed_config: {
-            '@type': 'type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC',
-            stat_prefix: 'x',
+            // No network filter of that type is known: this one belongs among HTTP filters.
+            '@type': 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC',
           },
         },
         {
@@ -42,11 +42,11 @@ const RBAC_LISTENER = {
 
 describe('resources this data plane takes', () => {
   it('a policy it cannot enforce is refused by name, never passed over', () => {
-    const built = buildMessage('envoy.config.listener.v3.Listener', RBAC_LISTENER);
+    const built = buildMessage('envoy.config.listener.v3.Listener', UNKNOWN_POLICY_LISTENER);
     if (!built.ok) throw new Error(JSON.stringify(built.faults));
     const decoded = decodeAnyResource(LISTENER_TYPE, built.value, 0);
     expect(decoded.ok ? [] : decoded.faults.map((fault) => fault.message).join()).toContain('rbac.v3.RBAC');
-    expect(() => staticChanges([], [RBAC_LISTENER])).toThrow('static_resources.listeners[0]');
+    expect(() => staticChanges([], [UNKNOWN_POLICY_LISTENER])).toThrow('static_resources.listeners[0]');
   });
 
   it('names TLS, HTTP/2, mirroring and the original destination as what it lacks', () => {

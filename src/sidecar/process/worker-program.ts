@@ -10,7 +10,7 @@ import { addressText } from '../../resource/address.ts';
 import { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import { SpanRing, TraceStarter } from '../../telemetry/trace/trace.ts';
 import { EventTurn, TlsMaterials } from '../../transport-socket/transport-socket.ts';
-import { ClusterSet, OutlierDetector, SharedCounters } from '../cluster/cluster.ts';
+import { ClusterSet, OutlierDetector, SharedCounters, SharedLimits } from '../cluster/cluster.ts';
 import { RuntimeConfigBuilder } from '../config/runtime-config-builder.ts';
 import { AccessLogs, type ManagerContext } from '../connection-manager/connection-manager.ts';
 import { Upstreams } from '../filter/router/router.ts';
@@ -51,6 +51,7 @@ const context: ManagerContext = {
   metrics,
   upstreams,
   tlsMaterials,
+  limits: new SharedLimits(counters, systemClock),
   observer: { streamEnded: () => undefined },
   accessLogs,
   traces: new TraceStarter(systemRandom, spanRing),

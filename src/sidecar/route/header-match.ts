@@ -23,8 +23,7 @@ export function compileHeaderMatcher(matcher: HeaderMatcher): RequestPredicate {
     const wanted = match.present !== invertMatch;
     return (request) => (headerValue(request, name) !== undefined) === wanted;
   }
-  const accepts =
-    match.kind === 'string' ? compileStringMatcher(match.matcher) : rangePredicate(match.start, match.end);
+  const accepts = match.kind === 'string' ? compileStringMatcher(match.matcher) : compileRange(match.start, match.end);
   const missing = matcher.treatMissingHeaderAsEmpty ? '' : undefined;
   return (request) => {
     const value = headerValue(request, name) ?? missing;
@@ -72,7 +71,7 @@ function pseudoHeader(request: MatchableRequest, name: string): string | undefin
 }
 
 /** `start` included, `end` excluded (envoy.type.v3.Int64Range); only a plain decimal integer is in any range. */
-function rangePredicate(start: number, end: number): (text: string) => boolean {
+export function compileRange(start: number, end: number): (text: string) => boolean {
   return (text) => {
     if (!/^-?\d{1,15}$/.test(text)) return false;
     const value = Number(text);

@@ -3,7 +3,8 @@
  * matchers. Does not know clusters beyond their names, hosts, sockets or time; chance comes in as an argument.
  */
 export { type ClusterChoice, CompiledRoute } from './compiled-route.ts';
-export type { MatchableRequest } from './header-match.ts';
+export { compileHeaderMatcher, compileRange, type MatchableRequest } from './header-match.ts';
 export { CompiledMutations } from './header-mutation.ts';
 export { CompiledRetryPolicy } from './retry-policy.ts';
 export { RouteTable } from './route-table.ts';
+export { compileStringMatcher, type StringPredicate } from './string-match.ts';

@@ -10,6 +10,12 @@ export type MetricScope =
   | { readonly kind: 'tcp'; readonly name: string }
   /** `name` is the listener's address as text, e.g. `127.0.0.1:8080`. */
   | { readonly kind: 'listener'; readonly name: string }
+  /** Network filters by their own stat prefix. */
+  | { readonly kind: 'networkRbac'; readonly name: string }
+  | { readonly kind: 'connectionLimit'; readonly name: string }
+  | { readonly kind: 'networkRateLimit'; readonly name: string }
+  /** The HTTP local rate limit by its own stat prefix. */
+  | { readonly kind: 'httpRateLimit'; readonly name: string }
   | { readonly kind: 'server' }
   | { readonly kind: 'listenerManager' }
   | { readonly kind: 'clusterManager' }
@@ -33,6 +39,10 @@ const FORMS: { readonly [kind in MetricScope['kind']]: ScopeForm } = {
   http: { prefix: 'http', label: 'envoy_http_conn_manager_prefix' },
   tcp: { prefix: 'tcp', label: 'envoy_tcp_prefix' },
   listener: { prefix: 'listener', label: 'envoy_listener_address' },
+  networkRbac: { prefix: '', label: 'envoy_rbac_prefix' },
+  connectionLimit: { prefix: 'connection_limit', label: 'envoy_connection_limit_prefix' },
+  networkRateLimit: { prefix: 'local_rate_limit', label: 'envoy_local_ratelimit_prefix' },
+  httpRateLimit: { prefix: '', label: 'envoy_local_http_ratelimit_prefix' },
   server: { prefix: 'server', label: undefined },
   listenerManager: { prefix: 'listener_manager', label: undefined },
   clusterManager: { prefix: 'cluster_manager', label: undefined },
@@ -46,14 +56,19 @@ const FORMS: { readonly [kind in MetricScope['kind']]: ScopeForm } = {
 export function statName(scope: MetricScope, metric: string): string {
   const { prefix } = FORMS[scope.kind];
   const name = scopeName(scope);
-  return name === undefined ? `${prefix}.${metric}` : `${prefix}.${name.replaceAll(':', '_')}.${metric}`;
+  return [prefix, name?.replaceAll(':', '_') ?? '', metric]
+    .filter((part, index) => part !== '' || index === 2)
+    .join('.');
 }
 
 /** Family name and labels of a series in the Prometheus exposition, before escaping. */
 export function prometheusName(scope: MetricScope, metric: string): { family: string; labels: readonly Label[] } {
   const { prefix, label } = FORMS[scope.kind];
   const labels: Label[] = [];
-  const family = `envoy_${prefix}_${withoutResponseCode(metric, labels)}`.replaceAll(/[^a-zA-Z0-9_:]/g, '_');
+  const family = `envoy_${prefix === '' ? '' : `${prefix}_`}${withoutResponseCode(metric, labels)}`.replaceAll(
+    /[^a-zA-Z0-9_:]/g,
+    '_',
+  );
   const name = scopeName(scope);
   if (label !== undefined && name !== undefined) {
     labels.push([label, scope.kind === 'listener' ? name.replaceAll(':', '_') : name]);
