@@ -106,7 +106,6 @@ describe('what it means', () => {
     });
     expect(routes[3]).toMatchObject({
       action: {
-        timeoutMs: 7_000,
         cluster: { kind: 'weightedClusters', totalWeight: 10_000 },
         hashPolicy: [{ terminal: true }, {}, {}],
       },

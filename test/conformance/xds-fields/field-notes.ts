@@ -163,7 +163,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
   [`${ENVOY}.listener.v3.FilterChain`]: {
     'for people who read the configuration': ['metadata'],
     'chains are there from the start': ['on_demand_configuration'],
-    [TUNING]: ['transport_socket_connect_timeout'],
   },
   [`${ENVOY}.listener.v3.Listener`]: {
     [NAME]: ['stat_prefix'],
@@ -242,7 +241,7 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     [REPORTS]: ['enable_x_ratelimit_headers'],
   },
   [`${HTTP_FILTER}.rbac.v3.RBAC`]: {
-    [REPORTS]: ['rules_stat_prefix', 'shadow_rules_stat_prefix', 'track_per_rule_stats'],
+    [REPORTS]: ['track_per_rule_stats'],
   },
   [`${HTTP_FILTER}.router.v3.Router`]: {
     [REPORTS]: [
@@ -258,6 +257,8 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     'extra fields of the header are passed over': ['rules'],
     [NAME]: ['stat_prefix'],
   },
+  [`${NETWORK_FILTER}.connection_limit.v3.ConnectionLimit`]: { [RUNTIME]: ['runtime_enabled'] },
+  [`${NETWORK_FILTER}.local_ratelimit.v3.LocalRateLimit`]: { [RUNTIME]: ['runtime_enabled'] },
   [`${NETWORK_FILTER}.http_connection_manager.v3.HttpConnectionManager`]: {
     [REPORTS]: ['add_user_agent', 'proxy_status_config'],
     'HTTP/3 is not served': ['http3_protocol_options'],
