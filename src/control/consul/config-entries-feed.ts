@@ -49,6 +49,7 @@ export class ConfigEntriesFeed {
       'service-router': watch('service-router'),
       'service-splitter': watch('service-splitter'),
       'service-resolver': watch('service-resolver'),
+      mesh: watch('mesh'),
     };
   }
 
@@ -86,7 +87,8 @@ interface EntryMaps extends ConfigEntries {
 }
 
 function changeBetween(before: EntryMaps | undefined, now: EntryMaps): EntriesChange {
-  if (before === undefined || !isDeepStrictEqual(before.proxyDefaults, now.proxyDefaults)) return 'everything';
+  if (before === undefined) return 'everything';
+  if (!isDeepStrictEqual([before.proxyDefaults, before.mesh], [now.proxyDefaults, now.mesh])) return 'everything';
   const changed = new Set<string>();
   collectChanged(before.serviceDefaults, now.serviceDefaults, changed);
   collectChanged(before.serviceRouters, now.serviceRouters, changed);
@@ -108,9 +110,13 @@ function mergedEntries(watched: WatchedKinds): EntryMaps | undefined {
   const serviceRouters = knownValue(watched['service-router'].state);
   const serviceSplitters = knownValue(watched['service-splitter'].state);
   const serviceResolvers = knownValue(watched['service-resolver'].state);
+  const mesh = knownValue(watched.mesh.state);
+  // A Consul that has no such kind, or does not let us read it, has no more to say than one without the entry.
+  if (mesh === undefined && watched.mesh.state.kind !== 'failing') return undefined;
   if (!proxyDefaults || !serviceDefaults || !serviceRouters || !serviceSplitters || !serviceResolvers) return undefined;
   return {
     proxyDefaults: proxyDefaults.entries.get('global'),
+    mesh: mesh?.entries.get('mesh'),
     serviceDefaults: serviceDefaults.entries,
     serviceRouters: serviceRouters.entries,
     serviceSplitters: serviceSplitters.entries,
@@ -125,7 +131,8 @@ function problemsOf(watched: WatchedKinds): readonly Problem[] {
     const { state } = watched[kind];
     problems.push(...(knownValue<ParsedEntries<ConfigEntryKind>>(state)?.problems ?? []));
     if (state.kind === 'failing') {
-      problems.push(errorAt(`config entries ${kind}`, `never read so far, so no proxy is configured: ${state.error}`));
+      const consequence = kind === 'mesh' ? 'its defaults count' : 'no proxy is configured';
+      problems.push(errorAt(`config entries ${kind}`, `never read so far, so ${consequence}: ${state.error}`));
     }
   }
   return problems;

@@ -1,16 +1,17 @@
 import { z } from 'zod';
-import { type EntryOrigin, type OpaqueConfig, originText } from '../translate/catalog.ts';
+import { type EntryOrigin, originText } from '../translate/catalog.ts';
 import type {
   ConfigEntryKind,
+  MeshEntry,
   ProxyDefaults,
   ServiceDefaults,
   ServiceResolver,
   ServiceRouter,
   ServiceSplitter,
 } from '../translate/config-entries.ts';
-import { snakeCaseKeys } from '../translate/option-reader.ts';
 import { errorAt, type Problem } from '../translate/problem.ts';
-import { count, issuesText, list, modifyIndex, notObeyed, opaque, text } from './fields.ts';
+import { issuesText, modifyIndex, notObeyed } from './fields.ts';
+import { mesh, proxyDefaults, serviceDefaults } from './parse-defaults.ts';
 import { serviceResolver } from './parse-resolver.ts';
 import { serviceRouter, serviceSplitter } from './parse-routing.ts';
 
@@ -21,6 +22,7 @@ export interface EntryOfKind {
   'service-router': ServiceRouter;
   'service-splitter': ServiceSplitter;
   'service-resolver': ServiceResolver;
+  mesh: MeshEntry;
 }
 
 /** All entries of one kind by name, and what was wrong with the others. */
@@ -29,33 +31,11 @@ export interface ParsedEntries<K extends ConfigEntryKind> {
   readonly problems: readonly Problem[];
 }
 
-const head = z.object({ Kind: z.string(), Name: z.string().min(1), ModifyIndex: modifyIndex });
-
-const proxyDefaults = z.object({ Config: opaque }).transform((entry) => ({ config: entry.Config }));
-
-const serviceDefaults = z
-  .object({
-    Protocol: text,
-    ExternalSNI: text,
-    MaxInboundConnections: count,
-    LocalConnectTimeoutMs: count,
-    LocalRequestTimeoutMs: count,
-    UpstreamConfig: z
-      .object({ Defaults: opaque, Overrides: list(z.looseObject({ Name: z.string().min(1) })) })
-      .nullish()
-      .transform((value) => value ?? { Defaults: {}, Overrides: [] }),
-  })
-  .transform((entry) => ({
-    protocol: entry.Protocol.toLowerCase(),
-    externalSni: entry.ExternalSNI,
-    maxInboundConnections: entry.MaxInboundConnections,
-    localConnectTimeoutMs: entry.LocalConnectTimeoutMs,
-    localRequestTimeoutMs: entry.LocalRequestTimeoutMs,
-    upstreamDefaults: upstreamOptions(entry.UpstreamConfig.Defaults),
-    upstreamOverrides: new Map(
-      entry.UpstreamConfig.Overrides.map((override) => [override.Name, upstreamOptions(override)] as const),
-    ),
-  }));
+/** The one mesh entry has no name to show. */
+const head = z
+  .object({ Kind: z.string(), Name: z.string().nullish(), ModifyIndex: modifyIndex })
+  .transform((value) => ({ ...value, Name: value.Name || (value.Kind === 'mesh' ? 'mesh' : '') }))
+  .refine(({ Name }) => Name !== '', { path: ['Name'], message: 'must not be empty' });
 
 const SCHEMAS = {
   'proxy-defaults': proxyDefaults,
@@ -63,6 +43,7 @@ const SCHEMAS = {
   'service-router': serviceRouter,
   'service-splitter': serviceSplitter,
   'service-resolver': serviceResolver,
+  mesh,
 } as const;
 
 /** Fields of Consul's that mean something and are not obeyed yet: whoever sets one is told. */
@@ -70,15 +51,16 @@ const NOT_OBEYED: Readonly<Record<ConfigEntryKind, readonly string[]>> = {
   'proxy-defaults': [
     'MeshGateway',
     'Expose',
-    'AccessLogs',
     'FailoverPolicy',
     'PrioritizeByLocality',
+    'MutualTLSMode',
     'EnvoyExtensions',
   ],
-  'service-defaults': ['MeshGateway', 'Expose', 'ExternalSNI', 'Destination', 'RateLimits', 'EnvoyExtensions'],
+  'service-defaults': ['MeshGateway', 'Expose', 'ExternalSNI', 'Destination', 'MutualTLSMode', 'EnvoyExtensions'],
   'service-router': [],
   'service-splitter': [],
   'service-resolver': ['PrioritizeByLocality'],
+  mesh: ['TLS', 'TransparentProxy', 'Peering', 'ValidateClusters', 'AllowEnablingPermissiveMutualTLS'],
 };
 
 /**
@@ -113,24 +95,4 @@ export function parseConfigEntries<K extends ConfigEntryKind>(
     problems.push(errorAt(originText(origin), `${issuesText(parsed.error)}; ${kept}`));
   }
   return { entries: new Map([...entries].sort(([a], [b]) => (a < b ? -1 : 1))), problems };
-}
-
-/** What an entry says of upstreams, in the spelling of a registration's upstream config, from here on the only one. */
-function upstreamOptions(block: OpaqueConfig): OpaqueConfig {
-  const known = Object.entries(snakeCaseKeys(block)).filter(
-    ([key, value]) => UPSTREAM_KEYS.includes(key) && !isUnset(value),
-  );
-  return Object.fromEntries(known);
-}
-
-const UPSTREAM_KEYS = [
-  'protocol',
-  'connect_timeout_ms',
-  'limits',
-  'passive_health_check',
-  'balance_outbound_connections',
-];
-
-function isUnset(value: unknown): boolean {
-  return value === null || value === undefined || value === '' || value === 0;
 }

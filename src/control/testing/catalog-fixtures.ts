@@ -28,6 +28,7 @@ export function entries(...written: readonly Entry[]): ConfigEntries {
     throw new Error('an entry of a kind we do not read');
   return {
     proxyDefaults: read('proxy-defaults').get('global'),
+    mesh: read('mesh').get('mesh'),
     serviceDefaults: read('service-defaults'),
     serviceRouters: read('service-router'),
     serviceSplitters: read('service-splitter'),

@@ -11,6 +11,7 @@ export const CONFIG_ENTRY_KINDS = [
   'service-router',
   'service-splitter',
   'service-resolver',
+  'mesh',
 ] as const;
 
 export type ConfigEntryKind = (typeof CONFIG_ENTRY_KINDS)[number];
@@ -18,6 +19,42 @@ export type ConfigEntryKind = (typeof CONFIG_ENTRY_KINDS)[number];
 export interface ProxyDefaults {
   readonly origin: EntryOrigin;
   readonly config: OpaqueConfig;
+  /** Undefined: none are written. */
+  readonly accessLogs: AccessLogs | undefined;
+}
+
+export interface AccessLogs {
+  readonly type: 'stdout' | 'stderr' | 'file';
+  readonly path: string;
+  /** One of the two at most; neither is Consul's own JSON. */
+  readonly json: Readonly<Record<string, unknown>> | undefined;
+  readonly text: string;
+  /** Connections that no filter chain took are told, too. */
+  readonly onListeners: boolean;
+}
+
+export interface MeshEntry {
+  readonly origin: EntryOrigin;
+  readonly requestNormalization: RequestNormalization;
+}
+
+/** What is done to requests before they are judged and routed; undefined is Envoy's default. */
+export interface RequestNormalization {
+  readonly normalizePath: boolean;
+  readonly mergeSlashes: boolean;
+  readonly pathWithEscapedSlashesAction: string | undefined;
+  readonly headersWithUnderscoresAction: string | undefined;
+}
+
+export interface RateLimit {
+  readonly requestsPerSecond: number;
+  /** 0: as many as in one second. */
+  readonly maxBurst: number;
+}
+
+/** `RateLimits.InstanceLevel`; 0 requests a second is no limit beside those of the routes. */
+export interface InstanceRateLimits extends RateLimit {
+  readonly routes: readonly (RateLimit & { readonly path: Exclude<HttpMatch['path'], { kind: 'any' }> })[];
 }
 
 export interface ServiceDefaults {
@@ -27,6 +64,8 @@ export interface ServiceDefaults {
   readonly maxInboundConnections: number;
   readonly localConnectTimeoutMs: number;
   readonly localRequestTimeoutMs: number;
+  readonly balanceInboundConnections: string;
+  readonly rateLimits: InstanceRateLimits | undefined;
   readonly upstreamDefaults: OpaqueConfig;
   readonly upstreamOverrides: ReadonlyMap<string, OpaqueConfig>;
 }
@@ -154,6 +193,7 @@ export interface EntryLookup<T> {
 /** All entries in force; a kind that has never been read is not representable here on purpose: nothing is translated before. */
 export interface ConfigEntries {
   readonly proxyDefaults: ProxyDefaults | undefined;
+  readonly mesh: MeshEntry | undefined;
   readonly serviceDefaults: EntryLookup<ServiceDefaults>;
   readonly serviceRouters: EntryLookup<ServiceRouter>;
   readonly serviceSplitters: EntryLookup<ServiceSplitter>;
@@ -170,6 +210,7 @@ export function noting(entries: ConfigEntries, asked: Set<string>): ConfigEntrie
   });
   return {
     proxyDefaults: entries.proxyDefaults,
+    mesh: entries.mesh,
     serviceDefaults: note(entries.serviceDefaults),
     serviceRouters: note(entries.serviceRouters),
     serviceSplitters: note(entries.serviceSplitters),

@@ -1,37 +1,60 @@
 import { CLUSTER_TYPE, LISTENER_TYPE } from '../../resource/type-url.ts';
 import type { Json } from '../snapshot/resource-literal.ts';
-import type { ProxyRegistration } from './catalog.ts';
+import type { AccessLoggers } from './access-logs.ts';
+import { originText, type ProxyRegistration } from './catalog.ts';
 import { httpProtocolJson } from './clusters.ts';
-import type { ConfigEntries } from './config-entries.ts';
+import type { ConfigEntries, InstanceRateLimits, RequestNormalization } from './config-entries.ts';
 import { httpConnectionManagerJson, listenerJson, tcpProxyJson } from './listeners.ts';
 import { durationJson, LOCAL_CLUSTER, PUBLIC_LISTENER } from './names.ts';
 import { pipeAddressJson, socketAddressJson } from './network-address.ts';
+import { type Problem, warningAt } from './problem.ts';
 import { isHttp, type Protocol, protocolOfService } from './protocol.ts';
 import type { ProxyOptions } from './proxy-options.ts';
+import { limitedRoutesJson, rateLimitFilterJson } from './rate-limits.ts';
+import { MATCH_ALL } from './route-match.ts';
 import type { TranslatedUnit } from './translated-proxy.ts';
 
 /** As Consul: a sidecar registered without an address of its own serves on all of the machine's. */
 const ANY_ADDRESS = '0.0.0.0';
 const LOCALHOST = '127.0.0.1';
+/** Consul's defaults where there is no mesh entry. */
+const NORMALIZE_PATHS: RequestNormalization = {
+  normalizePath: true,
+  mergeSlashes: false,
+  pathWithEscapedSlashesAction: undefined,
+  headersWithUnderscoresAction: undefined,
+};
 
 /** What the mesh reaches the application through: the public listener and the cluster behind it. */
 export function inboundUnit(
   registration: ProxyRegistration,
   options: ProxyOptions,
   entries: ConfigEntries,
+  loggers: AccessLoggers,
+  report: (problem: Problem) => void,
 ): TranslatedUnit {
   const protocol = options.protocol ?? protocolOfService(registration.destinationService, entries);
   const { name, address } = publicAddress(registration, options);
+  const defaults = entries.serviceDefaults.get(registration.destinationService);
+  const rateLimits = defaults?.rateLimits;
+  if (defaults !== undefined && rateLimits !== undefined && !isHttp(protocol)) {
+    report(warningAt(originText(defaults.origin), 'RateLimits count requests, and a service of protocol tcp has none'));
+  }
   const filter = isHttp(protocol)
     ? httpConnectionManagerJson({
         direction: 'inbound',
         statPrefix: PUBLIC_LISTENER,
         protocol,
         traceSamplingPercent: options.traceSamplingPercent,
-        routes: { routeConfig: inboundRoutesJson(options) },
+        routes: { routeConfig: inboundRoutesJson(options, rateLimits) },
+        loggers,
+        normalization: entries.mesh?.requestNormalization ?? NORMALIZE_PATHS,
+        httpFilters: rateLimits === undefined ? [] : [rateLimitFilterJson(rateLimits)],
+        maxRequestHeadersKb: options.maxRequestHeadersKb,
       })
-    : tcpProxyJson(PUBLIC_LISTENER, LOCAL_CLUSTER);
-  const listener = listenerJson(name, address, 'INBOUND', filter);
+    : tcpProxyJson(PUBLIC_LISTENER, LOCAL_CLUSTER, loggers);
+  const balance = options.balanceInboundConnections;
+  const listener = listenerJson({ name, address, direction: 'INBOUND', filters: [filter], loggers, balance });
   return {
     key: 'inbound',
     resources: [
@@ -56,16 +79,18 @@ function publicAddress(
 }
 
 /** One route to the application. What may be retried is the caller's sidecar's business, not ours. */
-function inboundRoutesJson({ localRequestTimeoutMs, localIdleTimeoutMs }: ProxyOptions): Json {
+function inboundRoutesJson(
+  { localRequestTimeoutMs, localIdleTimeoutMs }: ProxyOptions,
+  rateLimits: InstanceRateLimits | undefined,
+): Json {
   const route = {
     cluster: LOCAL_CLUSTER,
     ...(localRequestTimeoutMs === undefined ? {} : { timeout: durationJson(localRequestTimeoutMs) }),
     ...(localIdleTimeoutMs === undefined ? {} : { idleTimeout: durationJson(localIdleTimeoutMs) }),
   };
-  return {
-    name: PUBLIC_LISTENER,
-    virtualHosts: [{ name: PUBLIC_LISTENER, domains: ['*'], routes: [{ match: { prefix: '/' }, route }] }],
-  };
+  const limited = rateLimits === undefined ? [] : limitedRoutesJson(rateLimits, route);
+  const routes = [...limited, { match: MATCH_ALL, route }];
+  return { name: PUBLIC_LISTENER, virtualHosts: [{ name: PUBLIC_LISTENER, domains: ['*'], routes }] };
 }
 
 function localClusterJson(registration: ProxyRegistration, options: ProxyOptions, protocol: Protocol): Json {

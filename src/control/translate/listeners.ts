@@ -1,4 +1,6 @@
 import type { Json } from '../snapshot/resource-literal.ts';
+import type { AccessLoggers } from './access-logs.ts';
+import type { RequestNormalization } from './config-entries.ts';
 import { isHttp2, type Protocol } from './protocol.ts';
 
 /** The last HTTP filter of every chain. */
@@ -17,6 +19,12 @@ export interface HttpConnectionManagerParts {
   readonly direction: 'inbound' | 'outbound';
   /** `rds` or `routeConfig`. */
   readonly routes: Json;
+  readonly loggers: AccessLoggers;
+  /** Undefined leaves requests as they came: what a caller's own sidecar does. */
+  readonly normalization?: RequestNormalization | undefined;
+  /** Before the router. */
+  readonly httpFilters?: readonly Json[];
+  readonly maxRequestHeadersKb?: number | undefined;
 }
 
 /** The network filter that speaks HTTP, the same on both sides of a sidecar. */
@@ -30,7 +38,10 @@ export function httpConnectionManagerJson(parts: HttpConnectionManagerParts): Js
       ...(parts.direction === 'inbound' ? RECORD_CALLER : {}),
       serverName: 'weft',
       serverHeaderTransformation: 'APPEND_IF_ABSENT',
-      httpFilters: [ROUTER_FILTER],
+      httpFilters: [...(parts.httpFilters ?? []), ROUTER_FILTER],
+      ...accessLogJson(parts.loggers.filterLogs),
+      ...(parts.normalization === undefined ? {} : normalizationJson(parts.normalization)),
+      ...(parts.maxRequestHeadersKb === undefined ? {} : { maxRequestHeadersKb: parts.maxRequestHeadersKb }),
       ...(isHttp2(parts.protocol) ? { http2ProtocolOptions: {} } : {}),
       tracing: { randomSampling: { value: parts.traceSamplingPercent } },
       upgradeConfigs: [{ upgradeType: 'websocket' }],
@@ -39,18 +50,53 @@ export function httpConnectionManagerJson(parts: HttpConnectionManagerParts): Js
 }
 
 /** The network filter that carries bytes. */
-export function tcpProxyJson(statPrefix: string, cluster: string): Json {
+export function tcpProxyJson(statPrefix: string, cluster: string, loggers: AccessLoggers): Json {
   return {
     name: 'envoy.filters.network.tcp_proxy',
     typedConfig: {
       '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
       statPrefix,
       cluster,
+      ...accessLogJson(loggers.filterLogs),
     },
   };
 }
 
-/** A listener with one filter chain of one filter. */
-export function listenerJson(name: string, address: Json, direction: 'INBOUND' | 'OUTBOUND', filter: Json): Json {
-  return { name, address, trafficDirection: direction, filterChains: [{ filters: [filter] }] };
+export interface ListenerParts {
+  readonly name: string;
+  readonly address: Json;
+  readonly direction: 'INBOUND' | 'OUTBOUND';
+  readonly filters: readonly Json[];
+  readonly loggers: AccessLoggers;
+  /** `exact_balance`: Envoy's threads get equally many connections. */
+  readonly balance: string | undefined;
+}
+
+/** A listener with one filter chain. */
+export function listenerJson({ name, address, direction, filters, loggers, balance }: ListenerParts): Json {
+  return {
+    name,
+    address,
+    trafficDirection: direction,
+    filterChains: [{ filters }],
+    ...accessLogJson(loggers.listenerLogs),
+    ...(balance === 'exact_balance' ? { connectionBalanceConfig: { exactBalance: {} } } : {}),
+  };
+}
+
+function accessLogJson(accessLog: readonly Json[]): Json {
+  return accessLog.length === 0 ? {} : { accessLog };
+}
+
+/** `mesh.HTTP.Incoming.RequestNormalization`: what policies and routes judge is what the application will see. */
+function normalizationJson(normalization: RequestNormalization): Json {
+  const { normalizePath, mergeSlashes, pathWithEscapedSlashesAction, headersWithUnderscoresAction } = normalization;
+  return {
+    normalizePath,
+    ...(mergeSlashes ? { mergeSlashes } : {}),
+    ...(pathWithEscapedSlashesAction === undefined ? {} : { pathWithEscapedSlashesAction }),
+    ...(headersWithUnderscoresAction === undefined
+      ? {}
+      : { commonHttpProtocolOptions: { headersWithUnderscoresAction } }),
+  };
 }

@@ -1,5 +1,6 @@
 import { CLUSTER_TYPE, LISTENER_TYPE, ROUTE_CONFIGURATION_TYPE } from '../../resource/type-url.ts';
 import type { Json, ResourceLiteral } from '../snapshot/resource-literal.ts';
+import type { AccessLoggers } from './access-logs.ts';
 import { datacenter, type ProxyRegistration, type Upstream } from './catalog.ts';
 import { ADS_CONFIG_SOURCE, targetClusterJson } from './clusters.ts';
 import type { ConfigEntries } from './config-entries.ts';
@@ -22,6 +23,7 @@ export interface OutboundContext {
   readonly entries: ConfigEntries;
   readonly trustDomain: string;
   readonly traceSamplingPercent: number;
+  readonly loggers: AccessLoggers;
   /** What is to be mended without being a fault of the whole. */
   readonly report: (problems: readonly Problem[]) => void;
 }
@@ -48,7 +50,7 @@ export function outboundUnit(upstream: Upstream, options: UpstreamOptions, conte
     const json = targetClusterJson({ cluster, assignment }, target, chain.protocol, options);
     return { typeUrl: CLUSTER_TYPE, name: cluster, json };
   });
-  const listener = listenerLiteral(upstream, name, chain, clusterOf, context, where);
+  const listener = listenerLiteral(upstream, options, name, chain, clusterOf, context, where);
   const resources = [listener, ...clusters];
   if (isHttp(chain.protocol)) {
     const json = routeConfigurationJson(name, chain, { clusterOf, numRetries: options.numRetries });
@@ -70,6 +72,7 @@ function refuseUnsupported(upstream: Upstream, where: string): void {
 
 function listenerLiteral(
   upstream: Upstream,
+  options: UpstreamOptions,
   name: string,
   chain: DiscoveryChain,
   clusterOf: (target: Target) => string,
@@ -86,9 +89,17 @@ function listenerLiteral(
         protocol: chain.protocol,
         traceSamplingPercent: context.traceSamplingPercent,
         routes: { rds: { routeConfigName: name, configSource: ADS_CONFIG_SOURCE } },
+        loggers: context.loggers,
       })
-    : tcpProxyJson(statPrefix, clusterOf(onlyTarget(chain)));
-  const json = listenerJson(listenerName, bound.address, 'OUTBOUND', filter);
+    : tcpProxyJson(statPrefix, clusterOf(onlyTarget(chain)), context.loggers);
+  const json = listenerJson({
+    name: listenerName,
+    address: bound.address,
+    direction: 'OUTBOUND',
+    filters: [filter],
+    loggers: context.loggers,
+    balance: options.balanceOutboundConnections,
+  });
   return { typeUrl: LISTENER_TYPE, name: listenerName, json };
 }
 

@@ -14,6 +14,8 @@ export interface ProxyOptions {
   readonly localRequestTimeoutMs: number | undefined;
   readonly localIdleTimeoutMs: number | undefined;
   readonly maxInboundConnections: number | undefined;
+  readonly balanceInboundConnections: string | undefined;
+  readonly maxRequestHeadersKb: number | undefined;
   /** `weft_local_keepalive_ms`: how long a connection to the application may idle in the pool. */
   readonly localKeepaliveMs: number;
   /** `weft_trace_sampling_percent`: of requests that arrive without a decision. */
@@ -30,12 +32,7 @@ const DAY_MS = 86_400_000;
 const MAX_CONNECTIONS = 1_000_000;
 
 /** Keys of Consul's that are about Envoy's own listeners, or not obeyed yet. */
-const IGNORED_KEYS = [
-  'balance_inbound_connections',
-  'balance_outbound_connections',
-  'max_request_headers_kb',
-  'xds_fetch_timeout_ms',
-];
+const IGNORED_KEYS = ['balance_outbound_connections', 'xds_fetch_timeout_ms'];
 
 interface OwnOptions {
   readonly protocol: Protocol | undefined;
@@ -45,6 +42,8 @@ interface OwnOptions {
   readonly localRequestTimeoutMs: number | undefined;
   readonly localIdleTimeoutMs: number | undefined;
   readonly maxInboundConnections: number | undefined;
+  readonly balanceInboundConnections: 'exact_balance' | undefined;
+  readonly maxRequestHeadersKb: number | undefined;
   readonly localKeepaliveMs: number | undefined;
   readonly traceSamplingPercent: number | undefined;
 }
@@ -77,6 +76,9 @@ export function proxyOptions(
     localIdleTimeoutMs: own.localIdleTimeoutMs ?? mesh?.localIdleTimeoutMs,
     maxInboundConnections:
       own.maxInboundConnections ?? positive(service?.maxInboundConnections) ?? mesh?.maxInboundConnections,
+    balanceInboundConnections:
+      own.balanceInboundConnections ?? (service?.balanceInboundConnections || mesh?.balanceInboundConnections),
+    maxRequestHeadersKb: own.maxRequestHeadersKb ?? mesh?.maxRequestHeadersKb,
     localKeepaliveMs: own.localKeepaliveMs ?? mesh?.localKeepaliveMs ?? DEFAULT_LOCAL_KEEPALIVE_MS,
     traceSamplingPercent: own.traceSamplingPercent ?? mesh?.traceSamplingPercent ?? DEFAULT_TRACE_SAMPLING_PERCENT,
   };
@@ -92,6 +94,8 @@ function readOptions(reader: OptionReader, problems: Problem[]): OwnOptions {
     localRequestTimeoutMs: reader.number('local_request_timeout_ms', { min: 0, max: DAY_MS }),
     localIdleTimeoutMs: reader.number('local_idle_timeout_ms', { min: 0, max: DAY_MS }),
     maxInboundConnections: reader.number('max_inbound_connections', { min: 1, max: MAX_CONNECTIONS }),
+    balanceInboundConnections: reader.oneOf('balance_inbound_connections', ['exact_balance']),
+    maxRequestHeadersKb: reader.number('max_request_headers_kb', { min: 1, max: 8192 }),
     localKeepaliveMs: reader.number('weft_local_keepalive_ms', { min: 100, max: DAY_MS }),
     traceSamplingPercent: reader.number('weft_trace_sampling_percent', { min: 0, max: 100, integer: false }),
   };

@@ -3,6 +3,7 @@
  * (registrations, config entries, the discovery chain, health) and Envoy's resources as ProtoJSON; it knows no Consul
  * API, no encoding, no stream, no clock and no other proxy. Equal input gives equal output, in a stable order.
  */
+import { type AccessLoggers, accessLoggers } from './access-logs.ts';
 import type { ProxyRegistration, Upstream } from './catalog.ts';
 import { type ConfigEntries, noting } from './config-entries.ts';
 import { inboundUnit } from './inbound.ts';
@@ -57,7 +58,11 @@ export function translateProxy(given: TranslationInput): TranslatedProxy {
   };
   const { options, problems: optionProblems } = proxyOptions(input.registration, input.entries);
   problems.push(...optionProblems);
-  attempt('inbound', () => inboundUnit(input.registration, options, input.entries));
+  const { loggers, problems: logProblems } = accessLoggers(input.entries);
+  problems.push(...logProblems);
+  attempt('inbound', () =>
+    inboundUnit(input.registration, options, input.entries, loggers, (problem) => problems.push(problem)),
+  );
   const taken = new Map<string, string>();
   for (const upstream of input.registration.upstreams) {
     const key = `upstream ${upstreamName(upstream.destinationName, upstream.datacenter)}`;
@@ -68,7 +73,7 @@ export function translateProxy(given: TranslationInput): TranslatedProxy {
     }
     taken.set(key, upstream.destinationName);
     taken.set(bindKey(upstream), upstream.destinationName);
-    attempt(key, () => upstreamUnit(upstream, options, input, problems));
+    attempt(key, () => upstreamUnit(upstream, options, loggers, input, problems));
   }
   return { units, faultyUnits, problems, services };
 }
@@ -76,13 +81,15 @@ export function translateProxy(given: TranslationInput): TranslatedProxy {
 function upstreamUnit(
   upstream: Upstream,
   { traceSamplingPercent }: ProxyOptions,
+  loggers: AccessLoggers,
   { registration, entries, trustDomain }: TranslationInput,
   problems: Problem[],
 ): TranslatedUnit {
   const { options, problems: found } = upstreamOptions(registration, upstream, entries);
   problems.push(...found);
   const report = (more: readonly Problem[]): void => void problems.push(...more);
-  return outboundUnit(upstream, options, { registration, entries, trustDomain, traceSamplingPercent, report });
+  const context = { registration, entries, trustDomain, traceSamplingPercent, loggers, report };
+  return outboundUnit(upstream, options, context);
 }
 
 /** Where an upstream listens: two of them cannot listen in one place. */

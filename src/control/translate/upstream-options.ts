@@ -11,6 +11,7 @@ export interface UpstreamOptions {
   readonly connectTimeoutMs: number | undefined;
   readonly limits: UpstreamLimits | undefined;
   readonly passiveHealthCheck: PassiveHealthCheck | undefined;
+  readonly balanceOutboundConnections: 'exact_balance' | undefined;
   /** `weft_num_retries`; 0 switches retrying off. */
   readonly numRetries: number | undefined;
   /** `weft_retry_budget_percent`: retries as a share of the requests in flight. */
@@ -44,7 +45,9 @@ type OwnOptions = Omit<UpstreamOptions, 'customization'>;
 
 const DAY_MS = 86_400_000;
 const MAX_LIMIT = 10_000_000;
-const IGNORED_KEYS = ['balance_outbound_connections', 'mesh_gateway', 'Name'];
+/** Options that its clusters do not show. */
+const OF_THE_LISTENER: ReadonlySet<string> = new Set(['numRetries', 'balanceOutboundConnections']);
+const IGNORED_KEYS = ['mesh_gateway', 'Name'];
 
 /** The registration's upstream config first, then the service's override for this upstream, then its default for all. */
 export function upstreamOptions(
@@ -76,6 +79,7 @@ function merged(first: OwnOptions, second: OwnOptions): OwnOptions {
     connectTimeoutMs: first.connectTimeoutMs ?? second.connectTimeoutMs,
     limits: first.limits ?? second.limits,
     passiveHealthCheck: first.passiveHealthCheck ?? second.passiveHealthCheck,
+    balanceOutboundConnections: first.balanceOutboundConnections ?? second.balanceOutboundConnections,
     numRetries: first.numRetries ?? second.numRetries,
     retryBudgetPercent: first.retryBudgetPercent ?? second.retryBudgetPercent,
     loadBalancingPolicy: first.loadBalancingPolicy ?? second.loadBalancingPolicy,
@@ -83,12 +87,12 @@ function merged(first: OwnOptions, second: OwnOptions): OwnOptions {
   };
 }
 
-/** A short digest of what changes this upstream's clusters and not all others'. Retries belong to routes, which are its own anyway. */
+/** A short digest of what changes this upstream's clusters and not all others'. Its listener and routes are its own anyway. */
 function customizationOf(options: OwnOptions, general: OwnOptions): string {
   const usual = new Map<string, unknown>(Object.entries(general));
   const special = Object.entries(options).filter(
     ([key, value]) =>
-      key !== 'numRetries' && value !== undefined && JSON.stringify(value) !== JSON.stringify(usual.get(key)),
+      !OF_THE_LISTENER.has(key) && value !== undefined && JSON.stringify(value) !== JSON.stringify(usual.get(key)),
   );
   return special.length === 0 ? '' : createHash('sha256').update(JSON.stringify(special)).digest('hex').slice(0, 8);
 }
@@ -99,6 +103,7 @@ function readOptions(reader: OptionReader, problems: Problem[]): OwnOptions {
     connectTimeoutMs: reader.number('connect_timeout_ms', { min: 1, max: DAY_MS }),
     limits: reader.nested('limits', readLimits),
     passiveHealthCheck: reader.nested('passive_health_check', readPassiveHealthCheck),
+    balanceOutboundConnections: reader.oneOf('balance_outbound_connections', ['exact_balance']),
     numRetries: reader.number('weft_num_retries', { min: 0, max: 10 }),
     retryBudgetPercent: reader.number('weft_retry_budget_percent', { min: 0, max: 100, integer: false }),
     loadBalancingPolicy: reader.oneOf('weft_lb_policy', WEFT_LB_POLICIES),

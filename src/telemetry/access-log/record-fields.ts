@@ -31,6 +31,11 @@ export const OPERATORS: ReadonlyMap<string, FieldReader> = new Map<string, Field
   ['DOWNSTREAM_LOCAL_ADDRESS', (record) => endpoint(record.localAddress, record.localPort)],
   ['DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT', (record) => text(record.localAddress)],
   ['TRACE_ID', (record) => text(record.traceId)],
+  // Consul's own format asks for these; a record does not keep them.
+  ['CONNECTION_TERMINATION_DETAILS', () => undefined],
+  ['REQUESTED_SERVER_NAME', () => undefined],
+  ['UPSTREAM_LOCAL_ADDRESS', () => undefined],
+  ['UPSTREAM_TRANSPORT_FAILURE_REASON', () => undefined],
 ]);
 
 /** What `%REQ(NAME)%` finds in a record, by lower-case name. */

@@ -93,6 +93,7 @@ function readEntries(stored: readonly unknown[]): ConfigEntries {
   };
   return {
     proxyDefaults: read('proxy-defaults').get('global'),
+    mesh: undefined,
     serviceDefaults: read('service-defaults'),
     serviceRouters: read('service-router'),
     serviceSplitters: read('service-splitter'),

@@ -140,6 +140,55 @@ const CASES: readonly Case[] = [
     }),
   },
   {
+    title: 'failover to services, subsets and datacenters',
+    entries: resolver({
+      Subsets: SUBSETS,
+      Failover: { '*': { Targets: [{ ServiceSubset: 'v2' }, { Service: 'spare' }, { Datacenter: 'dc2' }] } },
+    }),
+  },
+  {
+    title: 'every setting of a service and of the mesh',
+    entries: [
+      { ...HTTP_MESH, AccessLogs: { Enabled: true, Type: 'file', Path: '/tmp/weft-access.log' } },
+      {
+        Kind: 'service-defaults',
+        Name: 'web',
+        Protocol: 'http',
+        BalanceInboundConnections: 'exact_balance',
+        RateLimits: {
+          InstanceLevel: {
+            RequestsPerSecond: 9,
+            Routes: [{ PathRegex: '/a+', RequestsPerSecond: 1, RequestsMaxBurst: 3 }],
+          },
+        },
+      },
+      {
+        Kind: 'mesh',
+        Name: 'mesh',
+        HTTP: {
+          Incoming: {
+            RequestNormalization: {
+              MergeSlashes: true,
+              PathWithEscapedSlashesAction: 'REJECT_REQUEST',
+              HeadersWithUnderscoresAction: 'DROP_HEADER',
+            },
+          },
+        },
+      },
+    ],
+    proxy: registration({ Config: { max_request_headers_kb: 96 } }),
+  },
+  {
+    title: 'access logs of bytes as text',
+    entries: [
+      {
+        Kind: 'proxy-defaults',
+        Name: 'global',
+        AccessLogs: { Enabled: true, Type: 'stderr', TextFormat: '%BYTES_SENT% %DURATION%' },
+      },
+    ],
+  },
+  {
     title: 'Unix sockets',
     entries: [HTTP_MESH],
     proxy: registration(
@@ -163,7 +212,10 @@ function rendered({ proxy = registration(), entries = [] }: Case): Json {
     { address: '10.0.0.3:21000', checks: ['warning'], weights: { Passing: 10, Warning: 0 }, zone: 'b' },
   );
   const assignments = units.flatMap(({ endpointGroups }) =>
-    endpointGroups.map((group) => loadAssignment(group, instances).resource),
+    endpointGroups.map((group) => {
+      const others = (group.failover ?? []).map((_, at) => health({ address: `10.0.1.${at + 1}:21000` }));
+      return loadAssignment(group, instances, others).resource;
+    }),
   );
   return staticBootstrap([...mergedParts(units).resources, ...assignments]);
 }

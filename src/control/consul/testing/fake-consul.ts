@@ -55,6 +55,8 @@ export class FakeConsul {
   #port = 0;
 
   private constructor(tls: ServerOptions | undefined) {
+    // Where nobody wrote a mesh entry, the list of them is empty.
+    this.#documents.set('/v1/config/mesh', { body: [], index: this.#index });
     const answer = (request: IncomingMessage, response: ServerResponse): void => this.#answer(request, response);
     this.#server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
     this.#scheme = tls === undefined ? 'http' : 'https';
