@@ -8,13 +8,11 @@ import {
 } from '../resource/protos.ts';
 import { isPlainObject, jsonFromStruct, structFromJson } from '../resource/struct-json.ts';
 import type { DeltaRequest, RequestNode, SotwRequest } from './discovery-requests.ts';
+import { RESOURCE_WRAPPER_TYPE } from './discovery-responses.ts';
 
 /** Discovery messages between their bytes and the narrow types of this room. Decoders throw on bytes that are no such message. */
 
 const PACKAGE = 'envoy.service.discovery.v3';
-
-/** SotW responses may wrap each resource in this, when a client says that it understands. */
-const RESOURCE_WRAPPER_TYPE = `type.googleapis.com/${PACKAGE}.Resource`;
 
 /** What is said of us in every request's node. */
 export interface ClientIdentity {

@@ -1,6 +1,9 @@
 import type { EncodedResource } from './encoded-resource.ts';
 import { encodeFields, type WireField } from './wire.ts';
 
+/** SotW responses may wrap each resource in this, when a client says that it understands. */
+export const RESOURCE_WRAPPER_TYPE = 'type.googleapis.com/envoy.service.discovery.v3.Resource';
+
 /** What one DiscoveryResponse or DeltaDiscoveryResponse says. */
 export interface ResponseParts {
   readonly typeUrl: string;
@@ -12,6 +15,8 @@ export interface ResponseParts {
   readonly removedNames: readonly string[];
   /** An encoded ControlPlane: its identifier is for people who look at a proxy's config dump. */
   readonly controlPlane: Buffer;
+  /** SotW only: the client takes resources inside a Resource, which is where a time to live is. */
+  readonly canUnwrap?: boolean;
 }
 
 export function controlPlaneMessage(identifier: string): Buffer {
@@ -21,13 +26,23 @@ export function controlPlaneMessage(identifier: string): Buffer {
 /** DiscoveryResponse: the resources are already encoded Anys and are copied as they are. */
 export function encodeSotwResponse(parts: ResponseParts): Buffer {
   const fields: WireField[] = [{ field: 1, value: parts.version }];
-  for (const resource of parts.resources) fields.push({ field: 2, value: resource.any });
+  for (const resource of parts.resources) {
+    const needsWrapper = resource.ttlMs !== undefined && parts.canUnwrap === true;
+    fields.push({ field: 2, value: needsWrapper ? wrapperAny(resource) : resource.any });
+  }
   fields.push(
     { field: 4, value: parts.typeUrl },
     { field: 5, value: parts.nonce },
     { field: 6, value: parts.controlPlane },
   );
   return encodeFields(fields);
+}
+
+function wrapperAny({ wrapped }: EncodedResource): Buffer {
+  return encodeFields([
+    { field: 1, value: RESOURCE_WRAPPER_TYPE },
+    { field: 2, value: wrapped },
+  ]);
 }
 
 /** DeltaDiscoveryResponse: each Any inside a Resource that names it and its version, copied as they are. */

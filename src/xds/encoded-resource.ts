@@ -35,6 +35,8 @@ export interface ResourceParts {
   readonly assignmentName?: string;
 }
 
+const EMPTY = Buffer.alloc(0);
+
 /** Wraps message bytes, once. */
 export function encodedResource(parts: ResourceParts): EncodedResource {
   const { name, version, typeUrl, message, ttlMs, assignmentName } = parts;
@@ -56,9 +58,17 @@ export function encodedResource(parts: ResourceParts): EncodedResource {
   };
 }
 
-/** A Resource without its content: the version is as before and lives on (xDS protocol, "Time to live"). */
-export function heartbeatBytes({ name, version, ttlMs }: EncodedResource): Buffer {
-  return encodeFields(wrapperFields(name, version, ttlMs));
+const heartbeats = new WeakMap<EncodedResource, EncodedResource>();
+
+/** The resource without its content: it is as before and lives on (xDS protocol, "TTL"). Made once for all streams. */
+export function heartbeatOf(resource: EncodedResource): EncodedResource {
+  const known = heartbeats.get(resource);
+  if (known !== undefined) return known;
+  const { name, version, ttlMs } = resource;
+  const wrapped = encodeKeptFields(wrapperFields(name, version, ttlMs));
+  const made = { ...resource, any: EMPTY, wrapped };
+  heartbeats.set(resource, made);
+  return made;
 }
 
 function wrapperFields(name: string, version: string, ttlMs: number | undefined): readonly WireField[] {

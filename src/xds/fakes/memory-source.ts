@@ -46,8 +46,9 @@ export class MemorySource implements SnapshotSource {
 }
 
 /** A resource that holds nothing but its name (field 1 in every type) and, so that versions differ in bytes, its version. */
-export function namedResource(typeUrl: string, name: string, version: string): EncodedResource {
-  return encodedResource({ typeUrl, name, version, message: namedMessage(name, version) });
+export function namedResource(typeUrl: string, name: string, version: string, ttlMs?: number): EncodedResource {
+  const message = namedMessage(name, version);
+  return encodedResource({ typeUrl, name, version, message, ...(ttlMs === undefined ? {} : { ttlMs }) });
 }
 
 export function namedMessage(name: string, version: string): Buffer {

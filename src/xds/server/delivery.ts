@@ -44,6 +44,11 @@ export class DeliveryTracker {
     this.#become({ kind: 'awaiting', nonce, version, sentAtMs: nowMs });
   }
 
+  /** A heartbeat went out: it brings nothing to accept, and requests from now on carry its nonce. */
+  reissued(nonce: string): void {
+    if (this.#state.kind !== 'none') this.#become({ ...this.#state, nonce });
+  }
+
   /** Reads a request's nonce and error_detail. An empty nonce answers nothing; one that is not the last response's is stale. */
   answer(nonce: string, errorDetail: string | undefined): Answer {
     if (nonce === '') return 'none';

@@ -15,6 +15,7 @@ export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
   readonly typeUrl: string;
   readonly delivery = new DeliveryTracker();
   readonly #names = new Set<string>();
+  #characters = 0;
   #isWildcard = false;
   #isFirst = true;
   #owesAnswer = false;
@@ -27,7 +28,7 @@ export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
   }
 
   get wanted(): WantedNames {
-    return { isWildcard: this.#isWildcard, names: this.#names };
+    return { isWildcard: this.#isWildcard, names: this.#names, characters: this.#characters };
   }
 
   /** Subscription changes count even on a stale nonce: unlike in SotW, they are not repeated by the next request. */
@@ -54,6 +55,7 @@ export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
       this.#isWildcard = true;
       return;
     }
+    if (!this.#names.has(name)) this.#characters += name.length;
     this.#names.add(name);
     // Asking again means the client wants to be sent it again: it may have dropped it meanwhile.
     this.#held.delete(name);
@@ -68,6 +70,7 @@ export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
       return;
     }
     const wasNamed = this.#names.delete(name);
+    if (wasNamed) this.#characters -= name.length;
     const held = this.#held.get(name);
     if (this.#isWildcard && (wasNamed || held !== undefined)) {
       // The client drops it, yet the wildcard covers it: its state is due once more, there or gone.
@@ -87,6 +90,15 @@ export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
 
   isSettled(snapshot: TypeSnapshot): boolean {
     return this.#settled === snapshot && !this.#owesAnswer;
+  }
+
+  held(snapshot: TypeSnapshot): readonly EncodedResource[] {
+    return [...this.#matching(snapshot)].filter(({ name, version }) => this.#held.get(name) === version);
+  }
+
+  heldVersion(name: string): string | undefined {
+    const version = this.#held.get(name);
+    return typeof version === 'string' ? version : undefined;
   }
 
   next(snapshot: TypeSnapshot, scope: StepScope): Push | undefined {

@@ -8,6 +8,8 @@ export type XdsVariant = 'sotw' | 'delta';
 export interface XdsServerState {
   streams(): readonly XdsStreamState[];
   readonly counters: Readonly<XdsServerCounters>;
+  /** Streams that are being given their first state, and those that wait for their turn. */
+  readonly admission: { readonly admitted: number; readonly waiting: number };
 }
 
 /** One connected stream. */
@@ -55,6 +57,12 @@ export interface XdsServerCounters {
   unanswered: number;
   /** First requests for a type of which the node's snapshot holds nothing. */
   unknownTypeRequests: number;
+  /** Responses that only said that resources live on. */
+  heartbeats: number;
+  connectionsAccepted: number;
+  /** Beyond the bound on connections: closed unread. */
+  connectionsDropped: number;
+  handshakesFailed: number;
 }
 
 export function newServerCounters(): XdsServerCounters {
@@ -71,5 +79,9 @@ export function newServerCounters(): XdsServerCounters {
     staleNonces: 0,
     unanswered: 0,
     unknownTypeRequests: 0,
+    heartbeats: 0,
+    connectionsAccepted: 0,
+    connectionsDropped: 0,
+    handshakesFailed: 0,
   };
 }

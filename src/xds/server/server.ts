@@ -6,12 +6,15 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { controlPlaneMessage } from '../discovery-responses.ts';
 import { discoveryMethods } from '../discovery-services.ts';
+import { Acceptor, type TlsMaterial } from './acceptor.ts';
+import { Admission } from './admission.ts';
 import { newServerCounters, type XdsServerState, type XdsStreamState } from './server-state.ts';
 import type { SnapshotSource } from './snapshot-source.ts';
 import { DEFAULT_STREAM_LIMITS, type StreamLimits } from './stream-limits.ts';
 import { StreamTable } from './stream-table.ts';
 
 export { type EncodedResource, encodedResource } from '../encoded-resource.ts';
+export type { TlsMaterial } from './acceptor.ts';
 export type { XdsServerCounters, XdsServerState, XdsStreamState, XdsTypeState, XdsVariant } from './server-state.ts';
 export { buildSnapshot, changedTypeSnapshot, composeSnapshot, typesOf } from './snapshot.ts';
 export type {
@@ -35,6 +38,13 @@ export interface XdsServerOptions {
   readonly limits?: StreamLimits;
   /** Streams of all clients together. */
   readonly maxStreams?: number;
+  readonly maxConnections?: number;
+  /** Streams that are given their first state at once. */
+  readonly maxFirstStates?: number;
+  /** What to show and whom to trust, asked for now and again, since certificates are replaced; absent serves plaintext. Throws at the start only. */
+  readonly tls?: (() => TlsMaterial) | undefined;
+  /** New certificates were of no use, and those of before stay. */
+  readonly onTlsFault?: (message: string) => void;
   /** How we sign our responses (ControlPlane.identifier). */
   readonly identifier?: string;
   /** Connections are asked to reconnect at about this age, which spreads proxies over control servers; undefined keeps them. */
@@ -55,6 +65,10 @@ export interface XdsServer {
 
 /** 5 000 proxies at two streams each; a stream costs some 30 KB. */
 const DEFAULT_MAX_STREAMS = 10_000;
+/** Each a proxy or gRPC client; a connection without a stream is closed after a while. */
+const DEFAULT_MAX_CONNECTIONS = 10_000;
+const MAX_CONNECTION_IDLE_MS = 60_000;
+const DEFAULT_MAX_FIRST_STATES = 256;
 /** Finds peers that vanished without a word. */
 const KEEPALIVE_TIME_MS = 30_000;
 const KEEPALIVE_TIMEOUT_MS = 10_000;
@@ -68,11 +82,13 @@ const TICK_MS = 1000;
 export async function startXdsServer(options: XdsServerOptions): Promise<XdsServer> {
   const clock = options.clock ?? systemClock;
   const counters = newServerCounters();
+  const admission = new Admission(options.maxFirstStates ?? DEFAULT_MAX_FIRST_STATES);
   const streams = new StreamTable({
     source: options.source,
     clock,
     limits: options.limits ?? DEFAULT_STREAM_LIMITS,
     counters,
+    admission,
     controlPlane: controlPlaneMessage(options.identifier ?? 'weft'),
     maxStreams: options.maxStreams ?? DEFAULT_MAX_STREAMS,
     onStreamOpened: options.onStreamOpened ?? ignore,
@@ -83,6 +99,8 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
     'grpc.max_concurrent_streams': MAX_STREAMS_PER_CONNECTION,
+    'grpc.max_connection_idle_ms': MAX_CONNECTION_IDLE_MS,
+    'grpc.enable_channelz': 0,
     'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
     // SotW cannot be sent in parts, so a large mesh's whole set must fit.
     'grpc.max_send_message_length': -1,
@@ -99,28 +117,38 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
       'bidi',
     );
   }
-  const port = await bind(server, options.host, options.port);
-  const ticker = setInterval(() => streams.tick(clock.nowMs()), TICK_MS);
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const acceptor = new Acceptor({
+    maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
+    tls: options.tls?.(),
+    counters,
+    onConnection: (socket) => injector.injectConnection(socket),
+  });
+  const port = await acceptor.listen(options);
+  const ticker = setInterval(() => {
+    streams.tick(clock.nowMs());
+    renewTls(acceptor, options);
+  }, TICK_MS);
   ticker.unref();
   return {
     port,
-    state: { streams: () => streams.view(), counters },
-    stop: () => {
+    state: { streams: () => streams.view(), counters, admission },
+    stop: async () => {
       clearInterval(ticker);
-      return shutdown(server, streams);
+      const closed = acceptor.stop();
+      await shutdown(server, streams);
+      await closed;
     },
   };
 }
 
-function bind(server: Server, host: string, port: number): Promise<number> {
-  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, boundPort) => {
-      if (error === null) resolve(boundPort);
-      else
-        reject(new Error(`xDS server: cannot listen on ${address}: ${error.message}; free the port or give another`));
-    });
-  });
+function renewTls(acceptor: Acceptor, { tls, onTlsFault }: XdsServerOptions): void {
+  if (tls === undefined) return;
+  try {
+    acceptor.renew(tls());
+  } catch (error) {
+    onTlsFault?.(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** How long clients have to read the status that sends them away. */

@@ -10,6 +10,7 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
   readonly typeUrl: string;
   readonly delivery = new DeliveryTracker();
   #names: ReadonlySet<string> = new Set();
+  #characters = 0;
   #isWildcard = false;
   /** Once a name was given, an empty list means "nothing", no longer "everything". */
   #hasNamed = false;
@@ -26,7 +27,7 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
   }
 
   get wanted(): WantedNames {
-    return { isWildcard: this.#isWildcard, names: this.#names };
+    return { isWildcard: this.#isWildcard, names: this.#names, characters: this.#characters };
   }
 
   onRequest(request: SotwRequest): Answer {
@@ -54,6 +55,7 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
       this.#sent.delete(name);
     }
     this.#names = names;
+    this.#characters = [...names].reduce((sum, { length }) => sum + length, 0);
     this.#isWildcard = isWildcard;
     for (const name of this.#sent.keys()) {
       if (!isWildcard && !names.has(name)) this.#sent.delete(name);
@@ -69,6 +71,14 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
 
   isSettled(snapshot: TypeSnapshot): boolean {
     return this.#settled === snapshot && !this.#owesAnswer;
+  }
+
+  held(snapshot: TypeSnapshot): readonly EncodedResource[] {
+    return this.#matching(snapshot).filter(({ name, version }) => this.#sent.get(name)?.version === version);
+  }
+
+  heldVersion(name: string): string | undefined {
+    return this.#sent.get(name)?.version;
   }
 
   next(snapshot: TypeSnapshot, scope: StepScope): Push | undefined {

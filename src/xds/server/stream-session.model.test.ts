@@ -12,6 +12,7 @@ import { WILDCARD_NAME } from '../discovery-requests.ts';
 import { controlPlaneMessage } from '../discovery-responses.ts';
 import { MemorySource, namedResource } from '../fakes/memory-source.ts';
 import { ModelClient, type ModelRequest } from '../fakes/model-client.ts';
+import { Admission } from './admission.ts';
 import { newServerCounters } from './server-state.ts';
 import { DEFAULT_STREAM_LIMITS } from './stream-limits.ts';
 import { type SessionContext, type StreamOutput, StreamSession } from './stream-session.ts';
@@ -55,6 +56,7 @@ class World {
       clock: systemClock,
       limits: DEFAULT_STREAM_LIMITS,
       counters: newServerCounters(),
+      admission: new Admission(8),
       controlPlane: controlPlaneMessage('test'),
       onRejected: () => {},
     };

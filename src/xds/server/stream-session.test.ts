@@ -5,6 +5,7 @@ import type { DeltaRequest } from '../discovery-requests.ts';
 import { controlPlaneMessage } from '../discovery-responses.ts';
 import { MemorySource, namedResource } from '../fakes/memory-source.ts';
 import { nodeIdentity } from '../fakes/raw-ads-client.ts';
+import { Admission } from './admission.ts';
 import { newServerCounters, type XdsServerCounters } from './server-state.ts';
 import { DEFAULT_STREAM_LIMITS } from './stream-limits.ts';
 import { StreamSession } from './stream-session.ts';
@@ -17,6 +18,7 @@ let session: StreamSession<DeltaRequest>;
 let sent: DiscoveryResponse[];
 let isWritable: boolean;
 let nowMs: number;
+let features: readonly string[];
 
 beforeEach(() => {
   source = new MemorySource();
@@ -24,11 +26,13 @@ beforeEach(() => {
   sent = [];
   isWritable = true;
   nowMs = 0;
+  features = [];
   const context = {
     source,
     counters,
     clock: { nowMs: () => nowMs, wallMs: () => 0 },
     limits: DEFAULT_STREAM_LIMITS,
+    admission: new Admission(8),
     controlPlane: controlPlaneMessage('test'),
     onRejected: () => {},
   };
@@ -47,7 +51,7 @@ function request(typeUrl: string, part: Partial<DeltaRequest> = {}): void {
   const { node, userAgentName, userAgentVersion } = nodeIdentity('n');
   session.onRequest({
     typeUrl,
-    node: { ...node, userAgentName, userAgentVersion, clientFeatures: [] },
+    node: { ...node, userAgentName, userAgentVersion, clientFeatures: features },
     subscribe: [],
     unsubscribe: [],
     initialResourceVersions: new Map(),
@@ -124,4 +128,47 @@ test('a closed session lets go of its source and takes no more', () => {
   source.set([namedResource(CDS, 'web', '2')]);
   ackLast();
   expect([source.openCount, sent.length]).toEqual([0, 1]);
+});
+
+test('what has a time to live is told to live on, thrice within that time, without content and under the same version', () => {
+  features = ['xds.config.supports-resource-ttl'];
+  source.set([namedResource(CDS, 'mortal', '1', 30_000), namedResource(CDS, 'immortal', '1')]);
+  request(CDS);
+  ackLast();
+  nowMs = 9_999;
+  session.onTick(nowMs);
+  expect(sent).toHaveLength(1);
+  nowMs = 10_000;
+  session.onTick(nowMs);
+  expect(sent.at(-1)?.resources).toMatchObject([{ name: 'mortal', version: '1', typeUrl: '' }]);
+  expect(counters.heartbeats).toBe(1);
+  // The heartbeat's nonce is the one that requests carry from now on, and its answer changes nothing.
+  ackLast();
+  expect(session.view().types[0]).toMatchObject({ sync: 'synced', delivery: 'acknowledged' });
+  source.set([namedResource(CDS, 'immortal', '1')]);
+  expect(sent.at(-1)?.removedNames).toEqual(['mortal']);
+});
+
+test('no heartbeat goes to a client that does not know them', () => {
+  source.set([namedResource(CDS, 'mortal', '1', 3_000)]);
+  request(CDS);
+  ackLast();
+  session.onTick(5_000);
+  expect(sent).toHaveLength(1);
+});
+
+test('a stream that says in the middle that it is another node is ended', () => {
+  source.set([]);
+  request(CDS);
+  const { node, userAgentName, userAgentVersion } = nodeIdentity('somebody else');
+  const other = { ...node, userAgentName, userAgentVersion, clientFeatures: [] };
+  expect(() => request(CDS, { node: other })).toThrow('says now that it is another');
+});
+
+test('a change that says how it differs is compared in no other name', () => {
+  source.set(Array.from({ length: 100 }, (_, index) => namedResource(CDS, `c${index}`, '1')));
+  request(CDS);
+  ackLast();
+  source.set(Array.from({ length: 100 }, (_, index) => namedResource(CDS, `c${index}`, index === 7 ? '2' : '1')));
+  expect(sent.at(-1)?.resources.map(({ name }) => name)).toEqual(['c7']);
 });

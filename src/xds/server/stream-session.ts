@@ -5,8 +5,10 @@ import {
   LISTENER_TYPE,
   ROUTE_CONFIGURATION_TYPE,
 } from '../../resource/type-url.ts';
-import type { EncodedResource } from '../encoded-resource.ts';
+import { type EncodedResource, heartbeatOf } from '../encoded-resource.ts';
+import type { Admission, Ticket } from './admission.ts';
 import type { Answer } from './delivery.ts';
+import { Heartbeats } from './heartbeats.ts';
 import { isOrdered, isWithdrawal, PUSH_ORDER, type StepScope, warmsClusters } from './push-order.ts';
 import type { XdsServerCounters, XdsStreamState } from './server-state.ts';
 import { EMPTY_TYPE_SNAPSHOT } from './snapshot.ts';
@@ -15,6 +17,10 @@ import type { StreamLimits } from './stream-limits.ts';
 import { typeState } from './stream-view.ts';
 import type { Push, TypeSubscription } from './type-subscription.ts';
 import type { StreamRequest, Variant } from './variant.ts';
+
+/** What clients say of themselves (Envoy's "client features"). */
+const TTL_FEATURE = 'xds.config.supports-resource-ttl';
+const WRAPPER_FEATURE = 'xds.config.resource-in-sotw';
 
 /** Where a session's responses go: one gRPC stream, or a test. */
 export interface StreamOutput {
@@ -36,6 +42,8 @@ export interface SessionContext {
   readonly clock: Clock;
   readonly limits: StreamLimits;
   readonly counters: XdsServerCounters;
+  /** Who is given a first state now, and who waits. */
+  readonly admission: Admission;
   /** The encoded ControlPlane of every response. */
   readonly controlPlane: Buffer;
   /** A client refused a response: for the log, once per NACK. */
@@ -61,11 +69,16 @@ export class StreamSession<Request extends StreamRequest> {
   readonly #output: StreamOutput;
   readonly #connectedAtWallMs: number;
   readonly #subscriptions = new Map<string, TypeSubscription<Request>>();
+  readonly #heartbeats = new Heartbeats();
   /** What the last response of an ordered type brought anew: the part that a NACK is about. */
   readonly #lastChanged = new Map<string, readonly EncodedResource[]>();
   #node: NodeIdentity | undefined;
   #subscription: SnapshotSubscription | undefined;
   #snapshot: Snapshot | undefined;
+  /** Held until the first state has been taken whole. */
+  #ticket: Ticket | undefined;
+  /** When it was this stream's turn; undefined while it waits for it. */
+  #admittedMs: number | undefined;
   #isWritable = true;
   #isClosed = false;
   #nonces = 0;
@@ -81,17 +94,17 @@ export class StreamSession<Request extends StreamRequest> {
   onRequest(request: Request): void {
     if (this.#isClosed) return;
     this.#context.counters.requests += 1;
-    if (this.#node === undefined && !this.#identify(request)) return;
+    if (this.#node === undefined ? !this.#identify(request) : !this.#isSameNode(this.#node, request)) return;
     const subscription = this.#subscriptionFor(request);
     if (subscription === undefined) return;
     this.#count(subscription, subscription.onRequest(request));
-    const names = this.#subscribedNames();
-    if (names > this.#context.limits.maxNames) {
-      const message = `${names} names subscribed, at most ${this.#context.limits.maxNames} are served on one stream`;
-      this.#refuse({ kind: 'resource-exhausted', message });
+    const excess = this.#excess();
+    if (excess !== undefined) {
+      this.#refuse({ kind: 'resource-exhausted', message: excess });
       return;
     }
     this.#pump();
+    if (this.#ticket !== undefined && this.#isServed()) this.#releaseTicket();
   }
 
   /** The peer has read what was buffered. */
@@ -109,12 +122,17 @@ export class StreamSession<Request extends StreamRequest> {
       hasExpired = true;
     }
     if (hasExpired) this.#pump();
+    if (this.#admittedMs !== undefined && nowMs - this.#admittedMs >= this.#context.limits.firstStateTimeoutMs) {
+      this.#releaseTicket();
+    }
+    for (const typeUrl of this.#heartbeats.takeDue(nowMs)) this.#beat(typeUrl);
   }
 
   /** The stream is gone, whoever ended it. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#releaseTicket();
     this.#subscription?.close();
     this.#subscription = undefined;
     this.#snapshot = undefined;
@@ -150,14 +168,48 @@ export class StreamSession<Request extends StreamRequest> {
       return false;
     }
     this.#node = { ...node, peer: this.#identity.peer };
-    const opened = this.#context.source.open(this.#node, {
+    const identity = this.#node;
+    const ticket = this.#context.admission.enter(() => this.#open(identity));
+    if (this.#isClosed) ticket.release();
+    else this.#ticket = ticket;
+    return !this.#isClosed;
+  }
+
+  /** A stream is one node's, from its first request to its end. */
+  #isSameNode(node: NodeIdentity, request: Request): boolean {
+    const claimed = request.node?.id ?? '';
+    if (claimed === '' || claimed === node.id) return true;
+    const message = `node.id: this stream began as "${node.id}" and says now that it is another; open another stream`;
+    this.#refuse({ kind: 'invalid-argument', message });
+    return false;
+  }
+
+  #open(node: NodeIdentity): void {
+    this.#admittedMs = this.#context.clock.nowMs();
+    const opened = this.#context.source.open(node, {
       onSnapshot: (snapshot) => this.#onSnapshot(snapshot),
       onRefused: (refusal) => this.#refuse(refusal),
     });
     // The source may have refused before it returned.
     if (this.#isClosed) opened.close();
     else this.#subscription = opened;
-    return !this.#isClosed;
+  }
+
+  #releaseTicket(): void {
+    const ticket = this.#ticket;
+    this.#ticket = undefined;
+    ticket?.release();
+  }
+
+  /** Nothing of what was asked for is on its way or still to be sent. */
+  #isServed(): boolean {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined) return false;
+    for (const subscription of this.#subscriptions.values()) {
+      const ofType = snapshot.types.get(subscription.typeUrl) ?? EMPTY_TYPE_SNAPSHOT;
+      if (subscription.delivery.isAwaiting || !subscription.isSettled(ofType)) return false;
+    }
+    return true;
   }
 
   #subscriptionFor(request: Request): TypeSubscription<Request> | undefined {
@@ -202,10 +254,18 @@ export class StreamSession<Request extends StreamRequest> {
     }
   }
 
-  #subscribedNames(): number {
+  /** What of all subscriptions together is more than a stream may have, as text for the client. */
+  #excess(): string | undefined {
+    const { maxNames, maxNameCharacters } = this.#context.limits;
     let names = 0;
-    for (const { wanted } of this.#subscriptions.values()) names += wanted.names.size;
-    return names;
+    let characters = 0;
+    for (const { wanted } of this.#subscriptions.values()) {
+      names += wanted.names.size;
+      characters += wanted.characters;
+    }
+    if (names > maxNames) return `${names} names subscribed, at most ${maxNames} are served on one stream`;
+    if (characters <= maxNameCharacters) return undefined;
+    return `names of ${characters} characters subscribed, at most ${maxNameCharacters} together are served on one stream`;
   }
 
   #onSnapshot(snapshot: Snapshot): void {
@@ -251,8 +311,7 @@ export class StreamSession<Request extends StreamRequest> {
     const typeSnapshot = snapshot.types.get(typeUrl) ?? EMPTY_TYPE_SNAPSHOT;
     const push = subscription.next(typeSnapshot, scope);
     if (push === undefined) return false;
-    this.#nonces += 1;
-    const nonce = String(this.#nonces);
+    const nonce = this.#nextNonce();
     const { version } = typeSnapshot;
     const response = this.#variant.encode({
       typeUrl,
@@ -261,12 +320,15 @@ export class StreamSession<Request extends StreamRequest> {
       resources: push.resources,
       removedNames: push.removedNames,
       controlPlane: this.#context.controlPlane,
+      canUnwrap: this.#knowsTtl,
     });
     const { counters } = this.#context;
     counters.responses += 1;
     counters.responseBytes += response.length;
     counters.resourcesSent += push.resources.length;
-    subscription.delivery.sent(nonce, version, this.#context.clock.nowMs());
+    const nowMs = this.#context.clock.nowMs();
+    subscription.delivery.sent(nonce, version, nowMs);
+    this.#heartbeats.sent(typeUrl, push.resources, nowMs);
     this.#lastChanged.set(typeUrl, push.changed);
     if (typeUrl === CLUSTER_TYPE) this.#resendAssignments(push);
     this.#isWritable = this.#output.send(response);
@@ -278,6 +340,46 @@ export class StreamSession<Request extends StreamRequest> {
     this.#subscriptions
       .get(CLUSTER_LOAD_ASSIGNMENT_TYPE)
       ?.resend(push.changed.map((cluster) => cluster.assignmentName ?? cluster.name));
+  }
+
+  /** Says of everything that the client holds and that has a time to live that it lives on. One that owes an answer is left alone. */
+  #beat(typeUrl: string): void {
+    const subscription = this.#subscriptions.get(typeUrl);
+    const ofType = this.#snapshot?.types.get(typeUrl);
+    if (this.#isClosed || !this.#isWritable || subscription === undefined || ofType === undefined) return;
+    if (!this.#knowsTtl) return;
+    const { kind } = subscription.delivery.state;
+    const living = subscription.held(ofType).filter(({ ttlMs }) => ttlMs !== undefined);
+    if (living.length === 0 || kind === 'awaiting' || kind === 'unanswered') return;
+    const nonce = this.#nextNonce();
+    const response = this.#variant.encode({
+      typeUrl,
+      version: ofType.version,
+      nonce,
+      resources: living.map(heartbeatOf),
+      removedNames: [],
+      controlPlane: this.#context.controlPlane,
+      canUnwrap: this.#knowsTtl,
+    });
+    this.#context.counters.heartbeats += 1;
+    subscription.delivery.reissued(nonce);
+    this.#isWritable = this.#output.send(response);
+  }
+
+  #nextNonce(): string {
+    this.#nonces += 1;
+    return String(this.#nonces);
+  }
+
+  /** To others a heartbeat would be a resource without content. */
+  get #knowsTtl(): boolean {
+    const isSotw = this.#variant.kind === 'sotw';
+    return this.#node?.clientFeatures.includes(TTL_FEATURE) === true && (!isSotw || this.#canUnwrap);
+  }
+
+  /** In SotW a time to live is in a wrapper around the resource. */
+  get #canUnwrap(): boolean {
+    return this.#node?.clientFeatures.includes(WRAPPER_FEATURE) === true;
   }
 
   #refuse(refusal: StreamRefusal): void {

@@ -18,6 +18,29 @@ type BytesStream = ServerDuplexStream<Buffer, Buffer>;
 interface OpenStream {
   readonly session: Pick<StreamSession<never>, 'view' | 'onTick' | 'close'>;
   readonly end: (refusal: StreamRefusal) => void;
+  readonly pace: RequestPace;
+}
+
+/** How fast one stream's requests are read: what comes faster stays in its socket, and costs its sender. */
+class RequestPace {
+  readonly #stream: BytesStream;
+  readonly #limit: number;
+  #readThisSecond = 0;
+
+  constructor(stream: BytesStream, limit: number) {
+    this.#stream = stream;
+    this.#limit = limit;
+  }
+
+  onRequest(): void {
+    this.#readThisSecond += 1;
+    if (this.#readThisSecond === this.#limit) this.#stream.pause();
+  }
+
+  onSecond(): void {
+    if (this.#readThisSecond >= this.#limit) this.#stream.resume();
+    this.#readThisSecond = 0;
+  }
 }
 
 const STATUS_OF: Readonly<Record<StreamRefusal['kind'], status>> = {
@@ -50,7 +73,10 @@ export class StreamTable {
   }
 
   tick(nowMs: number): void {
-    for (const { session } of this.#open.values()) session.onTick(nowMs);
+    for (const { session, pace } of [...this.#open.values()]) {
+      session.onTick(nowMs);
+      pace.onSecond();
+    }
   }
 
   endAll(message: string): void {
@@ -78,7 +104,8 @@ export class StreamTable {
     const streamId = this.#lastStreamId;
     const session = new StreamSession(variant, { streamId, peer: stream.getPeer(), onlyType }, this.#context, output);
     counters.streamsOpened += 1;
-    this.#open.set(streamId, { session, end: output.end });
+    const pace = new RequestPace(stream, this.#context.limits.maxRequestsPerSecond);
+    this.#open.set(streamId, { session, end: output.end, pace });
     this.#context.onStreamOpened(session.view());
     const closed = (): void => {
       if (!this.#open.delete(streamId)) return;
@@ -88,6 +115,7 @@ export class StreamTable {
       this.#context.onStreamClosed(last);
     };
     stream.on('data', (bytes: Buffer) => {
+      pace.onRequest();
       const request = decodeOrRefuse(bytes, decode, output);
       if (request === undefined) {
         counters.streamsRefused += 1;

@@ -17,6 +17,10 @@ export interface TypeSubscription<Request> {
   next(snapshot: TypeSnapshot, scope: StepScope): Push | undefined;
   /** Whether nothing of this state of the type is left to send. */
   isSettled(snapshot: TypeSnapshot): boolean;
+  /** What the client was sent and what is still so. */
+  held(snapshot: TypeSnapshot): readonly EncodedResource[];
+  /** Which version of a name the client was sent; undefined for none. */
+  heldVersion(name: string): string | undefined;
   /** Sends these again if they are wanted, though the client has them. */
   resend(names: Iterable<string>): void;
 }
@@ -25,6 +29,8 @@ export interface TypeSubscription<Request> {
 export interface WantedNames {
   readonly isWildcard: boolean;
   readonly names: ReadonlySet<string>;
+  /** Of all names together. */
+  readonly characters: number;
 }
 
 /** One response before it has a nonce. */
