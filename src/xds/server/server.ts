@@ -4,10 +4,12 @@
  */
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../../base/clock.ts';
+import { CLIENT_STATUS_DISCOVERY_SERVICE, grpcService } from '../../resource/grpc-service.ts';
 import { controlPlaneMessage } from '../discovery-responses.ts';
 import { discoveryMethods } from '../discovery-services.ts';
 import { Acceptor, type TlsMaterial } from './acceptor.ts';
 import { Admission } from './admission.ts';
+import { ClientStatus } from './client-status.ts';
 import { newServerCounters, type XdsServerState, type XdsStreamState } from './server-state.ts';
 import type { SnapshotSource } from './snapshot-source.ts';
 import { DEFAULT_STREAM_LIMITS, type StreamLimits } from './stream-limits.ts';
@@ -117,6 +119,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
       'bidi',
     );
   }
+  registerClientStatus(server, new ClientStatus(streams));
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const acceptor = new Acceptor({
     maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
@@ -140,6 +143,14 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
       await closed;
     },
   };
+}
+
+function registerClientStatus(server: Server, clientStatus: ClientStatus): void {
+  const methods = grpcService(CLIENT_STATUS_DISCOVERY_SERVICE);
+  for (const { path, requestStream, responseSerialize, requestDeserialize } of Object.values(methods)) {
+    if (requestStream) server.register(path, clientStatus.stream, responseSerialize, requestDeserialize, 'bidi');
+    else server.register(path, clientStatus.fetch, responseSerialize, requestDeserialize, 'unary');
+  }
 }
 
 function renewTls(acceptor: Acceptor, { tls, onTlsFault }: XdsServerOptions): void {

@@ -7,9 +7,11 @@ import {
 } from '../../resource/type-url.ts';
 import { type EncodedResource, heartbeatOf } from '../encoded-resource.ts';
 import type { Admission, Ticket } from './admission.ts';
+import type { ClientView } from './client-status.ts';
 import type { Answer } from './delivery.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { isOrdered, isWithdrawal, PUSH_ORDER, type StepScope, warmsClusters } from './push-order.ts';
+import { resourceStates } from './resource-states.ts';
 import type { XdsServerCounters, XdsStreamState } from './server-state.ts';
 import { EMPTY_TYPE_SNAPSHOT } from './snapshot.ts';
 import type { NodeIdentity, NodeRefusal, Snapshot, SnapshotSource, SnapshotSubscription } from './snapshot-source.ts';
@@ -151,6 +153,18 @@ export class StreamSession<Request extends StreamRequest> {
       snapshotVersion: snapshot?.version,
       types: [...this.#subscriptions.values()].map((subscription) => typeState(subscription, snapshot)),
     };
+  }
+
+  /** Every resource this client has asked for, and what became of it; undefined before it has said who it is. */
+  clientView(isWanted: (nodeId: string) => boolean): ClientView | undefined {
+    const node = this.#node;
+    if (node === undefined || !isWanted(node.id)) return undefined;
+    const resources = [...this.#subscriptions.values()].flatMap((subscription) => {
+      const { typeUrl } = subscription;
+      const ofType = this.#snapshot?.types.get(typeUrl) ?? EMPTY_TYPE_SNAPSHOT;
+      return resourceStates(subscription, ofType, this.#lastChanged.get(typeUrl) ?? []);
+    });
+    return { node, resources };
   }
 
   /** The first request names the node, and only the first needs to. */

@@ -1,6 +1,7 @@
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { decodeDeltaRequest, decodeSotwRequest } from '../discovery-codec.ts';
 import type { DiscoveryMethod } from '../discovery-services.ts';
+import type { ClientView } from './client-status.ts';
 import type { XdsStreamState } from './server-state.ts';
 import { type SessionContext, type StreamOutput, type StreamRefusal, StreamSession } from './stream-session.ts';
 import { DELTA, SOTW, type StreamRequest, type Variant } from './variant.ts';
@@ -16,7 +17,7 @@ type BytesStream = ServerDuplexStream<Buffer, Buffer>;
 
 /** A session without its variant, and the gRPC stream beneath it. */
 interface OpenStream {
-  readonly session: Pick<StreamSession<never>, 'view' | 'onTick' | 'close'>;
+  readonly session: Pick<StreamSession<never>, 'view' | 'clientView' | 'onTick' | 'close'>;
   readonly end: (refusal: StreamRefusal) => void;
   readonly pace: RequestPace;
 }
@@ -70,6 +71,13 @@ export class StreamTable {
 
   view(): readonly XdsStreamState[] {
     return [...this.#open.values()].map(({ session }) => session.view());
+  }
+
+  *clients(isWanted: (nodeId: string) => boolean): Iterable<ClientView> {
+    for (const { session } of this.#open.values()) {
+      const view = session.clientView(isWanted);
+      if (view !== undefined) yield view;
+    }
   }
 
   tick(nowMs: number): void {
