@@ -5,7 +5,7 @@ import {
   LISTENER_TYPE,
   ROUTE_CONFIGURATION_TYPE,
 } from '../resource/type-url.ts';
-import type { XdsServerState, XdsStreamState, XdsTypeState } from '../xds/server/server.ts';
+import type { ClusterLoad, XdsServerState, XdsStreamState, XdsTypeState } from '../xds/server/server.ts';
 import type {
   ConsoleViews,
   CounterReading,
@@ -82,6 +82,7 @@ async function overview(sources: ConsoleViewSources): Promise<Overview> {
       responses: xds.counters.responses,
       snapshots: store.counters.snapshots,
     },
+    loads: xds.loads.view(),
     recentTraces: sources.recentTraces?.() ?? [],
   };
 }
@@ -228,6 +229,14 @@ function counters({ consul, store, xds, feeds }: ConsoleViewSources): readonly C
       'When the watch that was answered longest ago was answered.',
       Number.isFinite(oldestSuccessMs) ? oldestSuccessMs / 1_000 : 0,
     ),
+    gauge('weft_xds_first_states_waiting', 'Streams that wait for their first state.', xds.admission.waiting),
+    counter('weft_xds_heartbeats_total', 'Responses that only said that resources live on.', xds.counters.heartbeats),
+    counter('weft_xds_connections_total', 'Connections accepted.', xds.counters.connectionsAccepted),
+    counter('weft_xds_connections_dropped_total', 'Connections beyond the bound.', xds.counters.connectionsDropped),
+    counter('weft_xds_handshakes_failed_total', 'TLS handshakes that failed.', xds.counters.handshakesFailed),
+    gauge('weft_load_reporters', 'Clients that report loads.', xds.loads.counters.streams),
+    counter('weft_load_reports_total', 'Load reports received.', xds.loads.counters.reports),
+    ...loadReadings(xds.loads.view()),
     gauge('weft_proxies', 'Proxies followed.', feeds.all().length),
     gauge('weft_xds_streams', 'Streams open.', xds.streams().length),
     counter('weft_xds_responses_total', 'Responses sent.', xds.counters.responses),
@@ -240,6 +249,17 @@ function counters({ consul, store, xds, feeds }: ConsoleViewSources): readonly C
     counter('weft_assignment_changes_total', 'Changes of endpoints.', store.counters.assignmentChanges),
     counter('weft_resources_encoded_total', 'Resources encoded.', store.encoding.encoded),
     counter('weft_resources_reused_total', 'Resources whose bytes were shared.', store.encoding.reused),
+  ];
+}
+
+/** By cluster, each name of a metric together. */
+function loadReadings(loads: readonly ClusterLoad[]): readonly CounterReading[] {
+  const readings = (name: string, help: string, value: (load: ClusterLoad) => number): readonly CounterReading[] =>
+    loads.map((load) => ({ name, help, kind: 'counter', labels: { cluster: load.cluster }, value: value(load) }));
+  return [
+    ...readings('weft_load_requests_issued_total', 'Requests that clients report.', ({ issued }) => issued),
+    ...readings('weft_load_requests_failed_total', 'Requests that clients report as failed.', ({ failed }) => failed),
+    ...readings('weft_load_requests_dropped_total', 'Requests that clients dropped.', ({ dropped }) => dropped),
   ];
 }
 

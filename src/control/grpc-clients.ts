@@ -119,6 +119,7 @@ class ClientStream {
     const onDemand = (make: (name: string) => EncodedResource | undefined): TypeSnapshot => ({
       version: String(generation),
       resources: new ResourcesOnDemand(make),
+      explain: explainName,
     });
     this.#types = [
       [LISTENER_TYPE, onDemand((name) => this.#service(resources, name)?.listener)],
@@ -191,6 +192,17 @@ class ClientStream {
       ),
     });
   }
+}
+
+/** google.rpc.Code.NOT_FOUND */
+const NOT_FOUND = 5;
+
+/** Why a name is not served: all that could be a service's are. */
+function explainName(name: string): { readonly code: number; readonly message: string } {
+  const message = name.startsWith('grpc/server')
+    ? 'listeners of gRPC servers are not served here'
+    : 'no service of Consul can have this name, or its config entries contradict each other; the console says which';
+  return { code: NOT_FOUND, message };
 }
 
 function isSame(a: EndpointGroup | undefined, b: EndpointGroup): boolean {

@@ -1,8 +1,16 @@
 import type { EncodedResource } from './encoded-resource.ts';
-import { encodeFields, type WireField } from './wire.ts';
+import { encodeFields, varintField, type WireField } from './wire.ts';
 
 /** SotW responses may wrap each resource in this, when a client says that it understands. */
 export const RESOURCE_WRAPPER_TYPE = 'type.googleapis.com/envoy.service.discovery.v3.Resource';
+
+/** Why a resource that was asked for by name is not there. */
+export interface ResourceError {
+  readonly name: string;
+  /** A code of google.rpc. */
+  readonly code: number;
+  readonly message: string;
+}
 
 /** What one DiscoveryResponse or DeltaDiscoveryResponse says. */
 export interface ResponseParts {
@@ -13,6 +21,8 @@ export interface ResponseParts {
   readonly resources: readonly EncodedResource[];
   /** Delta only. */
   readonly removedNames: readonly string[];
+  /** Names that were asked for and cannot be had. Clients that do not know the field pass over it. */
+  readonly errors?: readonly ResourceError[];
   /** An encoded ControlPlane: its identifier is for people who look at a proxy's config dump. */
   readonly controlPlane: Buffer;
   /** SotW only: the client takes resources inside a Resource, which is where a time to live is. */
@@ -34,6 +44,7 @@ export function encodeSotwResponse(parts: ResponseParts): Buffer {
     { field: 4, value: parts.typeUrl },
     { field: 5, value: parts.nonce },
     { field: 6, value: parts.controlPlane },
+    ...errorFields(7, parts.errors),
   );
   return encodeFields(fields);
 }
@@ -51,6 +62,17 @@ export function encodeDeltaResponse(parts: ResponseParts): Buffer {
   for (const resource of parts.resources) fields.push({ field: 2, value: resource.wrapped });
   fields.push({ field: 4, value: parts.typeUrl }, { field: 5, value: parts.nonce });
   for (const name of parts.removedNames) fields.push({ field: 6, value: name });
-  fields.push({ field: 7, value: parts.controlPlane });
+  fields.push({ field: 7, value: parts.controlPlane }, ...errorFields(9, parts.errors));
   return encodeFields(fields);
+}
+
+/** `resource_errors`: ResourceError { ResourceName resource_name = 1; google.rpc.Status error_detail = 2; } */
+function errorFields(field: number, errors: readonly ResourceError[] | undefined): readonly WireField[] {
+  return (errors ?? []).map(({ name, code, message }) => ({
+    field,
+    value: encodeFields([
+      { field: 1, value: encodeFields([{ field: 1, value: name }]) },
+      { field: 2, value: Buffer.concat([varintField(1, code), encodeFields([{ field: 2, value: message }])]) },
+    ]),
+  }));
 }

@@ -63,3 +63,24 @@ test('the name in field 1 is found wherever it stands, the last one wins, and da
 test('any bytes whatever give a name or none, and never an exception', () => {
   fc.assert(fc.property(fc.uint8Array(), (bytes) => void firstStringField(Buffer.from(bytes))));
 });
+
+test('why a name is not there is told in both variants, where clients that do not know the field pass over it', () => {
+  const errors = [{ name: 'ghost', code: 5, message: 'nobody registered it' }];
+  const parts = { typeUrl: 't/T', version: '1', nonce: 'n', resources: [], removedNames: ['ghost'], errors };
+  const whole = { ...parts, controlPlane: controlPlaneMessage('weft') };
+  const error = Buffer.concat([
+    Buffer.from([0x0a, 7, 0x0a, 5]),
+    Buffer.from('ghost'),
+    Buffer.from([0x12, 24, 0x08, 5, 0x12, 20]),
+    Buffer.from('nobody registered it'),
+  ]);
+  for (const [bytes, tag] of [
+    [encodeSotwResponse(whole), 7],
+    [encodeDeltaResponse(whole), 9],
+  ] as const) {
+    expect(bytes.subarray(-error.length - 2)).toEqual(
+      Buffer.concat([Buffer.from([(tag << 3) | 2, error.length]), error]),
+    );
+  }
+  expect(decodeDeltaResponse(encodeDeltaResponse(whole)).removedNames).toEqual(['ghost']);
+});

@@ -45,17 +45,16 @@ export function encodeKeptFields(fields: readonly WireField[]): Buffer {
 export function durationMessage(durationMs: number): Buffer {
   const seconds = Math.trunc(durationMs / 1_000);
   const nanos = Math.round((durationMs % 1_000) * 1e6);
-  const target = Buffer.alloc(2 + varintLength(seconds) + varintLength(nanos));
-  let at = 0;
-  for (const [tag, value] of [
-    [1 << 3, seconds],
-    [2 << 3, nanos],
-  ] as const) {
-    if (value === 0) continue;
-    target[at] = tag;
-    at = writeVarint(target, at + 1, value);
-  }
-  return target.subarray(0, at);
+  return Buffer.concat([varintField(1, seconds), varintField(2, nanos)]);
+}
+
+/** A number of 32 bits without sign; proto3 leaves 0 out. */
+export function varintField(field: number, value: number): Buffer {
+  if (value === 0) return Buffer.alloc(0);
+  const target = Buffer.alloc(1 + varintLength(value));
+  target[0] = field << 3;
+  writeVarint(target, 1, value);
+  return target;
 }
 
 function writeFields(fields: readonly WireField[], allocate: (size: number) => Buffer): Buffer {

@@ -23,6 +23,7 @@ const OVERVIEW: Overview = {
       },
     ],
   },
+  loads: [{ cluster: '<web>', issued: 7, successful: 5, failed: 2, dropped: 1, inProgress: 3, reporters: 2 }],
   sidecars: [
     {
       id: EVIL,

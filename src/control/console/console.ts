@@ -14,6 +14,7 @@ export type {
   ConsoleViews,
   CounterReading,
   IntentionsView,
+  LoadView,
   Overview,
   ProblemView,
   ProxyDetail,

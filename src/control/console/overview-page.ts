@@ -2,6 +2,7 @@ import { html, SafeHtml } from './html.ts';
 import type {
   ConsulView,
   IntentionsView,
+  LoadView,
   Overview,
   ProblemView,
   ServicesView,
@@ -13,6 +14,7 @@ import type {
 /** Watches shown one by one; a big mesh has thousands, and those in trouble come first. */
 const MAX_WATCHES_SHOWN = 50;
 const MAX_TRACES_SHOWN = 20;
+const MAX_LOADS_SHOWN = 50;
 
 const STYLE =
   new SafeHtml(`body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b2733;background:#fbfcfd}
@@ -35,6 +37,7 @@ ${totalsLine(overview.xds, overview.sidecars.length)}
 <h2>Sidecars</h2>${sidecarsTable(overview.sidecars)}
 <h2>Services</h2>${servicesTable(overview.services)}
 ${intentionsSection(overview.intentions)}
+${loadsSection(overview.loads)}
 ${tracesSection(overview.recentTraces)}
 <h2>Watches on Consul</h2>${watchesTable(overview.consul)}
 </body></html>`;
@@ -102,6 +105,19 @@ function intentionsSection(views: readonly IntentionsView[]): SafeHtml {
 <td class="${enforced ? 'good' : 'warn'}">${enforced ? 'enforced' : 'not enforced'}</td></tr>`;
   });
   return html`<h2>Intentions</h2><table><tr><th>Calls to</th><th>From</th><th></th></tr>${rows}</table>`;
+}
+
+/** Absent where nobody reports. */
+function loadsSection(loads: readonly LoadView[]): SafeHtml {
+  if (loads.length === 0) return html``;
+  const shown = loads.toSorted((a, b) => b.issued - a.issued).slice(0, MAX_LOADS_SHOWN);
+  const rows = shown.map(
+    ({ cluster, issued, successful, failed, dropped, inProgress, reporters }) =>
+      html`<tr><td><code>${cluster}</code></td><td>${issued}</td><td>${successful}</td><td>${failed}</td>
+<td>${dropped}</td><td>${inProgress}</td><td>${reporters}</td></tr>`,
+  );
+  return html`<h2>Requests that clients report</h2><table><tr><th>Cluster</th><th>Issued</th><th>Successful</th><th>Failed</th>
+<th>Dropped</th><th>Under way</th><th>Clients</th></tr>${rows}</table><p class="muted">${shown.length} of ${loads.length} clusters.</p>`;
 }
 
 function tracesSection(traces: readonly unknown[]): SafeHtml {

@@ -13,6 +13,7 @@ export interface Overview {
   readonly intentions: readonly IntentionsView[];
   readonly problems: readonly ProblemView[];
   readonly xds: XdsTotals;
+  readonly loads: readonly LoadView[];
   /** Newest first; whatever the program was given to show. */
   readonly recentTraces: readonly unknown[];
 }
@@ -104,6 +105,17 @@ export interface XdsTotals {
   readonly snapshots: number;
 }
 
+/** What clients report of the requests they send to one cluster, since this server started. */
+export interface LoadView {
+  readonly cluster: string;
+  readonly issued: number;
+  readonly successful: number;
+  readonly failed: number;
+  readonly dropped: number;
+  readonly inProgress: number;
+  readonly reporters: number;
+}
+
 export interface ProxyDetail {
   readonly id: string;
   readonly registration: unknown;
@@ -127,5 +139,7 @@ export interface CounterReading {
   readonly name: string;
   readonly help: string;
   readonly kind: 'counter' | 'gauge';
+  /** Readings of one name stand together. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly value: number;
 }

@@ -119,7 +119,8 @@ export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
       if (this.#names.has(name)) this.#held.set(name, ABSENT);
       else this.#held.delete(name);
     }
-    return { resources, changed: resources, removedNames };
+    const missingNames = removedNames.filter((name) => this.#names.has(name));
+    return { resources, changed: resources, removedNames, missingNames };
   }
 
   /** Where the client holds exactly the state that this one is based on: what is wanted of the change, and nothing else was touched. */

@@ -1,4 +1,5 @@
 import type { Delivery } from './delivery.ts';
+import type { ClusterLoad, LoadReportCounters } from './load-reports.ts';
 import type { NodeIdentity } from './snapshot-source.ts';
 
 /** The two transport variants. */
@@ -10,6 +11,8 @@ export interface XdsServerState {
   readonly counters: Readonly<XdsServerCounters>;
   /** Streams that are being given their first state, and those that wait for their turn. */
   readonly admission: { readonly admitted: number; readonly waiting: number };
+  /** What clients report of the requests they send. */
+  readonly loads: { view(): readonly ClusterLoad[]; readonly counters: Readonly<LoadReportCounters> };
 }
 
 /** One connected stream. */

@@ -4,12 +4,13 @@
  */
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../../base/clock.ts';
-import { CLIENT_STATUS_DISCOVERY_SERVICE, grpcService } from '../../resource/grpc-service.ts';
+import { CLIENT_STATUS_DISCOVERY_SERVICE, grpcService, LOAD_REPORTING_SERVICE } from '../../resource/grpc-service.ts';
 import { controlPlaneMessage } from '../discovery-responses.ts';
 import { discoveryMethods } from '../discovery-services.ts';
 import { Acceptor, type TlsMaterial } from './acceptor.ts';
 import { Admission } from './admission.ts';
 import { ClientStatus } from './client-status.ts';
+import { LoadReports } from './load-reports.ts';
 import { newServerCounters, type XdsServerState, type XdsStreamState } from './server-state.ts';
 import type { SnapshotSource } from './snapshot-source.ts';
 import { DEFAULT_STREAM_LIMITS, type StreamLimits } from './stream-limits.ts';
@@ -17,6 +18,7 @@ import { StreamTable } from './stream-table.ts';
 
 export { type EncodedResource, encodedResource } from '../encoded-resource.ts';
 export type { TlsMaterial } from './acceptor.ts';
+export type { ClusterLoad } from './load-reports.ts';
 export type { XdsServerCounters, XdsServerState, XdsStreamState, XdsTypeState, XdsVariant } from './server-state.ts';
 export { buildSnapshot, changedTypeSnapshot, composeSnapshot, typesOf } from './snapshot.ts';
 export type {
@@ -120,6 +122,8 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     );
   }
   registerClientStatus(server, new ClientStatus(streams));
+  const loads = new LoadReports();
+  registerLoadReports(server, loads);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const acceptor = new Acceptor({
     maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
@@ -135,7 +139,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
   ticker.unref();
   return {
     port,
-    state: { streams: () => streams.view(), counters, admission },
+    state: { streams: () => streams.view(), counters, admission, loads },
     stop: async () => {
       clearInterval(ticker);
       const closed = acceptor.stop();
@@ -150,6 +154,12 @@ function registerClientStatus(server: Server, clientStatus: ClientStatus): void 
   for (const { path, requestStream, responseSerialize, requestDeserialize } of Object.values(methods)) {
     if (requestStream) server.register(path, clientStatus.stream, responseSerialize, requestDeserialize, 'bidi');
     else server.register(path, clientStatus.fetch, responseSerialize, requestDeserialize, 'unary');
+  }
+}
+
+function registerLoadReports(server: Server, loads: LoadReports): void {
+  for (const { path, responseSerialize, requestDeserialize } of Object.values(grpcService(LOAD_REPORTING_SERVICE))) {
+    server.register(path, loads.stream, responseSerialize, requestDeserialize, 'bidi');
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Node } from '../../resource/bootstrap.ts';
+import type { ResourceError } from '../discovery-responses.ts';
 import type { EncodedResource } from '../encoded-resource.ts';
 
 /**
@@ -46,6 +47,8 @@ export interface TypeSnapshot {
   readonly resources: ReadonlyMap<string, EncodedResource>;
   /** How it differs from an earlier state, for whoever holds exactly that one: such a stream looks at nothing else. */
   readonly change?: TypeChange;
+  /** Why a name is not among the resources, for the client that asked for it; undefined where there is nothing to say but that. */
+  readonly explain?: (name: string) => Omit<ResourceError, 'name'> | undefined;
 }
 
 /** These names have another resource than in the state of that version, or a first one; none has gone, and all others are as they were. */

@@ -105,7 +105,7 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
     if (scope === 'additions') resources.push(...gone);
     this.#sent.clear();
     for (const resource of resources) this.#sent.set(resource.name, resource);
-    return { resources, changed, removedNames: [] };
+    return { resources, changed, removedNames: [], missingNames: this.#missing(snapshot) };
   }
 
   /** RDS, EDS and others: only what changed, in parts if it is much. Nothing is ever deleted by a response. */
@@ -131,7 +131,12 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
     this.#owesAnswer = false;
     this.#settled = isCut ? undefined : snapshot;
     for (const resource of resources) this.#sent.set(resource.name, resource);
-    return { resources, changed: resources, removedNames: [] };
+    return { resources, changed: resources, removedNames: [], missingNames: this.#missing(snapshot) };
+  }
+
+  /** In SotW nothing else says that a name is not there: it is told with each response, as all resources may be. */
+  #missing(snapshot: TypeSnapshot): readonly string[] {
+    return [...this.#names].filter((name) => !snapshot.resources.has(name));
   }
 
   #matching(snapshot: TypeSnapshot): EncodedResource[] {

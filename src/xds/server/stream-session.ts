@@ -5,6 +5,7 @@ import {
   LISTENER_TYPE,
   ROUTE_CONFIGURATION_TYPE,
 } from '../../resource/type-url.ts';
+import type { ResourceError } from '../discovery-responses.ts';
 import { type EncodedResource, heartbeatOf } from '../encoded-resource.ts';
 import type { Admission, Ticket } from './admission.ts';
 import type { ClientView } from './client-status.ts';
@@ -14,7 +15,15 @@ import { isOrdered, isWithdrawal, PUSH_ORDER, type StepScope, warmsClusters } fr
 import { resourceStates } from './resource-states.ts';
 import type { XdsServerCounters, XdsStreamState } from './server-state.ts';
 import { EMPTY_TYPE_SNAPSHOT } from './snapshot.ts';
-import type { NodeIdentity, NodeRefusal, Snapshot, SnapshotSource, SnapshotSubscription } from './snapshot-source.ts';
+import type {
+  NodeIdentity,
+  NodeRefusal,
+  Snapshot,
+  SnapshotSource,
+  SnapshotSubscription,
+  TypeSnapshot,
+} from './snapshot-source.ts';
+
 import type { StreamLimits } from './stream-limits.ts';
 import { typeState } from './stream-view.ts';
 import type { Push, TypeSubscription } from './type-subscription.ts';
@@ -333,6 +342,7 @@ export class StreamSession<Request extends StreamRequest> {
       nonce,
       resources: push.resources,
       removedNames: push.removedNames,
+      errors: push.missingNames.slice(0, MAX_ERRORS).map((name) => resourceError(name, typeSnapshot)),
       controlPlane: this.#context.controlPlane,
       canUnwrap: this.#knowsTtl,
     });
@@ -402,4 +412,13 @@ export class StreamSession<Request extends StreamRequest> {
     this.close();
     this.#output.end(refusal);
   }
+}
+
+/** Reasons told in one response; who asks for more that is not there knows by then. */
+const MAX_ERRORS = 1_000;
+/** google.rpc.Code.NOT_FOUND */
+const NOT_FOUND = 5;
+
+function resourceError(name: string, { explain }: TypeSnapshot): ResourceError {
+  return { name, ...(explain?.(name) ?? { code: NOT_FOUND, message: 'there is no such resource for this node' }) };
 }

@@ -40,6 +40,8 @@ export interface Push {
   readonly changed: readonly EncodedResource[];
   /** Delta only: names that are gone or never were. */
   readonly removedNames: readonly string[];
+  /** Names asked for that are not there, told once. */
+  readonly missingNames: readonly string[];
 }
 
 /** Responses are cut at about this size where the protocol allows parts; the common gRPC receive limit is 4 MiB. */
