@@ -36,7 +36,7 @@ const identity = {
 
 /** A stream of a gRPC client, which says who it is with the first of these questions. */
 function connect(...questions: readonly (readonly [typeUrl: string, ...names: string[]])[]): RawAdsClient {
-  const client = new RawAdsClient(control.xdsPort, 'sotw');
+  const client = new RawAdsClient(control.xdsPort, 'sotw', identity.node.id);
   clients.push(client);
   questions.forEach(([typeUrl, ...resourceNames], at) => {
     asked.set(typeUrl, resourceNames);
