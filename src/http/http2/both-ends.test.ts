@@ -18,6 +18,7 @@ const PIECE_BYTES = 3000;
 const IGNORED = {
   onConnectionFault: fail,
   onDrained() {},
+  onStreamRefused() {},
   onPingAcknowledged() {},
   onCapacity() {},
   onPeerDraining() {},

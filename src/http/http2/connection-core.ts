@@ -20,6 +20,8 @@ export interface Http2ConnectionSink {
   onConnectionFault(fault: Http2Fault): void;
   /** Draining is over: no stream is open and none will come. Close. */
   onDrained(): void;
+  /** A frame was answered with RST_STREAM on a stream that nobody owns: no head was told of it, or it is over. */
+  onStreamRefused(fault: Http2Fault): void;
   /** A ping of ours came back. */
   onPingAcknowledged(): void;
 }
@@ -37,6 +39,7 @@ export abstract class ConnectionCore implements StreamHost {
   /** Why the connection was ended by this side. */
   fault: Http2Fault | undefined = undefined;
   sendWindow = FIRST_WINDOW_BYTES;
+  backlogBytes = 0;
   protected nowMs: number;
   protected readonly streams = new StreamTable<Http2Stream>();
   protected readonly closedStreams = new ClosedStreams();
@@ -201,6 +204,7 @@ export abstract class ConnectionCore implements StreamHost {
   protected refuse(streamId: number, fault: Http2Fault): void {
     this.output.resetStream(streamId, fault.code);
     this.closedStreams.close(streamId, RESET_BY_US);
+    this.#sink.onStreamRefused(fault);
     this.#countFault(fault);
   }
 

@@ -29,6 +29,8 @@ export interface Http2Limits {
   readonly maxWindowUpdatesPerDataFrame: number;
   /** Unsent body of one stream. A sink that stops at `isBackedUp` never reaches it. */
   readonly maxSendBufferBytes: number;
+  /** Unsent bodies of all streams above which the owner should take none for a stream that cannot send at once. */
+  readonly maxBacklogBytes: number;
   /** Output of one turn above which bodies wait. */
   readonly maxOutputBytes: number;
   readonly maxInformationalResponses: number;
@@ -66,12 +68,13 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = Object.freeze({
   glitchesPerSecond: 50,
   maxQueuedControlFrames: 1000,
   maxQueuedFrames: 10_000,
-  maxQueuedBytes: 4 * 1024 * 1024,
+  maxQueuedBytes: 1024 * 1024,
   maxConsecutiveEmptyFrames: 1,
   dataOverheadBudgetBytes: 25_600,
   maxPriorityFramesPerStream: 100,
   maxWindowUpdatesPerDataFrame: 10,
   maxSendBufferBytes: 128 * 1024,
+  maxBacklogBytes: 2 * 1024 * 1024,
   maxOutputBytes: 256 * 1024,
   maxInformationalResponses: 16,
   headTimeoutMs: 10_000,

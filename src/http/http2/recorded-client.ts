@@ -79,6 +79,10 @@ export class RecordedClient implements Http2ClientSink {
     this.events.push(`fault ${fault.reason}`);
   }
 
+  onStreamRefused(_fault: Http2Fault): void {
+    // The frame that says so is in the output.
+  }
+
   onDrained(): void {
     this.events.push('drained');
   }

@@ -86,6 +86,10 @@ export class RecordedServer implements Http2ServerSink {
     this.events.push(`fault ${fault.reason}`);
   }
 
+  onStreamRefused(_fault: Http2Fault): void {
+    // The frame that says so is in the output.
+  }
+
   onDrained(): void {
     this.events.push('drained');
   }

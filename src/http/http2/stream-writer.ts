@@ -10,6 +10,8 @@ export interface WriterHost<S> {
   readonly output: Http2Output;
   readonly guard: FloodGuard;
   sendWindow: number;
+  /** Body bytes of all streams that wait. */
+  backlogBytes: number;
   readonly isSendBlocked: boolean;
   writeTrailers(streamId: number, pairs: readonly string[]): number;
   setWaiting(stream: S, isWaiting: boolean): void;
@@ -53,6 +55,11 @@ export class StreamWriter<S extends WriterStream = WriterStream> {
     this.sendWindow = sendWindow;
   }
 
+  /** Whether a byte handed over now would leave now. */
+  get canSendNow(): boolean {
+    return !this.isWaiting && this.#room(1) > 0;
+  }
+
   get isWaiting(): boolean {
     return this.#queue !== undefined && this.#queue.byteLength > 0;
   }
@@ -78,6 +85,7 @@ export class StreamWriter<S extends WriterStream = WriterStream> {
     if (!this.isWaiting) this.#host.setWaiting(this.#stream, true);
     this.#queue ??= new SendQueue();
     this.#queue.push(buffer, at, end);
+    this.#host.backlogBytes += end - at;
     return this.#queue.byteLength <= this.#host.limits.maxSendBufferBytes;
   }
 
@@ -98,6 +106,7 @@ export class StreamWriter<S extends WriterStream = WriterStream> {
     if (queue === undefined || room === 0) return false;
     const into = this.#openData(room);
     queue.take(room, this.#host.output.bytes, into);
+    this.#host.backlogBytes -= room;
     this.#noteProgress(room);
     if (!this.isWaiting) this.#drained();
     return true;
@@ -111,7 +120,10 @@ export class StreamWriter<S extends WriterStream = WriterStream> {
 
   discard(): void {
     this.isEnding = true;
-    if (this.isWaiting) this.#host.setWaiting(this.#stream, false);
+    if (this.#queue !== undefined && this.isWaiting) {
+      this.#host.backlogBytes -= this.#queue.byteLength;
+      this.#host.setWaiting(this.#stream, false);
+    }
     this.#queue = undefined;
     this.#trailers = undefined;
   }

@@ -18,6 +18,7 @@ export interface StreamHost {
   readonly guard: FloodGuard;
   /** What the peer lets us send on all streams together. */
   sendWindow: number;
+  backlogBytes: number;
   /** The socket is backed up, or this turn's output is long enough. */
   readonly isSendBlocked: boolean;
   creditConnection(bytes: number): void;
@@ -88,6 +89,11 @@ export abstract class Http2Stream {
   /** Body bytes wait for the peer or the socket: stop feeding until `onWritable`. */
   get isBackedUp(): boolean {
     return this.writer.isWaiting;
+  }
+
+  /** Whether a byte of body would leave at once, as far as windows and socket go. */
+  get canSendNow(): boolean {
+    return this.writer.canSendNow;
   }
 
   get receivedBytes(): number {

@@ -93,6 +93,10 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     return this.#state !== 'idle';
   }
 
+  get isResponsePaused(): boolean {
+    return this.#responsePaused;
+  }
+
   get isAwaitingResponse(): boolean {
     return this.#state === 'open' || this.#state === 'holding';
   }
@@ -169,6 +173,13 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
 
   onTunnelFinished(): void {
     this.#forwarding.finishTunnel();
+  }
+
+  /** The downstream will take no more of the answer for now; perhaps there is none yet. */
+  onDownstreamBackedUp(): void {
+    if (this.#state === 'idle' || this.#responsePaused) return;
+    this.#responsePaused = true;
+    this.#forwarding.pauseResponse();
   }
 
   onDownstreamWritable(): void {
@@ -277,10 +288,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
   passResponseBody(buffer: Buffer, start: number, end: number): void {
     this.record.responseBodyBytes += end - start;
     this.#writer.writeBody(buffer, start, end);
-    if (this.#writer.isBackedUp && !this.#responsePaused) {
-      this.#responsePaused = true;
-      this.#forwarding.pauseResponse();
-    }
+    if (this.#writer.isBackedUp) this.onDownstreamBackedUp();
   }
 
   passResponseTrailers(fields: HeaderFields): void {

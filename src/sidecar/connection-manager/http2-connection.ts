@@ -57,6 +57,8 @@ export class Http2Connection
   /** `max_connection_duration`: after it the connection drains. */
   #expiresAtMs = NEVER;
   #armedAtMs = NEVER;
+  /** More is unsent than may be: no answer is read that could not be sent on. */
+  #isHoldingAnswers = false;
 
   /** For a connection that has been accepted and counted: `takeOver` follows. */
   constructor(context: ManagerContext, slot: ChainSlot, bytes: ByteStream, owner: ConnectionOwner) {
@@ -136,6 +138,7 @@ export class Http2Connection
       this.#codec.outputTaken(this.#bytes.isBackedUp);
     }
     if (this.#unsettled.length > 0) this.#settle();
+    this.#watchBacklog();
     if (this.#state === 'lingering') this.#bytes.finish();
     else if (this.#state === 'serving') this.#arm();
   }
@@ -148,6 +151,7 @@ export class Http2Connection
     if (this.#state !== 'serving') return;
     this.#codec.receive(buffer, start, end, this.#context.turn.nowMs);
     if (this.#unsettled.length > 0) this.#context.turn.markDirty(this);
+    if (this.#isHoldingAnswers) this.#watchBacklog();
     this.#arm();
   }
 
@@ -157,7 +161,9 @@ export class Http2Connection
   }
 
   onWritable(): void {
-    if (this.#state === 'serving') this.#codec.onSocketDrained();
+    if (this.#state !== 'serving') return;
+    this.#codec.onSocketDrained();
+    if (this.#isHoldingAnswers) this.#watchBacklog();
   }
 
   onClosed(): void {
@@ -191,6 +197,7 @@ export class Http2Connection
     const exchange = this.#resting.pop() ?? this.#newExchange(head);
     this.#serving.add(exchange);
     exchange.begin(stream, head);
+    if (this.#isHoldingAnswers) exchange.holdAnswer(true);
     return exchange;
   }
 
@@ -199,6 +206,10 @@ export class Http2Connection
     if (fault !== CONNECTION_FAULTS.pingTimeout) counters.cxProtocolError.increment();
     counters.http2Reset(fault.reason);
     this.#startLingering();
+  }
+
+  onStreamRefused(fault: Http2Fault): void {
+    this.#slot.current.counters.http2Reset(fault.reason);
   }
 
   onDrained(): void {
@@ -222,6 +233,20 @@ export class Http2Connection
       this.#context.turn.markDirty(this);
     }
     if (this.#serving.size === 0) this.#restartIdle();
+  }
+
+  /**
+   * Each answer stops being read once its own stream waits; but its first read has come by then, and a client may ask for a
+   * thousand. So where too much waits together, answers whose streams cannot send at once are not read at all. Those that
+   * can are not held up by their neighbours.
+   */
+  #watchBacklog(): void {
+    const { backlogBytes, limits } = this.#codec;
+    const isOver = backlogBytes > limits.maxBacklogBytes;
+    if (!isOver && !this.#isHoldingAnswers) return;
+    if (!this.#isHoldingAnswers) this.#slot.current.counters.cxBacklogPaused.increment();
+    this.#isHoldingAnswers = isOver || backlogBytes > limits.maxBacklogBytes / 2;
+    for (const exchange of this.#serving) exchange.holdAnswer(this.#isHoldingAnswers);
   }
 
   /** Ends requests that nobody reads any more, and takes back the exchanges whose streams have closed. */

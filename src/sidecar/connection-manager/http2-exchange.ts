@@ -133,6 +133,13 @@ export class Http2Exchange implements DownstreamWriter, Http2StreamSink {
     this.#finish();
   }
 
+  /** Where the connection has too much unsent, an answer is not even begun that could not leave. */
+  holdAnswer(isCrowded: boolean): void {
+    if (!this.#isServing || this.isBackedUp) return;
+    if (isCrowded && this.#stream?.canSendNow === false) this.#http.onDownstreamBackedUp();
+    else this.#http.onDownstreamWritable();
+  }
+
   onWritable(): void {
     if (this.#isServing) this.#http.onDownstreamWritable();
   }

@@ -11,6 +11,8 @@ export class ManagerCounters {
   readonly cxDrainClose: Counter;
   readonly cxMaxRequestsReached: Counter;
   readonly cxDestroyRemoteActiveRq: Counter;
+  /** How often all answers of an HTTP/2 connection were paused because its client takes none. */
+  readonly cxBacklogPaused: Counter;
   readonly cxUpgradesTotal: Counter;
   readonly cxUpgradesActive: Gauge;
   readonly rqTotal: Counter;
@@ -41,6 +43,7 @@ export class ManagerCounters {
     this.cxDrainClose = registry.counter(scope, 'downstream_cx_drain_close');
     this.cxMaxRequestsReached = registry.counter(scope, 'downstream_cx_max_requests_reached');
     this.cxDestroyRemoteActiveRq = registry.counter(scope, 'downstream_cx_destroy_remote_active_rq');
+    this.cxBacklogPaused = registry.counter(scope, 'downstream_http2_backlog_paused');
     this.cxUpgradesTotal = registry.counter(scope, 'downstream_cx_upgrades_total');
     this.cxUpgradesActive = registry.gauge(scope, 'downstream_cx_upgrades_active');
     this.rqTotal = registry.counter(scope, 'downstream_rq_total');

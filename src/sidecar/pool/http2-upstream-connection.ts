@@ -199,6 +199,10 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
     this.#end();
   }
 
+  onStreamRefused(_fault: Http2Fault): void {
+    // Late frames of streams that are over; the codec counts them and ends a connection that sends too many.
+  }
+
   onPingAcknowledged(): void {
     this.#arm();
   }

@@ -54,6 +54,7 @@ function serve(socket: Socket, limits: Http2Limits, faults: Http2Fault[]): Http2
       driver.finish();
     },
     onDrained: () => driver.finish(),
+    onStreamRefused: () => {},
     onPingAcknowledged: () => {},
   };
   const connection = new Http2ServerConnection(sink, driver.output, limits, performance.now());

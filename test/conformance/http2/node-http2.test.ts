@@ -162,6 +162,8 @@ describe("our client and Node's server", () => {
       this.#driver.finish();
     }
 
+    onStreamRefused(): void {}
+
     onPingAcknowledged(): void {}
     onCapacity(): void {}
     onPeerDraining(): void {}

@@ -133,7 +133,6 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     this.#armDeadline();
   }
 
-  /** The downstream's reader is behind. */
   pauseResponse(): void {
     this.#connection?.pauseReading();
   }
@@ -176,6 +175,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     this.#hasBeenSent = true;
     this.#connection = connection;
     record.connectionReused = connection.isReused;
+    if (this.#stream.isResponsePaused) connection.pauseReading();
     this.#body.sendHeld(connection);
     if (isRequestPassed) {
       connection.endRequest(this.#body.trailers);

@@ -5,12 +5,16 @@ import { CopiedFields, type UpstreamExchange } from '../../pool/pool.ts';
 /** Bytes of a request body that are kept for another try; a longer body is sent once. */
 export const MAX_REPLAY_BYTES = 65_536;
 
+/** A text put together from that many pieces is copied into one: each piece costs the engine 32 bytes beside its own. */
+const MAX_PIECES = 256;
+
 /**
  * The request's body on its way upstream: kept as text until there is a connection, and for another try as long as it is
  * short. One per stream, reset and reused.
  */
 export class RequestBody {
   #text = '';
+  #pieces = 0;
   #isReplayable = true;
   #trailers: CopiedFields | undefined = undefined;
 
@@ -43,12 +47,21 @@ export class RequestBody {
     const fits = this.#isReplayable && this.#text.length + end - start <= MAX_REPLAY_BYTES;
     if (fits || connection === undefined) {
       const text = latin1Text(buffer, start, end);
-      this.#text += text;
+      this.#keep(text);
       connection?.sendBodyText(text);
     } else {
       this.release();
       connection.sendBody(buffer, start, end);
     }
+  }
+
+  #keep(text: string): void {
+    this.#text += text;
+    this.#pieces += 1;
+    if (this.#pieces < MAX_PIECES) return;
+    this.#pieces = 0;
+    const bytes = Buffer.from(this.#text, 'latin1');
+    this.#text = latin1Text(bytes, 0, bytes.length);
   }
 
   /** All that is held, on a connection that has just been lent. */

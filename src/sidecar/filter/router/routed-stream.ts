@@ -26,6 +26,8 @@ export interface RoutedStream {
   sendResponseTrailers(fields: HeaderFields): void;
   sendResponseEnd(): void;
   /** Only before sendResponseHead. */
+  /** The downstream takes no more of the answer for now, although there may be none yet. */
+  readonly isResponsePaused: boolean;
   sendLocalReply(reply: LocalReply, detail: string): void;
   /** After sendResponseHead: the answer cannot be completed, and the downstream must see that. */
   abortResponse(flags: string, details: string): void;
