@@ -1,4 +1,4 @@
-import type { Cluster } from './cluster.ts';
+import type { Cluster, TransportSocketMatch } from './cluster.ts';
 import { decodeCircuitBreakers, decodeHealthCheck, decodeOutlierDetection } from './cluster-health-decode.ts';
 import type { ClusterLoadAssignment } from './cluster-load-assignment.ts';
 import {
@@ -27,7 +27,7 @@ const DEFAULT_PANIC_THRESHOLD_PERCENT = 50;
  * reports, DNS tuning and socket options are read past.
  */
 export function decodeCluster(reader: MessageReader): Cluster {
-  reader.refuse('transport_socket_matches', 'lb_subset_config', 'filters', 'upstream_config', 'upstream_bind_config');
+  reader.refuse('lb_subset_config', 'filters', 'upstream_config', 'upstream_bind_config');
   if (reader.has('protocol_selection')) {
     reader.fault('protocol_selection', 'is not supported; use HttpProtocolOptions.use_downstream_protocol_config');
   }
@@ -51,6 +51,7 @@ export function decodeCluster(reader: MessageReader): Cluster {
         : DEFAULT_OVERPROVISIONING_FACTOR_PERCENT,
     closeConnectionsOnHostHealthFailure: reader.boolean('close_connections_on_host_health_failure'),
     transportSocket: decodeTransportSocket(reader.message('transport_socket'), 'upstream'),
+    transportSocketMatches: reader.messages('transport_socket_matches').map(decodeTransportSocketMatch),
     ...decodeUpstreamConnections(reader),
     perConnectionBufferLimitBytes:
       reader.wrappedNumber('per_connection_buffer_limit_bytes') ?? DEFAULT_BUFFER_LIMIT_BYTES,
@@ -60,6 +61,15 @@ export function decodeCluster(reader: MessageReader): Cluster {
 }
 
 const AGGREGATE = 'envoy.extensions.clusters.aggregate.v3.ClusterConfig';
+
+/** The PROXY protocol is a matter of the whole cluster: its connections carry one exchange each. */
+function decodeTransportSocketMatch(reader: MessageReader): TransportSocketMatch {
+  const transportSocket = decodeTransportSocket(reader.requiredMessage('transport_socket'), 'upstream');
+  if (transportSocket?.kind === 'upstreamProxyProtocol') {
+    reader.fault('transport_socket', 'the PROXY protocol is not supported here; use it for the whole cluster');
+  }
+  return { match: reader.struct('match') ?? {}, transportSocket };
+}
 
 const DISCOVERY_TYPES = {
   STATIC: 'static',

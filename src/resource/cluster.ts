@@ -26,6 +26,8 @@ export interface Cluster {
   readonly closeConnectionsOnHostHealthFailure: boolean;
   readonly upstreamProtocol: UpstreamProtocol;
   readonly transportSocket: TransportSocket | undefined;
+  /** By what an endpoint's metadata says; the first that matches is meant, `transportSocket` where none does. */
+  readonly transportSocketMatches: readonly TransportSocketMatch[];
   /** 0: no limit. */
   readonly maxRequestsPerConnection: number;
   /** `common_http_protocol_options.idle_timeout`; Envoy's default 3,600,000. */
@@ -34,6 +36,12 @@ export interface Cluster {
   readonly perConnectionBufferLimitBytes: number;
   readonly altStatName: string | undefined;
   readonly metadata: FilterMetadata;
+}
+
+/** Cluster.TransportSocketMatch: each key must be in the endpoint's `envoy.transport_socket_match` metadata, with that value. */
+export interface TransportSocketMatch {
+  readonly match: Readonly<Record<string, unknown>>;
+  readonly transportSocket: TransportSocket | undefined;
 }
 
 /** HttpProtocolOptions.upstream_protocol_options, or HTTP/1.1 where a cluster has none. */

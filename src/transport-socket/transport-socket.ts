@@ -18,3 +18,4 @@ export type { DialledTls, StreamTls } from './tls/stream-handshake.ts';
 export { alpnBytes, type CompiledTls, TlsContext, tlsContextFaults } from './tls/tls-context.ts';
 export { TlsCounters } from './tls/tls-counters.ts';
 export { type ResolvedTls, TlsMaterials } from './tls/tls-materials.ts';
+export { verifiedConnection } from './tls/verified-connection.ts';

@@ -150,6 +150,7 @@ export function cluster(name: string, overrides: Partial<Cluster> = {}): Cluster
     closeConnectionsOnHostHealthFailure: false,
     upstreamProtocol: { kind: 'explicitHttp1' },
     transportSocket: undefined,
+    transportSocketMatches: [],
     maxRequestsPerConnection: 0,
     idleTimeoutMs: 3_600_000,
     maxConnectionDurationMs: undefined,

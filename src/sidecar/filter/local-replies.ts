@@ -38,7 +38,6 @@ export const LOCAL_REPLIES = {
     `${RESET_BODY}overflow`,
     true,
   ),
-  upstreamTlsUnavailable: reply(503, 'UF', 'upstream_tls_not_supported', '', true),
   upstreamHttp2Unavailable: reply(503, 'UF', 'upstream_http2_not_supported', '', true),
   // A host was asked
   connectFailure: reply(

@@ -54,7 +54,14 @@ export class DataPath {
     const counters = new SharedCounters(createSharedCounterMemory(), createSharedCounterMemory());
     this.clusters = new ClusterSet(counters, { clock: systemClock, random: this.#random, hash64 });
     const { turn, clusters, metrics } = this;
-    this.upstreams = new Upstreams({ turn, clusters, metrics, random: this.#random, hash64 });
+    this.upstreams = new Upstreams({
+      turn,
+      clusters,
+      metrics,
+      random: this.#random,
+      hash64,
+      tlsMaterials: this.tlsMaterials,
+    });
     this.context = {
       turn,
       metrics,

@@ -9,7 +9,6 @@ import {
 } from '../../../test/support/resources.ts';
 import { seededRandom } from '../../base/random.ts';
 import { UNSAID_HTTP2_OPTIONS } from '../../resource/http2-options.ts';
-import { EMPTY_TLS_CONTEXT } from '../../resource/transport-socket.ts';
 import { SpanRing, spanRingBuffer, TraceStarter } from '../../telemetry/trace/trace.ts';
 import { DataPath, RawPeer, RawUpstream } from './data-path-fixture.ts';
 
@@ -175,22 +174,16 @@ describe('trace context', () => {
 });
 
 describe('what this version does not speak', () => {
-  it('a cluster that wants TLS or HTTP/2 gets nothing in plaintext HTTP/1.1', async () => {
-    path.addCluster('web', [upstream.port], {
-      transportSocket: { kind: 'upstreamTls', common: EMPTY_TLS_CONTEXT, sni: 'web' },
-    });
+  it('a cluster that wants HTTP/2 behind a PROXY header gets nothing in HTTP/1.1', async () => {
     const port = await path.serve();
     client = await RawPeer.connect(port);
-    client.send('GET / HTTP/1.1\r\nhost: web\r\n\r\n');
-    await client.receives('HTTP/1.1 503 ');
-    expect((await path.recordsReach(1)).responseCodeDetails).toBe('upstream_tls_not_supported');
     path.addCluster('web', [upstream.port], {
       ...cluster('web'),
       transportSocket: { kind: 'upstreamProxyProtocol', version: 'v1' },
       upstreamProtocol: { kind: 'explicitHttp2', http2: UNSAID_HTTP2_OPTIONS },
     });
     client.send('GET / HTTP/1.1\r\nhost: web\r\n\r\n');
-    expect((await path.recordsReach(2)).responseCodeDetails).toBe('upstream_http2_not_supported');
+    expect((await path.recordsReach(1)).responseCodeDetails).toBe('upstream_http2_not_supported');
     expect(upstream.connections).toHaveLength(0);
   });
 });

@@ -11,6 +11,7 @@ import {
 import { type Host, PLAIN_PICK } from '../cluster/cluster.ts';
 import type { ManagerContext } from '../connection-manager/connection-manager.ts';
 import type { UpstreamCluster } from '../filter/router/router.ts';
+import { dialledTls } from '../pool/pool.ts';
 import type { TcpCounters } from './listener-counters.ts';
 
 /** A TCP proxy chain made ready; swapped whole by an update. Connections keep the one they began with. */
@@ -145,8 +146,7 @@ export class TcpConnection implements ByteStreamUser, DeadlineOwner {
     const { upstreams, random } = this.#context;
     const upstream = upstreams.get(clusterName(this.#chain.proxy.cluster, random.next()));
     const host = upstream?.cluster.pick(PLAIN_PICK);
-    const isTls = upstream?.cluster.config.transportSocket?.kind === 'upstreamTls';
-    if (upstream === undefined || host === undefined || isTls) {
+    if (upstream === undefined || host === undefined) {
       this.#chain.counters.cxNoRoute.increment();
       this.destroy();
       return;
@@ -203,7 +203,8 @@ class UpstreamSide implements ByteStreamUser, DeadlineOwner {
     host.requestStarted();
     upstream.poolCounters.cxTotal.increment();
     upstream.poolCounters.cxActive.add(1);
-    this.bytes = ByteStream.connect(turn, { address: host.address, highWaterMarkBytes }, this);
+    const tls = dialledTls(upstream.optionsFor(host).tls, undefined);
+    this.bytes = ByteStream.connect(turn, { address: host.address, highWaterMarkBytes, tls }, this);
     turn.deadlines.schedule(this.#deadline, turn.nowMs + upstream.cluster.config.connectTimeoutMs);
   }
 

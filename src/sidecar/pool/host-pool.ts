@@ -1,4 +1,9 @@
-import { Deadline, type DeadlineOwner, type EventTurn } from '../../transport-socket/transport-socket.ts';
+import {
+  type ByteStream,
+  Deadline,
+  type DeadlineOwner,
+  type EventTurn,
+} from '../../transport-socket/transport-socket.ts';
 import { type ConnectionOwner, Http1UpstreamConnection } from './http1-upstream-connection.ts';
 import type { PoolCounters } from './pool-counters.ts';
 import { type ClusterLimits, PENDING_TIMEOUT_MS, type PooledHost, type PoolOptions } from './pool-limits.ts';
@@ -53,6 +58,15 @@ export class HostPool implements UpstreamPool, ConnectionOwner, DeadlineOwner {
       }
     }
     this.#enqueue(waiter);
+  }
+
+  /** Takes a connection that somebody else has made, with its place in the cluster's limit if it holds one. */
+  adopt(stream: ByteStream, holdsPlace: boolean): void {
+    const connection = new Http1UpstreamConnection(this.#turn, this, this.#counters, stream);
+    this.#connecting++;
+    this.#all.set(connection, holdsPlace);
+    this.#host.connectionOpened();
+    connection.onConnected();
   }
 
   /** The waiter no longer wants one. */

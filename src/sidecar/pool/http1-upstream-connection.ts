@@ -19,6 +19,7 @@ import {
 } from '../../transport-socket/transport-socket.ts';
 import type { PoolCounters } from './pool-counters.ts';
 import { KEEP_ALIVE_MARGIN_MS, LONGEST_SAFE_IDLE_MS, type PoolOptions, UPSTREAM_HTTP1_LIMITS } from './pool-limits.ts';
+import { dialledTls, HTTP1_ALPN } from './pool-tls.ts';
 import type { UpstreamExchange, UpstreamRequestLine } from './upstream-exchange.ts';
 import type { ResetReason, UpstreamSink } from './upstream-sink.ts';
 
@@ -71,14 +72,16 @@ export class Http1UpstreamConnection implements UpstreamExchange, ByteStreamUser
   #flushedBefore = 0;
   #receivedBefore = 0;
 
-  constructor(turn: EventTurn, owner: ConnectionOwner, counters: PoolCounters, address: Address) {
+  /** `from`: where to dial, or a stream that is connected; then whoever gave it calls onConnected. */
+  constructor(turn: EventTurn, owner: ConnectionOwner, counters: PoolCounters, from: Address | ByteStream) {
     this.#turn = turn;
     this.#owner = owner;
     this.#counters = counters;
     this.#openedAtMs = turn.nowMs;
     this.#decoder = new Http1ResponseDecoder(this, UPSTREAM_HTTP1_LIMITS);
-    const { highWaterMarkBytes, connectTimeoutMs } = owner.options;
-    this.#stream = ByteStream.connect(turn, { address, highWaterMarkBytes }, this);
+    const { connectTimeoutMs } = owner.options;
+    this.#stream = from instanceof ByteStream ? from : this.#dial(from);
+    this.#stream.user = this;
     turn.deadlines.schedule(this.#deadline, turn.nowMs + connectTimeoutMs);
     counters.cxTotal.increment();
     counters.cxActive.add(1);
@@ -291,6 +294,12 @@ export class Http1UpstreamConnection implements UpstreamExchange, ByteStreamUser
   /** Told to the sink only when the decoder has let go of the bytes: surplus must be seen before anyone reuses us. */
   onResponseEnd(): void {
     this.#responseFinished = true;
+  }
+
+  #dial(address: Address): ByteStream {
+    const { highWaterMarkBytes, tls } = this.#owner.options;
+    const secured = dialledTls(tls, HTTP1_ALPN);
+    return ByteStream.connect(this.#turn, { address, highWaterMarkBytes, tls: secured }, this);
   }
 
   #afterDecoding(hasSurplus: boolean): void {

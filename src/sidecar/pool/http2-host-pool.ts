@@ -1,5 +1,5 @@
 import { MESH_HTTP2_LIMITS } from '../../http/http2/http2.ts';
-import type { EventTurn } from '../../transport-socket/transport-socket.ts';
+import type { ByteStream, EventTurn } from '../../transport-socket/transport-socket.ts';
 import { type Http2ConnectionOwner, Http2UpstreamConnection } from './http2-upstream-connection.ts';
 import { PendingLine } from './pending-line.ts';
 import type { PoolCounters } from './pool-counters.ts';
@@ -47,6 +47,14 @@ export class Http2HostPool implements UpstreamPool, Http2ConnectionOwner {
     const connection = this.#line.length === 0 ? this.#withRoom() : undefined;
     if (connection !== undefined) waiter.onConnectionReady(connection.lend());
     else if (this.#line.add(waiter)) this.#openForLine();
+  }
+
+  /** Takes a connection that somebody else has made, with its place in the cluster's limit if it holds one. */
+  adopt(stream: ByteStream, holdsPlace: boolean): void {
+    const connection = new Http2UpstreamConnection(this.#turn, this, this.#counters, stream);
+    this.#all.set(connection, holdsPlace);
+    this.#host.connectionOpened();
+    connection.onConnected();
   }
 
   cancel(waiter: ConnectionWaiter): void {

@@ -16,6 +16,7 @@ import {
 import { type Http2ExchangeOwner, Http2UpstreamExchange } from './http2-upstream-exchange.ts';
 import type { PoolCounters } from './pool-counters.ts';
 import { type PoolOptions, upstreamHttp2Limits } from './pool-limits.ts';
+import { dialledTls, HTTP2_ALPN } from './pool-tls.ts';
 
 /** The pool that opened a connection. */
 export interface Http2ConnectionOwner {
@@ -56,7 +57,8 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
   #lastBytesAtMs: number;
   requests = 0;
 
-  constructor(turn: EventTurn, owner: Http2ConnectionOwner, counters: PoolCounters, address: Address) {
+  /** `from`: where to dial, or a stream that is connected; then whoever gave it calls onConnected. */
+  constructor(turn: EventTurn, owner: Http2ConnectionOwner, counters: PoolCounters, from: Address | ByteStream) {
     this.#turn = turn;
     this.#owner = owner;
     this.#counters = counters;
@@ -67,7 +69,8 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
     });
     const { options } = owner;
     this.codec = new Http2ClientConnection(this, this.#output, upstreamHttp2Limits(options), turn.nowMs);
-    this.#bytes = ByteStream.connect(turn, { address, highWaterMarkBytes: options.highWaterMarkBytes }, this);
+    this.#bytes = from instanceof ByteStream ? from : this.#dial(from);
+    this.#bytes.user = this;
     turn.deadlines.schedule(this.#deadline, turn.nowMs + options.connectTimeoutMs);
     counters.cxTotal.increment();
     counters.cxHttp2Total.increment();
@@ -222,6 +225,12 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
       this.retire();
     }
     this.#arm();
+  }
+
+  #dial(address: Address): ByteStream {
+    const { highWaterMarkBytes, tls } = this.#owner.options;
+    const secured = dialledTls(tls, HTTP2_ALPN);
+    return ByteStream.connect(this.#turn, { address, highWaterMarkBytes, tls: secured }, this);
   }
 
   #armIdle(): void {

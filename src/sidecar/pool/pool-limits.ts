@@ -2,6 +2,7 @@ import { DEFAULT_HTTP1_LIMITS, type Http1Limits } from '../../http/http1/http1.t
 import { configuredLimits, type Http2Limits, MESH_HTTP2_LIMITS } from '../../http/http2/http2.ts';
 import type { Address } from '../../resource/address.ts';
 import type { Http2Options } from '../../resource/http2-options.ts';
+import type { PoolTls } from './pool-tls.ts';
 
 /** How a pool treats the connections to one host. Milliseconds; 0 or undefined means without limit where it says so. */
 export interface PoolOptions {
@@ -19,6 +20,10 @@ export interface PoolOptions {
   readonly http2: Http2Options | undefined;
   /** A connection carries one exchange and closes: its first bytes say whose it is. */
   readonly isSingleUse: boolean;
+  /** undefined: plaintext. */
+  readonly tls: PoolTls | undefined;
+  /** What a host had to prove: connections that were made under another rule are not lent under this one. */
+  readonly trustKey: string;
 }
 
 /**

@@ -42,10 +42,9 @@ export function routeFaults(configuration: RouteConfiguration): Fault[] {
   );
 }
 
-export function clusterFaults(cluster: Cluster): Fault[] {
-  const faults: Fault[] = [];
+export function clusterFaults(cluster: Cluster, wallMs = systemClock.wallMs()): Fault[] {
+  const faults = clusterTlsFaults(cluster, wallMs);
   const { transportSocket, upstreamProtocol } = cluster;
-  if (transportSocket?.kind === 'upstreamTls') faults.push({ field: 'transport_socket', message: `TLS ${NOT_YET}` });
   if (upstreamProtocol.kind === 'explicitHttp2' && transportSocket?.kind === 'upstreamProxyProtocol') {
     const message = 'a PROXY header says whose a connection is, and many share one of HTTP/2: use HTTP/1.1';
     faults.push({ field: 'typed_extension_protocol_options', message });
@@ -59,6 +58,21 @@ export function clusterFaults(cluster: Cluster): Fault[] {
   }
   if (cluster.discovery.kind === 'originalDst') faults.push({ field: 'type', message: `ORIGINAL_DST ${NOT_YET}` });
   return faults;
+}
+
+function clusterTlsFaults({ transportSocket, transportSocketMatches }: Cluster, wallMs: number): Fault[] {
+  const sockets = [
+    { path: 'transport_socket', socket: transportSocket },
+    ...transportSocketMatches.map((match, index) => ({
+      path: `transport_socket_matches[${index}].transport_socket`,
+      socket: match.transportSocket,
+    })),
+  ];
+  return sockets.flatMap(({ path, socket }) => {
+    if (socket?.kind !== 'upstreamTls') return [];
+    const field = `${path}.typed_config`;
+    return [...tlsFaults(socket, field, wallMs), ...secretFaults(socket.common, field)];
+  });
 }
 
 function secretFaults({ certificateSecretNames, validationSecretName }: CommonTlsContext, field: string): Fault[] {

@@ -1,9 +1,11 @@
 import { promises as dns } from 'node:dns';
 import { systemClock } from '../../base/clock.ts';
 import { systemRandom } from '../../base/random.ts';
+import type { Cluster } from '../../resource/cluster.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
-import { MergedMetrics } from '../../telemetry/metrics/metrics.ts';
+import { MergedMetrics, MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import { spanRingBuffer } from '../../telemetry/trace/trace.ts';
+import { TlsMaterials } from '../../transport-socket/transport-socket.ts';
 import {
   CLUSTER_FIELD,
   createSharedCounterMemory,
@@ -12,6 +14,7 @@ import {
   SharedCounters,
 } from '../cluster/shared-counters.ts';
 import { type ResourceChange, UpdateMaker, type WorkerUpdate } from '../config/config.ts';
+import { ClusterTransports } from '../filter/router/cluster-transports.ts';
 import { ConfigDriver, INITIAL_FETCH_TIMEOUT_MS } from './config-driver.ts';
 import { DnsClusters } from './dns-clusters.ts';
 import { Ejections } from './ejections.ts';
@@ -57,6 +60,9 @@ export class DataPlane {
   readonly #supervisor: WorkerSupervisor;
   readonly #dns: DnsClusters;
   readonly #views = new Map<number, WorkerView>();
+  /** Secrets and files of TLS contexts, for what the main thread itself connects to. */
+  readonly tlsMaterials = new TlsMaterials();
+  readonly #transports = new WeakMap<Cluster, ClusterTransports>();
   #drained: (() => void)[] = [];
   #drainsAwaited = 0;
 
@@ -74,6 +80,7 @@ export class DataPlane {
     });
     this.healthChecker = new HealthChecker({
       probe,
+      tlsOf: (cluster, endpoint) => this.#transportsOf(cluster).optionsFor(endpoint).tls,
       clock: systemClock,
       random: systemRandom,
       log,
@@ -207,6 +214,15 @@ export class DataPlane {
     this.#views.set(workerId, view);
     for (const failure of view.failures) this.#options.log.error({ workerId, listener: failure.name }, failure.message);
     this.#options.onApplied();
+  }
+
+  #transportsOf(cluster: Cluster): ClusterTransports {
+    const known = this.#transports.get(cluster);
+    if (known !== undefined) return known;
+    // Workers count connections to hosts; these are ours.
+    const transports = new ClusterTransports(cluster, this.tlsMaterials, new MetricsRegistry({ announce: () => {} }));
+    this.#transports.set(cluster, transports);
+    return transports;
   }
 
   #onDrained(): void {

@@ -49,9 +49,19 @@ describe('resources this data plane takes', () => {
     expect(() => staticChanges([], [UNKNOWN_POLICY_LISTENER])).toThrow('static_resources.listeners[0]');
   });
 
-  it('names TLS, HTTP/2, mirroring and the original destination as what it lacks', () => {
-    const tls = { kind: 'upstreamTls', sni: '', common: EMPTY_TLS_CONTEXT } as const;
-    expect(clusterFaults(cluster('c', { transportSocket: tls }))[0]?.field).toBe('transport_socket');
+  it('refuses a TLS context that could never be used', () => {
+    const pem = { kind: 'inline', text: 'x' } as const;
+    const common = { ...EMPTY_TLS_CONTEXT, certificates: [{ certificateChain: pem, privateKey: pem }] };
+    const tls = { kind: 'upstreamTls', sni: '', common } as const;
+    expect(clusterFaults(cluster('c', { transportSocket: tls }))).toMatchObject([
+      { field: 'transport_socket.typed_config.common_tls_context', message: expect.stringContaining('certificate') },
+    ]);
+    const parameters = { ...EMPTY_TLS_CONTEXT.parameters, cipherSuites: ['NO-SUCH-SUITE'] };
+    const unknown = { kind: 'upstreamTls', sni: '', common: { ...EMPTY_TLS_CONTEXT, parameters } } as const;
+    expect(clusterFaults(cluster('c', { transportSocket: unknown }))[0]?.message).toContain('NO-SUCH-SUITE');
+  });
+
+  it('names mirroring and the original destination as what it lacks', () => {
     expect(listenerFaults({ ...httpListener('l'), listenerFilters: [{ kind: 'originalDst' }] })[0]?.message).toContain(
       'originalDst',
     );

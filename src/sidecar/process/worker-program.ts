@@ -29,8 +29,10 @@ const clusters = new ClusterSet(counters, { clock: systemClock, random: systemRa
 const metrics = new MetricsRegistry({ announce: (announcements) => tell({ kind: 'metrics', announcements }) });
 const turn = new EventTurn(systemClock, (error) => tell({ kind: 'problem', message: errorText(error) }));
 const outliers = new OutlierDetector(clusters, counters, (ejection) => tell({ kind: 'ejected', ejection }));
+const tlsMaterials = new TlsMaterials();
 const upstreams = new Upstreams({
   turn,
+  tlsMaterials,
   clusters,
   metrics,
   random: systemRandom,
@@ -43,7 +45,6 @@ const upstreams = new Upstreams({
 const accessLogs = new AccessLogs(metrics, (error) =>
   tell({ kind: 'problem', message: `access log: ${errorText(error)}` }),
 );
-const tlsMaterials = new TlsMaterials();
 const spanRing = start.spanRing === undefined ? undefined : new SpanRing(start.spanRing, performance.timeOrigin);
 const context: ManagerContext = {
   turn,

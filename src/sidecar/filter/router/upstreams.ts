@@ -2,11 +2,19 @@ import type { Random } from '../../../base/random.ts';
 import type { HttpVersion } from '../../../http/head.ts';
 import type { Cluster } from '../../../resource/cluster.ts';
 import type { MetricsRegistry } from '../../../telemetry/metrics/metrics.ts';
-import type { EventTurn, ProxyProtocolVersion } from '../../../transport-socket/transport-socket.ts';
+import { type EventTurn, type ProxyProtocolVersion, TlsMaterials } from '../../../transport-socket/transport-socket.ts';
 import type { ClusterSet, Host, RuntimeCluster } from '../../cluster/cluster.ts';
-import { HostPool, Http2HostPool, PoolCounters, type PoolOptions, type UpstreamPool } from '../../pool/pool.ts';
+import {
+  AutoHostPool,
+  HostPool,
+  Http2HostPool,
+  PoolCounters,
+  type PoolOptions,
+  type UpstreamPool,
+} from '../../pool/pool.ts';
 import { LOCAL_REPLIES, type LocalReply } from '../filter.ts';
 import { ClusterCounters } from './cluster-counters.ts';
+import { ClusterTransports } from './cluster-transports.ts';
 
 /** How an attempt ended, for whoever judges hosts. `status` 0: no answer came. */
 export type HostOutcomeListener = (host: Host, status: number, latencyMs: number) => void;
@@ -19,60 +27,69 @@ export interface UpstreamsOptions {
   /** For hash policies; the same function the balancers use. */
   readonly hash64: (text: string) => bigint;
   readonly onHostOutcome?: HostOutcomeListener;
+  /** Secrets and files of TLS contexts; absent: contexts hold all they need. */
+  readonly tlsMaterials?: TlsMaterials;
 }
-
-const MAX_WATERMARK_BYTES = 65_536;
 
 /** A cluster with what one worker keeps for it: pools by host, and counters. */
 export class UpstreamCluster {
   readonly cluster: RuntimeCluster;
   readonly counters: ClusterCounters;
+  readonly poolCounters: PoolCounters;
   readonly #turn: EventTurn;
-  readonly #poolCounters: PoolCounters;
-  readonly #pools = new Map<Host, UpstreamPool>();
+  readonly #metrics: MetricsRegistry;
+  readonly #tlsMaterials: TlsMaterials;
+  readonly #http1Pools = new Map<Host, UpstreamPool>();
   readonly #http2Pools = new Map<Host, UpstreamPool>();
-  #optionsOf: Cluster | undefined;
-  #options: PoolOptions | undefined;
-  #refusal: LocalReply | undefined;
+  readonly #autoPools = new Map<Host, UpstreamPool>();
+  #transportsOf: Cluster | undefined;
+  #transports: ClusterTransports | undefined;
 
-  constructor(turn: EventTurn, cluster: RuntimeCluster, metrics: MetricsRegistry) {
+  constructor(turn: EventTurn, cluster: RuntimeCluster, metrics: MetricsRegistry, tlsMaterials: TlsMaterials) {
     this.#turn = turn;
+    this.#metrics = metrics;
+    this.#tlsMaterials = tlsMaterials;
     this.cluster = cluster;
     this.counters = new ClusterCounters(metrics, cluster.name);
-    this.#poolCounters = new PoolCounters(metrics, cluster.name);
-  }
-
-  get poolCounters(): PoolCounters {
-    return this.#poolCounters;
+    this.poolCounters = new PoolCounters(metrics, cluster.name);
   }
 
   /** `version` is the downstream's. */
   poolOf(host: Host, version: HttpVersion): UpstreamPool {
-    const options = this.#poolOptions();
-    const isHttp2 = this.#speaksHttp2(version);
-    const pools = isHttp2 ? this.#http2Pools : this.#pools;
+    const options = this.optionsFor(host);
+    const pools = this.#poolsFor(version, options.tls !== undefined);
     const known = pools.get(host);
-    if (known !== undefined) {
+    if (known !== undefined && known.options.trustKey === options.trustKey) {
       known.options = options;
       return known;
     }
-    const { breakers } = this.cluster;
-    const pool = isHttp2
-      ? new Http2HostPool(this.#turn, host, options, this.#poolCounters, breakers)
-      : new HostPool(this.#turn, host, options, this.#poolCounters, breakers);
+    // What was proved under another rule is not lent any more; what is lent finishes.
+    known?.drain();
+    const Pool = pools === this.#http1Pools ? HostPool : pools === this.#http2Pools ? Http2HostPool : AutoHostPool;
+    const pool = new Pool(this.#turn, host, options, this.poolCounters, this.cluster.breakers);
     pools.set(host, pool);
     return pool;
   }
 
+  /** How connections to a host are made, by the newest configuration. */
+  optionsFor(host: Host): PoolOptions {
+    const { config } = this.cluster;
+    if (this.#transports === undefined || this.#transportsOf !== config) {
+      this.#transportsOf = config;
+      this.#transports = new ClusterTransports(config, this.#tlsMaterials, this.#metrics);
+    }
+    return this.#transports.optionsFor(host.endpoint);
+  }
+
   hostRemoved(host: Host): void {
-    for (const pools of [this.#pools, this.#http2Pools]) {
+    for (const pools of this.#allPools) {
       pools.get(host)?.drain();
       pools.delete(host);
     }
   }
 
   destroy(): void {
-    for (const pools of [this.#pools, this.#http2Pools]) {
+    for (const pools of this.#allPools) {
       for (const pool of pools.values()) pool.destroy();
       pools.clear();
     }
@@ -80,25 +97,33 @@ export class UpstreamCluster {
 
   get connectionCount(): number {
     let count = 0;
-    for (const pool of this.#pools.values()) count += pool.connectionCount;
-    for (const pool of this.#http2Pools.values()) count += pool.connectionCount;
+    for (const pools of this.#allPools) for (const pool of pools.values()) count += pool.connectionCount;
     return count;
   }
 
-  /** `auto` asks ALPN, and without TLS there is none: then HTTP/1.1. */
-  #speaksHttp2(downstreamVersion: HttpVersion): boolean {
-    const { kind } = this.cluster.config.upstreamProtocol;
-    if (kind === 'useDownstreamProtocol') return downstreamVersion === 20 && this.proxyProtocol === undefined;
-    return kind === 'explicitHttp2';
+  get #allPools(): readonly Map<Host, UpstreamPool>[] {
+    return [this.#http1Pools, this.#http2Pools, this.#autoPools];
   }
 
-  /**
-   * Set where the cluster asks for what we cannot speak: then nothing is sent at all, and never plaintext where TLS is
-   * wanted.
-   */
+  /** `auto` asks ALPN, and without TLS there is none: then HTTP/1.1. */
+  #poolsFor(downstreamVersion: HttpVersion, hasAlpn: boolean): Map<Host, UpstreamPool> {
+    switch (this.cluster.config.upstreamProtocol.kind) {
+      case 'explicitHttp1':
+        return this.#http1Pools;
+      case 'explicitHttp2':
+        return this.#http2Pools;
+      case 'useDownstreamProtocol':
+        return downstreamVersion === 20 && this.proxyProtocol === undefined ? this.#http2Pools : this.#http1Pools;
+      case 'auto':
+        return hasAlpn ? this.#autoPools : this.#http1Pools;
+    }
+  }
+
+  /** Set where the cluster asks for what we cannot speak: then nothing is sent at all. */
   get refusal(): LocalReply | undefined {
-    this.#poolOptions();
-    return this.#refusal;
+    // A PROXY header says whose a connection is; a connection that many share is nobody's.
+    const isShared = this.cluster.config.upstreamProtocol.kind === 'explicitHttp2';
+    return isShared && this.proxyProtocol !== undefined ? LOCAL_REPLIES.upstreamHttp2Unavailable : undefined;
   }
 
   /** Set where each connection begins with a header that says whose it is. */
@@ -106,32 +131,6 @@ export class UpstreamCluster {
     const { transportSocket } = this.cluster.config;
     return transportSocket?.kind === 'upstreamProxyProtocol' ? transportSocket.version : undefined;
   }
-
-  #poolOptions(): PoolOptions {
-    const { config } = this.cluster;
-    if (this.#options !== undefined && this.#optionsOf === config) return this.#options;
-    this.#optionsOf = config;
-    this.#refusal = refusalOf(config);
-    this.#options = {
-      connectTimeoutMs: config.connectTimeoutMs,
-      idleTimeoutMs: config.idleTimeoutMs,
-      maxRequestsPerConnection: config.maxRequestsPerConnection,
-      maxConnectionDurationMs: config.maxConnectionDurationMs,
-      maxConnectionsPerHost: config.circuitBreakers.maxConnectionsPerHost,
-      highWaterMarkBytes: Math.min(config.perConnectionBufferLimitBytes, MAX_WATERMARK_BYTES),
-      http2: 'http2' in config.upstreamProtocol ? config.upstreamProtocol.http2 : undefined,
-      isSingleUse: this.proxyProtocol !== undefined,
-    };
-    return this.#options;
-  }
-}
-
-function refusalOf(config: Cluster): LocalReply | undefined {
-  if (config.transportSocket?.kind === 'upstreamTls') return LOCAL_REPLIES.upstreamTlsUnavailable;
-  // A PROXY header says whose a connection is; a connection that many share is nobody's.
-  const isProxied = config.transportSocket?.kind === 'upstreamProxyProtocol';
-  const isShared = config.upstreamProtocol.kind === 'explicitHttp2';
-  return isProxied && isShared ? LOCAL_REPLIES.upstreamHttp2Unavailable : undefined;
 }
 
 /** All clusters of one worker as the router uses them. */
@@ -142,6 +141,7 @@ export class Upstreams {
   readonly onHostOutcome: HostOutcomeListener;
   readonly #clusters: ClusterSet;
   readonly #metrics: MetricsRegistry;
+  readonly #tlsMaterials: TlsMaterials;
   readonly #known = new Map<string, UpstreamCluster>();
 
   constructor(options: UpstreamsOptions) {
@@ -151,6 +151,7 @@ export class Upstreams {
     this.onHostOutcome = options.onHostOutcome ?? (() => undefined);
     this.#clusters = options.clusters;
     this.#metrics = options.metrics;
+    this.#tlsMaterials = options.tlsMaterials ?? new TlsMaterials();
     this.#clusters.onHostRemoved((host) => this.#hostRemoved(host));
   }
 
@@ -160,7 +161,7 @@ export class Upstreams {
     if (cluster === undefined) return undefined;
     const known = this.#known.get(cluster.name);
     if (known !== undefined && known.cluster === cluster) return known;
-    const upstream = new UpstreamCluster(this.turn, cluster, this.#metrics);
+    const upstream = new UpstreamCluster(this.turn, cluster, this.#metrics, this.#tlsMaterials);
     this.#known.set(cluster.name, upstream);
     return upstream;
   }

@@ -1,12 +1,18 @@
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
+import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { spiffe, TestAuthority } from '../../../../test/support/certificates.ts';
 import { assignment, cluster, endpoint } from '../../../../test/support/resources.ts';
 import { systemClock } from '../../../base/clock.ts';
 import { seededRandom } from '../../../base/random.ts';
 import type { HealthCheck } from '../../../resource/cluster.ts';
+import { EMPTY_TLS_CONTEXT } from '../../../resource/transport-socket.ts';
 import { Logs } from '../../../telemetry/log/log.ts';
+import { MetricsRegistry } from '../../../telemetry/metrics/metrics.ts';
+import { TlsContext, TlsCounters, TlsMaterials } from '../../../transport-socket/transport-socket.ts';
+import type { PoolTls } from '../../pool/pool.ts';
 import { HealthChecker } from './health-checker.ts';
 import { probe } from './probe.ts';
 
@@ -52,6 +58,34 @@ describe('probes', () => {
   it('http: gives up on a host that never answers', async () => {
     const port = await httpServer(() => {});
     await expect(probe(at(port), check(http, 20))).rejects.toThrow('in time');
+  });
+
+  it('over TLS: only of a host that is who it should be, and nothing is asked of another', async () => {
+    const authority = await TestAuthority.create();
+    const pair = await authority.issue({ names: [spiffe('api')] });
+    const asked: string[] = [];
+    const server = createHttpsServer({ cert: pair.certificatePem, key: pair.keyPem }, (request, response) => {
+      asked.push(request.url ?? '');
+      response.end();
+    });
+    const port = await listening(server);
+    const tlsOf = (name: string): PoolTls => {
+      const matcher = { kind: 'exact', value: `spiffe://mesh.test/${name}`, ignoreCase: false } as const;
+      const trustedCa = { kind: 'inline', text: authority.certificatePem } as const;
+      const validation = { trustedCa, matchSubjectAltNames: [{ sanType: 'uri', matcher } as const] };
+      const common = { ...EMPTY_TLS_CONTEXT, validation };
+      const metrics = new MetricsRegistry({ announce: () => undefined });
+      return {
+        context: new TlsContext({ kind: 'upstreamTls', common, sni: '' }, new TlsMaterials()),
+        counters: new TlsCounters(metrics, { kind: 'cluster', name: 'c' }),
+        sni: '',
+        alpn: undefined,
+      };
+    };
+    await expect(probe(at(port), check(http), tlsOf('api'))).resolves.toBeUndefined();
+    await expect(probe(at(port), check({ kind: 'tcp' }), tlsOf('api'))).resolves.toBeUndefined();
+    await expect(probe(at(port), check(http), tlsOf('db'))).rejects.toThrow('none of the peer');
+    expect(asked).toEqual(['/health']);
   });
 
   it('grpc: passes on SERVING alone', async () => {

@@ -3,8 +3,9 @@ import type { Random } from '../../../base/random.ts';
 import type { Address } from '../../../resource/address.ts';
 import { addressText } from '../../../resource/address.ts';
 import type { Cluster, HealthCheck } from '../../../resource/cluster.ts';
-import type { ClusterLoadAssignment } from '../../../resource/cluster-load-assignment.ts';
+import type { ClusterLoadAssignment, Endpoint } from '../../../resource/cluster-load-assignment.ts';
 import type { Logger } from '../../../telemetry/log/log.ts';
+import type { PoolTls } from '../../pool/pool.ts';
 import type { Probe } from './probe.ts';
 
 export interface HealthCheckerOptions {
@@ -12,6 +13,8 @@ export interface HealthCheckerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** How connections to an endpoint are secured; absent, or undefined: not at all. */
+  readonly tlsOf?: (cluster: Cluster, endpoint: Endpoint) => PoolTls | undefined;
   /** The host's flag is to be set or cleared; told on every change and once for a host that is new. */
   onHealth(clusterName: string, address: string, failed: boolean): void;
 }
@@ -21,6 +24,8 @@ interface Watched {
   readonly clusterName: string;
   readonly address: Address;
   readonly check: HealthCheck;
+  /** The newest configuration's. */
+  tls: PoolTls | undefined;
   timer: NodeJS.Timeout | undefined;
   failed: boolean;
   /** Envoy: the first answer decides at once, thresholds count after it. */
@@ -49,12 +54,17 @@ export class HealthChecker {
       const assignment = assignments.get(clusterName);
       if (check === undefined || assignment === undefined) continue;
       for (const group of assignment.localities) {
-        for (const { address } of group.endpoints) {
+        for (const endpoint of group.endpoints) {
+          const { address } = endpoint;
+          const tls = this.#options.tlsOf?.(cluster, endpoint);
           const key = `${clusterName}\n${addressText(address)}\n${JSON.stringify(check)}`;
+          const known = this.#watched.get(key);
+          if (known !== undefined) known.tls = tls;
           wanted.set(key, () => ({
             clusterName,
             address,
             check,
+            tls,
             timer: undefined,
             failed: true,
             checkedOnce: false,
@@ -88,7 +98,7 @@ export class HealthChecker {
     this.counters.attempts++;
     let reason: string | undefined;
     try {
-      await this.#options.probe(watched.address, watched.check);
+      await this.#options.probe(watched.address, watched.check, watched.tls);
       this.counters.successes++;
     } catch (error) {
       this.counters.failures++;

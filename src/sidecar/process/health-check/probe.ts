@@ -1,31 +1,56 @@
 import { request } from 'node:http';
 import { connect as connectHttp2, constants } from 'node:http2';
-import { createConnection } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import { type Address, addressText } from '../../../resource/address.ts';
 import type { HealthCheck } from '../../../resource/cluster.ts';
+import { alpnBytes, verifiedConnection } from '../../../transport-socket/transport-socket.ts';
+import type { PoolTls } from '../../pool/pool.ts';
 
 /** Resolves when the host is well; rejects with the reason where it is not, or did not say so in time. */
-export type Probe = (address: Address, check: HealthCheck) => Promise<void>;
+export type Probe = (address: Address, check: HealthCheck, tls?: PoolTls) => Promise<void>;
 
 /** Bytes of an answer that are read; more ends the check as failed. */
 const MAX_ANSWER_BYTES = 4096;
 /** grpc.health.v1.HealthCheckResponse.SERVING, field 1, as it is encoded. */
 const SERVING = Buffer.from([0x08, 0x01]);
 
-export const probe: Probe = (address, check) => {
-  switch (check.checker.kind) {
-    case 'tcp':
-      return probeTcp(address, check.timeoutMs);
-    case 'http':
-      return probeHttp(address, check.timeoutMs, check.checker);
-    case 'grpc':
-      return probeGrpc(address, check.timeoutMs, check.checker.serviceName);
+/** Within the check's time all in all: over TLS, what the handshake has taken is gone. */
+export const probe: Probe = async (address, check, tls) => {
+  const startedAtMs = performance.now();
+  const socket = tls === undefined ? undefined : await secured(address, check, tls);
+  const timeoutMs = Math.max(1, check.timeoutMs - (performance.now() - startedAtMs));
+  try {
+    await probeOver(address, check, timeoutMs, () => socket ?? createConnection(socketOptions(address)));
+  } finally {
+    socket?.destroy();
   }
 };
 
-function probeTcp(address: Address, timeoutMs: number): Promise<void> {
+function probeOver(address: Address, check: HealthCheck, timeoutMs: number, connect: () => Socket): Promise<void> {
+  switch (check.checker.kind) {
+    case 'tcp':
+      return probeTcp(connect(), timeoutMs);
+    case 'http':
+      return probeHttp(address, timeoutMs, check.checker, connect);
+    case 'grpc':
+      return probeGrpc(timeoutMs, check.checker.serviceName, connect);
+  }
+}
+
+const ALPN = { http: alpnBytes(['http/1.1']), grpc: alpnBytes(['h2']) };
+
+/** A check speaks one protocol, whatever the cluster's connections may choose from. */
+function secured(address: Address, { checker, timeoutMs }: HealthCheck, tls: PoolTls): Promise<Socket> {
+  const compiled = tls.context.current();
+  if (compiled === undefined) return Promise.reject(new Error(`TLS ${tls.context.problem}`));
+  const alpn = checker.kind === 'tcp' ? tls.alpn : ALPN[checker.kind];
+  return verifiedConnection({ address, compiled, alpn, sni: tls.sni, timeoutMs });
+}
+
+function probeTcp(socket: Socket, timeoutMs: number): Promise<void> {
+  // A handshake that is over says more than a connection.
+  if (!socket.connecting) return Promise.resolve();
   return new Promise((resolve, reject) => {
-    const socket = createConnection(socketOptions(address));
     const timer = setTimeout(() => socket.destroy(new Error('no connection in time')), timeoutMs);
     socket.once('connect', () => {
       resolve();
@@ -40,14 +65,14 @@ function probeHttp(
   address: Address,
   timeoutMs: number,
   checker: Extract<HealthCheck['checker'], { kind: 'http' }>,
+  connect: () => Socket,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const outgoing = request(
       {
-        ...(address.kind === 'ip' ? { host: address.host, port: address.port } : { socketPath: address.path }),
+        createConnection: connect,
         path: checker.path,
         headers: { host: checker.host === '' ? addressText(address) : checker.host, 'user-agent': 'weft-health-check' },
-        agent: false,
       },
       (answer) => {
         const status = answer.statusCode ?? 0;
@@ -69,11 +94,9 @@ function probeHttp(
 }
 
 /** grpc.health.v1.Health/Check over HTTP/2 with prior knowledge: one message each way. */
-function probeGrpc(address: Address, timeoutMs: number, serviceName: string): Promise<void> {
+function probeGrpc(timeoutMs: number, serviceName: string, connect: () => Socket): Promise<void> {
   return new Promise((resolve, reject) => {
-    const session = connectHttp2('http://health-check', {
-      createConnection: () => createConnection(socketOptions(address)),
-    });
+    const session = connectHttp2('http://health-check', { createConnection: connect });
     const timer = setTimeout(() => finish(new Error('no answer in time')), timeoutMs);
     const finish = (error: Error | undefined): void => {
       clearTimeout(timer);
