@@ -28,6 +28,7 @@ export function decodeRouteAction(reader: MessageReader, inherited: readonly Req
     idleTimeoutMs: reader.durationMs('idle_timeout'),
     maxStreamDurationMs: maxStreamDuration?.durationMs('max_stream_duration'),
     grpcTimeoutHeaderMaxMs: maxStreamDuration?.durationMs('grpc_timeout_header_max'),
+    grpcTimeoutHeaderOffsetMs: maxStreamDuration?.durationMs('grpc_timeout_header_offset') ?? 0,
     prefixRewrite: prefixRewrite === '' ? undefined : prefixRewrite,
     regexRewrite,
     hostRewrite: decodeHostRewrite(reader),

@@ -56,6 +56,7 @@ export interface RouteAction {
   readonly idleTimeoutMs: number | undefined;
   readonly maxStreamDurationMs: number | undefined;
   readonly grpcTimeoutHeaderMaxMs: number | undefined;
+  readonly grpcTimeoutHeaderOffsetMs: number;
   readonly prefixRewrite: string | undefined;
   readonly regexRewrite: { readonly pattern: string; readonly substitution: string } | undefined;
   readonly hostRewrite:

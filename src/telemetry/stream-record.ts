@@ -1,3 +1,7 @@
+/** Values of `StreamRecord.grpcStatus` beside gRPC's own. */
+export const NOT_GRPC = -2;
+export const NO_GRPC_STATUS = -1;
+
 /**
  * What happened to one stream: filled in by the connection manager and the router while the request runs, read once at its
  * end by the access log, the metrics and the tracer. One object per stream, reset and reused; always the same shape.
@@ -48,6 +52,8 @@ export class StreamRecord {
   hostInFlightAtPick = 0;
 
   status = 0;
+  /** Of a gRPC call: its status, NO_GRPC_STATUS where none has come; NOT_GRPC for any other request. */
+  grpcStatus = NOT_GRPC;
   requestBodyBytes = 0;
   responseBodyBytes = 0;
   /** Envoy's response flags, e.g. `UF`, `NR`, `UT`, comma-separated; '' where nothing odd happened. */

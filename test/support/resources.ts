@@ -42,6 +42,7 @@ export function routeAction(overrides: Partial<RouteAction> = {}): RouteAction {
     idleTimeoutMs: undefined,
     maxStreamDurationMs: undefined,
     grpcTimeoutHeaderMaxMs: undefined,
+    grpcTimeoutHeaderOffsetMs: 0,
     prefixRewrite: undefined,
     regexRewrite: undefined,
     hostRewrite: undefined,

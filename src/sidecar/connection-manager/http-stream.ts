@@ -1,7 +1,7 @@
 import type { RequestHead, ResponseHead } from '../../http/head.ts';
 import { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
-import { StreamRecord } from '../../telemetry/stream-record.ts';
+import { NO_GRPC_STATUS, NOT_GRPC, StreamRecord } from '../../telemetry/stream-record.ts';
 import type { ProxiedAddresses } from '../../transport-socket/transport-socket.ts';
 import {
   type DownstreamPeer,
@@ -16,8 +16,9 @@ import { Forwarding, type RoutedStream } from '../filter/router/router.ts';
 import type { CompiledRoute } from '../route/route.ts';
 import { clientAddressOf } from './client-address.ts';
 import type { DownstreamWriter } from './downstream-writer.ts';
+import { noteGrpcCall, noteGrpcStatus } from './grpc-call.ts';
 import type { HttpChain, ManagerContext } from './http-chain.ts';
-import { LocalResponseHead, localResponseHead } from './local-response.ts';
+import { grpcTrailers, LocalResponseHead, localResponseHead } from './local-response.ts';
 import { effectiveHead } from './path-normalization.ts';
 import { RequestPath } from './request-path.ts';
 import { applyRequestPolicy } from './request-policy.ts';
@@ -27,6 +28,7 @@ import { finishResponseEdits } from './response-policy.ts';
 import { answerOfRoute } from './route-answer.ts';
 import { StreamDeadlines, type StreamTimeout, type StreamTimeoutOwner } from './stream-deadlines.ts';
 import { startRecord } from './stream-start.ts';
+import { timeoutReply } from './timeout-reply.ts';
 import { propagateTrace } from './trace-propagation.ts';
 
 /**
@@ -142,6 +144,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     this.route = refusal === undefined ? chain.routes.match(this.head) : undefined;
     this.#filters = chain.filters.forRoute(this.route);
     this.#deadlines.arm(manager, this.route);
+    if (noteGrpcCall(this.record, head)) this.#deadlines.armGrpcDeadline(head.fields, this.route);
     if (refusal !== undefined) this.sendLocalReply(refusal, '');
     else this.#request.begin(this.#filters);
   }
@@ -263,6 +266,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
   }
 
   sendResponseTrailers(fields: HeaderFields): void {
+    noteGrpcStatus(this.record, fields);
     this.#response.trailers(fields);
   }
 
@@ -278,6 +282,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     const { record, responseEdits: edits } = this;
     this.#state = 'responding';
     record.status = head.status;
+    noteGrpcStatus(record, head.fields);
     finishResponseEdits(this.#chain, this.#context.turn, head.fields, edits, record.requestId);
     if (this.#isNotProcessed && this.#chain.place.direction === 'inbound') {
       edits.add(NOT_PROCESSED_HEADER, record.responseFlags);
@@ -307,7 +312,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
       this.#forwarding.cancel();
       this.#close(reply.flags, details);
       this.#writer.abort();
-    } else this.#answer(localResponseHead(this.head, reply.status, reply.body), reply, details);
+    } else this.#answer(localResponseHead(this.isGrpcCall, reply), reply, details);
   }
 
   abortResponse(flags: string, details: string): void {
@@ -334,23 +339,32 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
 
   onStreamTimeout(timeout: StreamTimeout): void {
     if (this.#state === 'idle') return;
-    const { counters } = this.#chain;
-    const isLate = this.isRequestComplete;
-    if (timeout === 'request') {
-      counters.rqTimeout.increment();
-      this.#timeOut(LOCAL_REPLIES.requestTimeout);
-    } else if (timeout === 'maxDuration') {
-      counters.rqMaxDurationReached.increment();
-      this.#timeOut(isLate ? LOCAL_REPLIES.maxStreamDurationAfterRequest : LOCAL_REPLIES.maxStreamDuration);
-    } else {
-      counters.rqIdleTimeout.increment();
-      this.#timeOut(isLate ? LOCAL_REPLIES.streamIdleTimeoutAfterRequest : LOCAL_REPLIES.streamIdleTimeout);
-    }
+    const reply = timeoutReply(timeout, this.isRequestComplete, this.#chain.counters);
+    if (timeout === 'grpcDeadline' && this.#state === 'responding') this.#endCall(reply);
+    else this.#timeOut(reply);
   }
 
   /** `enable_trailers` is a word of `http_protocol_options`, for HTTP/1; HTTP/2 without trailers could not carry gRPC. */
   get passesTrailers(): boolean {
     return this.head.version === 20 || this.#chain.manager.enableTrailers;
+  }
+
+  /** Whether the caller understands gRPC's statuses, and waits for one. */
+  get isGrpcCall(): boolean {
+    return this.record.grpcStatus !== NOT_GRPC;
+  }
+
+  set isGrpcCall(isCall: boolean) {
+    this.record.grpcStatus = isCall ? NO_GRPC_STATUS : NOT_GRPC;
+  }
+
+  /** Of a call whose answer has begun: it ends early, in the words that its caller waits for. */
+  #endCall(reply: LocalReply): void {
+    this.#forwarding.cancel();
+    this.record.responseFlags = reply.flags;
+    this.record.responseCodeDetails = reply.details;
+    this.#response.trailers(grpcTrailers(reply));
+    this.#response.end();
   }
 
   #timeOut(reply: LocalReply): void {

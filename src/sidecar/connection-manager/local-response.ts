@@ -1,5 +1,8 @@
-import type { HttpVersion, RequestHead, ResponseHead } from '../../http/head.ts';
+import { grpcStatusOfHttp } from '../../base/grpc-status.ts';
+import { encodeGrpcMessage } from '../../http/grpc/grpc.ts';
+import type { HttpVersion, ResponseHead } from '../../http/head.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
+import type { LocalReply } from '../filter/filter.ts';
 
 /** The fields of an answer that we make ourselves. */
 class ListedFields implements HeaderFields {
@@ -53,35 +56,22 @@ export class LocalResponseHead implements ResponseHead {
   }
 }
 
-/** gRPC's code for an HTTP status (grpc: doc/http-grpc-status-mapping.md). */
-function grpcStatus(status: number): number {
-  switch (status) {
-    case 400:
-      return 13;
-    case 401:
-      return 16;
-    case 403:
-      return 7;
-    case 404:
-      return 12;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;
-    default:
-      return 2;
-  }
+/** The status of a call whose answer has begun: what follows its messages. */
+export function grpcTrailers(reply: LocalReply): HeaderFields {
+  return new ListedFields(grpcStatusPairs(reply));
+}
+
+function grpcStatusPairs({ status, body, grpcStatus }: LocalReply): string[] {
+  const pairs = ['grpc-status', String(grpcStatus ?? grpcStatusOfHttp(status))];
+  if (body !== '') pairs.push('grpc-message', encodeGrpcMessage(body));
+  return pairs;
 }
 
 /** Where an HTTP status speaks to a gRPC client, it is said in the one answer such clients understand: trailers only. */
-export function localResponseHead(request: RequestHead, status: number, body: string): LocalResponseHead {
-  const contentType = request.fields.get('content-type');
-  if (contentType?.startsWith('application/grpc') === true && status >= 400) {
-    const message = encodeURIComponent(body).replaceAll('%20', ' ');
-    const pairs = ['content-type', 'application/grpc', 'grpc-status', String(grpcStatus(status))];
-    if (message !== '') pairs.push('grpc-message', message);
-    return new LocalResponseHead(200, pairs, 0);
+export function localResponseHead(isGrpcCaller: boolean, reply: LocalReply): LocalResponseHead {
+  const { status, body } = reply;
+  if (isGrpcCaller) {
+    return new LocalResponseHead(200, ['content-type', 'application/grpc', ...grpcStatusPairs(reply)], 0);
   }
   const pairs = body === '' ? [] : ['content-type', 'text/plain'];
   return new LocalResponseHead(status, pairs, Buffer.byteLength(body));

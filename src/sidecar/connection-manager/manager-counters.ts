@@ -24,6 +24,7 @@ export class ManagerCounters {
   readonly rqHeaderTimeout: Counter;
   readonly rqIdleTimeout: Counter;
   readonly rqMaxDurationReached: Counter;
+  readonly rqGrpcDeadlineExceeded: Counter;
   readonly noRoute: Counter;
   readonly #byClass: readonly Counter[];
   readonly #http2ByReason = new Map<string, Counter>();
@@ -55,6 +56,7 @@ export class ManagerCounters {
     this.rqHeaderTimeout = registry.counter(scope, 'downstream_rq_header_timeout');
     this.rqIdleTimeout = registry.counter(scope, 'downstream_rq_idle_timeout');
     this.rqMaxDurationReached = registry.counter(scope, 'downstream_rq_max_duration_reached');
+    this.rqGrpcDeadlineExceeded = registry.counter(scope, 'downstream_rq_grpc_deadline_exceeded');
     this.noRoute = registry.counter(scope, 'no_route');
     this.#byClass = ['1xx', '2xx', '3xx', '4xx', '5xx'].map((name) => registry.counter(scope, `downstream_rq_${name}`));
   }

@@ -1,9 +1,11 @@
+import { grpcTimeoutMs } from '../../http/grpc/grpc.ts';
+import type { HeaderFields } from '../../http/header-fields.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
 import { Deadline, type DeadlineOwner, type EventTurn } from '../../transport-socket/transport-socket.ts';
 import type { CompiledRoute } from '../route/route.ts';
 
 /** Which of a stream's limits has passed. */
-export type StreamTimeout = 'request' | 'maxDuration' | 'idle';
+export type StreamTimeout = 'request' | 'grpcDeadline' | 'maxDuration' | 'idle';
 
 /** Whoever is told that a limit has passed. */
 export interface StreamTimeoutOwner {
@@ -21,6 +23,7 @@ export class StreamDeadlines implements DeadlineOwner {
   #idleAtMs = NEVER;
   #requestTimeoutAtMs = NEVER;
   #maxDurationAtMs = NEVER;
+  #grpcDeadlineAtMs = NEVER;
 
   constructor(turn: EventTurn, owner: StreamTimeoutOwner) {
     this.#turn = turn;
@@ -37,6 +40,25 @@ export class StreamDeadlines implements DeadlineOwner {
     this.#idleAtMs = this.#idleMs > 0 ? nowMs + this.#idleMs : NEVER;
     this.#maxDurationAtMs = maxMs > 0 ? nowMs + maxMs : NEVER;
     this.#requestTimeoutAtMs = manager.requestTimeoutMs > 0 ? nowMs + manager.requestTimeoutMs : NEVER;
+    this.#grpcDeadlineAtMs = NEVER;
+    this.#schedule();
+  }
+
+  /**
+   * The stream is a call; its caller may have said how long it waits. `max_stream_duration.grpc_timeout_header_max` bounds what
+   * it may ask for; where there is no such rule the caller's own word counts.
+   */
+  armGrpcDeadline(fields: HeaderFields, route: CompiledRoute | undefined): void {
+    const timeoutMs = grpcTimeoutMs(fields);
+    if (timeoutMs === undefined) return;
+    const action = route?.action;
+    const rules = action?.kind === 'route' ? action : undefined;
+    const maxMs = rules?.grpcTimeoutHeaderMaxMs ?? 0;
+    const offsetMs = rules?.grpcTimeoutHeaderOffsetMs ?? 0;
+    const boundedMs = maxMs > 0 ? Math.min(timeoutMs, maxMs) : timeoutMs;
+    // As in Envoy, an offset that would leave nothing is not taken off.
+    const leftMs = offsetMs > 0 && offsetMs < boundedMs ? boundedMs - offsetMs : boundedMs;
+    this.#grpcDeadlineAtMs = this.#turn.nowMs + leftMs;
     this.#schedule();
   }
 
@@ -61,13 +83,14 @@ export class StreamDeadlines implements DeadlineOwner {
 
   onDeadline(_deadline: Deadline, nowMs: number): void {
     if (this.#requestTimeoutAtMs <= nowMs) this.#owner.onStreamTimeout('request');
+    else if (this.#grpcDeadlineAtMs <= nowMs) this.#owner.onStreamTimeout('grpcDeadline');
     else if (this.#maxDurationAtMs <= nowMs) this.#owner.onStreamTimeout('maxDuration');
     else if (this.#idleAtMs <= nowMs) this.#owner.onStreamTimeout('idle');
     else this.#schedule();
   }
 
   #schedule(): void {
-    const atMs = Math.min(this.#idleAtMs, this.#maxDurationAtMs, this.#requestTimeoutAtMs);
+    const atMs = Math.min(this.#idleAtMs, this.#maxDurationAtMs, this.#grpcDeadlineAtMs, this.#requestTimeoutAtMs);
     this.#turn.deadlines.schedule(this.#deadline, atMs);
   }
 }

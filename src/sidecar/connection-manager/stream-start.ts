@@ -1,5 +1,5 @@
 import type { RequestHead } from '../../http/head.ts';
-import type { StreamRecord } from '../../telemetry/stream-record.ts';
+import { NOT_GRPC, type StreamRecord } from '../../telemetry/stream-record.ts';
 import {
   type ByteStream,
   endsOf,
@@ -79,6 +79,7 @@ function forget(record: StreamRecord): void {
   record.connectionReused = false;
   record.hostInFlightAtPick = 0;
   record.status = 0;
+  record.grpcStatus = NOT_GRPC;
   record.requestBodyBytes = 0;
   record.responseBodyBytes = 0;
   record.responseFlags = '';

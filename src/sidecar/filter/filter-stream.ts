@@ -22,6 +22,8 @@ export interface FilterStream {
   /** The client's address by the trusted part of X-Forwarded-For; `peer.address` where nothing there is trusted. */
   readonly clientAddress: string;
   readonly isRequestComplete: boolean;
+  /** The caller waits for a gRPC status: answers of ours then carry one. A filter that translates for it may say so. */
+  isGrpcCall: boolean;
   /** The answer under way is one that we made. */
   readonly isLocalReply: boolean;
   /** Answers in the upstream's stead. A filter that does so in a request hook returns 'stop'. */

@@ -1,3 +1,5 @@
+import { GRPC_STATUS, grpcStatusOfHttp } from '../../base/grpc-status.ts';
+
 /**
  * Every answer a sidecar makes itself: status, Envoy's response flags and response_code_details, and whether the request
  * certainly reached nobody. That last one becomes `x-weft-not-processed` on inbound listeners, so that a caller's sidecar
@@ -12,12 +14,19 @@ export interface LocalReply {
   readonly details: string;
   readonly body: string;
   readonly isNotProcessed: boolean;
+  /** What a gRPC caller is told where the status does not say it all. */
+  readonly grpcStatus?: number;
 }
 
 export const NOT_PROCESSED_HEADER = 'x-weft-not-processed';
 
 function reply(status: number, flags: string, details: string, body = '', isNotProcessed = false): LocalReply {
   return Object.freeze({ status, flags, details, body, isNotProcessed });
+}
+
+/** A limit that the caller or its route has set for the whole stream: in gRPC's words DEADLINE_EXCEEDED, as Envoy has it. */
+function deadline(status: number, details: string, body: string): LocalReply {
+  return Object.freeze({ ...reply(status, 'DT', details, body), grpcStatus: GRPC_STATUS.deadlineExceeded });
 }
 
 const RESET_BODY = 'upstream connect error or disconnect/reset before headers. reset reason: ';
@@ -73,8 +82,9 @@ export const LOCAL_REPLIES = {
   requestTimeout: reply(408, '', 'request_overall_timeout', 'request timeout'),
   streamIdleTimeout: reply(408, 'SI', 'stream_idle_timeout', 'stream timeout'),
   streamIdleTimeoutAfterRequest: reply(504, 'SI', 'stream_idle_timeout', 'stream timeout'),
-  maxStreamDuration: reply(408, 'DT', 'max_duration_timeout', 'downstream duration timeout'),
-  maxStreamDurationAfterRequest: reply(504, 'DT', 'max_duration_timeout', 'downstream duration timeout'),
+  maxStreamDuration: deadline(408, 'max_duration_timeout', 'downstream duration timeout'),
+  maxStreamDurationAfterRequest: deadline(504, 'max_duration_timeout', 'downstream duration timeout'),
+  grpcDeadline: deadline(504, 'grpc_timeout', 'deadline exceeded'),
   downstreamDisconnect: reply(0, 'DC', 'downstream_remote_disconnect'),
   methodNotAllowed: reply(405, '', 'method_not_allowed'),
   loopDetected: reply(508, 'DPE', 'via_loop_detected', 'this request goes in circles'),
@@ -94,8 +104,14 @@ export function codecRefusal(status: number, reason: string): LocalReply {
 }
 
 /** What a filter, a redirect or a direct response answers. */
-export function plainReply(status: number, details: string, body: string, flags = ''): LocalReply {
-  return reply(status, flags, details, body);
+export function plainReply(
+  status: number,
+  details: string,
+  body: string,
+  flags = '',
+  grpcStatus = grpcStatusOfHttp(status),
+): LocalReply {
+  return { ...reply(status, flags, details, body), grpcStatus };
 }
 
 export function clusterNotFound(status: 404 | 500 | 503): LocalReply {

@@ -39,10 +39,15 @@ function managerWith(json: Json, special?: TypedExtension): Partial<HttpConnecti
   };
 }
 
-async function ask(manager: Partial<HttpConnectionManager>, target: string, fields = ''): Promise<string> {
+async function ask(
+  manager: Partial<HttpConnectionManager>,
+  target: string,
+  fields = '',
+  method = 'GET',
+): Promise<string> {
   const client = await RawPeer.connect(await path.serve(manager));
   peers.push(client);
-  client.send(`GET ${target} HTTP/1.1\r\nhost: web\r\n${fields}\r\n`);
+  client.send(`${method} ${target} HTTP/1.1\r\nhost: web\r\n${fields}\r\n`);
   const answered = client.until(() => client.received.includes('\r\n\r\n'), 'an answer');
   const forwarded = upstream.connection(upstream.connections.length).then(async (host) => {
     await host.receives('\r\n\r\n');
@@ -90,11 +95,9 @@ describe('RBAC of requests', () => {
 
   it('a gRPC caller hears PERMISSION_DENIED', async () => {
     const manager = managerWith({ rules: rules('DENY', '/') });
-    const answer = await ask(manager, '/test.Echo/Unary', 'content-type: application/grpc\r\n');
+    const answer = await ask(manager, '/test.Echo/Unary', 'content-type: application/grpc\r\n', 'POST');
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
-    expect(answer).toContain(
-      'grpc-status: 7\r\ngrpc-message: RBAC: access denied\r\n'.replace(': access', '%3A access'),
-    );
+    expect(answer).toContain('grpc-status: 7\r\ngrpc-message: RBAC: access denied\r\n');
   });
 
   it('is asked about the path as it was normalized, however it was written', async () => {

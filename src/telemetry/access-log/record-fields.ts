@@ -1,3 +1,4 @@
+import { GRPC_STATUS_NAMES } from '../../base/grpc-status.ts';
 import type { StreamRecord } from '../stream-record.ts';
 
 /** A value of an access log line; undefined is printed as `-` in text and `null` in JSON, as Envoy does. */
@@ -15,6 +16,8 @@ export const OPERATORS: ReadonlyMap<string, FieldReader> = new Map<string, Field
   ['RESPONSE_CODE', (record) => record.status],
   ['RESPONSE_CODE_DETAILS', (record) => text(record.responseCodeDetails)],
   ['RESPONSE_FLAGS', (record) => text(record.responseFlags)],
+  ['GRPC_STATUS', (record) => GRPC_STATUS_NAMES[record.grpcStatus]],
+  ['GRPC_STATUS_NUMBER', (record) => (record.grpcStatus < 0 ? undefined : record.grpcStatus)],
   ['BYTES_RECEIVED', (record) => record.requestBodyBytes],
   ['BYTES_SENT', (record) => record.responseBodyBytes],
   ['DURATION', (record) => between(record.receivedAtMs, record.endedAtMs)],

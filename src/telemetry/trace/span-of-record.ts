@@ -1,4 +1,5 @@
-import type { StreamRecord } from '../stream-record.ts';
+import { GRPC_STATUS_NAMES, type GrpcStatusName } from '../../base/grpc-status.ts';
+import { NOT_GRPC, type StreamRecord } from '../stream-record.ts';
 
 /** What a span says, before any SDK type: a pure reading of a record by OpenTelemetry's HTTP semantic conventions. */
 export interface SpanContent {
@@ -36,12 +37,18 @@ export function spanOfRecord(record: StreamRecord): SpanContent {
   const method = known ? record.method : 'HTTP';
   // A route's name is a template only where its author wrote one; other names are ours and go to weft.route.
   const template = record.routeName.startsWith('/') ? record.routeName : '';
+  const rpcMethod = rpcMethodOf(record);
+  const httpName = kind === 'server' && template !== '' ? `${method} ${template}` : method;
   return {
-    name: kind === 'server' && template !== '' ? `${method} ${template}` : method,
+    name: rpcMethod ?? httpName,
     kind,
     startMs,
     endMs,
-    attributes: { ...httpAttributes(record, kind, known, template), ...weftAttributes(record) },
+    attributes: {
+      ...httpAttributes(record, kind, known, template),
+      ...rpcAttributes(record, rpcMethod),
+      ...weftAttributes(record),
+    },
     events: stages(record, startMs, endMs),
     error: errorOf(record, kind),
   };
@@ -70,7 +77,7 @@ function httpAttributes(
   if (template !== '') attributes['http.route'] = template;
   if (record.userAgent !== '') attributes['user_agent.original'] = record.userAgent;
   if (record.status > 0) attributes['http.response.status_code'] = record.status;
-  if (isError(record, kind)) attributes['error.type'] = errorType(record);
+  if (isError(record, kind)) attributes['error.type'] = grpcErrorOf(record, kind) ?? errorType(record);
   if (kind === 'server') addPeer(attributes, 'client', record.downstreamAddress, record.downstreamPort);
   else addClientAttributes(attributes, record);
   return attributes;
@@ -129,8 +136,40 @@ function stages(record: StreamRecord, startMs: number, endMs: number): SpanConte
   return all.filter(({ atMs }) => atMs > 0 && atMs >= startMs && atMs <= endMs).sort((a, b) => a.atMs - b.atMs);
 }
 
+/** `package.Service/Method` of a gRPC call; undefined for any other request, `_OTHER` for a path that is no method. */
+function rpcMethodOf(record: StreamRecord): string | undefined {
+  if (record.grpcStatus === NOT_GRPC) return undefined;
+  return /^\/[\w.]+\/\w+$/.test(record.path) ? record.path.slice(1) : '_OTHER';
+}
+
+/** OpenTelemetry's conventions for gRPC, 1.45. */
+function rpcAttributes(record: StreamRecord, method: string | undefined): Record<string, string> {
+  if (method === undefined) return {};
+  const status = GRPC_STATUS_NAMES[record.grpcStatus];
+  const attributes = { 'rpc.system.name': 'grpc', 'rpc.method': method };
+  return status === undefined ? attributes : { ...attributes, 'rpc.response.status_code': status };
+}
+
+/** Statuses that are the server's own failure; the others are its answer to what the client asked. */
+const SERVER_ERRORS: ReadonlySet<GrpcStatusName> = new Set([
+  'UNKNOWN',
+  'DEADLINE_EXCEEDED',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+]);
+
+/** The status of a call that failed; undefined where it did not, or is none. */
+function grpcErrorOf(record: StreamRecord, kind: SpanContent['kind']): GrpcStatusName | undefined {
+  const status = GRPC_STATUS_NAMES[record.grpcStatus];
+  if (status === undefined || status === 'OK') return undefined;
+  return kind === 'client' || SERVER_ERRORS.has(status) ? status : undefined;
+}
+
 /** A server's 4xx is its client's mistake; a client's 4xx is its own. No status at all is a failure of both. */
 function isError(record: StreamRecord, kind: SpanContent['kind']): boolean {
+  if (grpcErrorOf(record, kind) !== undefined) return true;
   return record.status === 0 || record.status >= (kind === 'server' ? 500 : 400);
 }
 

@@ -39,6 +39,8 @@ export const NUMBER = {
 export const BIT_INBOUND = 1;
 export const BIT_HTTPS = 2;
 export const BIT_REUSED = 4;
+/** Above the bits: `grpcStatus` less its smallest value, NOT_GRPC. */
+export const GRPC_STATUS_SHIFT = 8;
 
 /** Byte positions within a record; an absent parent is 16 zero bytes. */
 export const TRACE_ID_AT = 160;

@@ -1,9 +1,10 @@
-import { StreamRecord } from '../stream-record.ts';
+import { NOT_GRPC, StreamRecord } from '../stream-record.ts';
 import {
   BIT_HTTPS,
   BIT_INBOUND,
   BIT_REUSED,
   DROPPED,
+  GRPC_STATUS_SHIFT,
   HEAD,
   HEADER_BYTES,
   LENGTH_BYTES,
@@ -92,6 +93,7 @@ export class SpanRingReader {
     record.direction = (bits & BIT_INBOUND) === 0 ? 'outbound' : 'inbound';
     record.scheme = (bits & BIT_HTTPS) === 0 ? 'http' : 'https';
     record.connectionReused = (bits & BIT_REUSED) !== 0;
+    record.grpcStatus = (bits >>> GRPC_STATUS_SHIFT) + NOT_GRPC;
     this.#readIdentifiers(record, start);
     this.#readTexts(record, start + TEXTS_AT);
     return record;

@@ -16,6 +16,7 @@ function full(): StreamRecord {
     direction: 'outbound',
     scheme: 'https',
     protocol: 20,
+    grpcStatus: 16,
     connectionReused: true,
     sampled: true,
     traceId: '4bf92f3577b34da6a3ce929d0e0e4736',

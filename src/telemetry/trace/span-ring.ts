@@ -1,9 +1,10 @@
-import type { StreamRecord } from '../stream-record.ts';
+import { NOT_GRPC, type StreamRecord } from '../stream-record.ts';
 import {
   BIT_HTTPS,
   BIT_INBOUND,
   BIT_REUSED,
   DROPPED,
+  GRPC_STATUS_SHIFT,
   HEAD,
   HEADER_BYTES,
   LENGTH_BYTES,
@@ -95,7 +96,8 @@ export class SpanRing {
     numbers[at + NUMBER.bits] =
       (record.direction === 'inbound' ? BIT_INBOUND : 0) |
       (record.scheme === 'https' ? BIT_HTTPS : 0) |
-      (record.connectionReused ? BIT_REUSED : 0);
+      (record.connectionReused ? BIT_REUSED : 0) |
+      ((record.grpcStatus - NOT_GRPC) << GRPC_STATUS_SHIFT);
   }
 
   #writeIdentifiers(record: StreamRecord, start: number): void {
