@@ -27,6 +27,24 @@ describe('load assignments', () => {
   });
 });
 
+test('an endpoint may be checked elsewhere, by another name, or not at all', () => {
+  const checked = (healthCheckConfig: Json): unknown => {
+    const lbEndpoints = [{ endpoint: { address: socketAddress('10.0.0.1', 80), healthCheckConfig } }];
+    const decoded = decodedOk(CLUSTER_LOAD_ASSIGNMENT_TYPE, assignment({ endpoints: [{ lbEndpoints }] }));
+    return decoded.localities[0]?.endpoints[0]?.healthCheck;
+  };
+  const elsewhere = (host: string, port: number, hostname = ''): unknown => ({
+    kind: 'elsewhere',
+    address: { kind: 'ip', host, port },
+    hostname,
+  });
+  expect(checked({})).toBeUndefined();
+  expect(checked({ portValue: 9 })).toEqual(elsewhere('10.0.0.1', 9));
+  expect(checked({ address: socketAddress('10.9.9.9', 1) })).toEqual(elsewhere('10.9.9.9', 1));
+  expect(checked({ hostname: 'a.example' })).toEqual(elsewhere('10.0.0.1', 80, 'a.example'));
+  expect(checked({ disableActiveHealthCheck: true, portValue: 9 })).toEqual({ kind: 'unchecked' });
+});
+
 describe('a load assignment is refused for', () => {
   const locality = (priority: number, zone = ''): Json => ({ locality: { zone }, priority, lbEndpoints: [endpoint()] });
   refused(CLUSTER_LOAD_ASSIGNMENT_TYPE, [
@@ -65,10 +83,10 @@ describe('a load assignment is refused for', () => {
       'endpoints[0].lb_endpoints[0].endpoint_name',
     ],
     [
-      'health checked elsewhere',
+      'health checked at a port there is none of',
       assignment({
         endpoints: [
-          { lbEndpoints: [{ endpoint: { address: socketAddress('::1', 1), healthCheckConfig: { portValue: 9 } } }] },
+          { lbEndpoints: [{ endpoint: { address: { pipe: { path: '/x' } }, healthCheckConfig: { portValue: 9 } } }] },
         ],
       }),
       'endpoints[0].lb_endpoints[0].endpoint.health_check_config.port_value',

@@ -1,4 +1,4 @@
-import { addressText } from './address.ts';
+import { type Address, addressText } from './address.ts';
 import { decodeAddress, decodeLocality } from './address-decode.ts';
 import type { ClusterLoadAssignment, Endpoint, LocalityEndpoints } from './cluster-load-assignment.ts';
 import { decodeFilterMetadata } from './extension-decode.ts';
@@ -80,17 +80,32 @@ function decodeLocalityEndpoints(reader: MessageReader, context: EndpointContext
 function decodeLbEndpoint(reader: MessageReader, context: EndpointContext): readonly Endpoint[] {
   const endpoint = endpointOf(reader, context);
   if (endpoint === undefined) return [];
-  const healthCheck = endpoint.message('health_check_config');
-  healthCheck?.refuse('port_value', 'address', 'disable_active_health_check');
+  const address = decodeAddress(endpoint.requiredMessage('address'), context.hosts);
   return [
     {
-      address: decodeAddress(endpoint.requiredMessage('address'), context.hosts),
+      address,
       hostname: endpoint.string('hostname'),
+      ...decodeHealthCheckConfig(endpoint.message('health_check_config'), address),
       healthStatus: reader.choice('health_status', HEALTH_STATUSES, 'healthy'),
       loadBalancingWeight: decodeWeight(reader),
       metadata: decodeFilterMetadata(reader.message('metadata')),
     },
   ];
+}
+
+function decodeHealthCheckConfig(reader: MessageReader | undefined, own: Address): Pick<Endpoint, 'healthCheck'> {
+  if (reader === undefined) return {};
+  if (reader.boolean('disable_active_health_check')) return { healthCheck: { kind: 'unchecked' } };
+  const port = reader.number('port_value');
+  if (port > 65_535) reader.fault('port_value', `must be at most 65535, not ${port}`);
+  if (port !== 0 && own.kind !== 'ip') reader.fault('port_value', 'needs an address with a port');
+  const elsewhere = reader.message('address');
+  if (elsewhere !== undefined && port !== 0) reader.fault('port_value', 'excludes address');
+  const hostname = reader.string('hostname');
+  const other = elsewhere === undefined ? undefined : decodeAddress(elsewhere);
+  if (other === undefined && port === 0 && hostname === '') return {};
+  const address = other ?? (port !== 0 && own.kind === 'ip' ? { ...own, port } : own);
+  return { healthCheck: { kind: 'elsewhere', address, hostname } };
 }
 
 function endpointOf(reader: MessageReader, context: EndpointContext): MessageReader | undefined {

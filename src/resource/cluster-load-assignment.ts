@@ -16,9 +16,17 @@ export interface LocalityEndpoints {
   readonly endpoints: readonly Endpoint[];
 }
 
+/** envoy.config.endpoint.v3.Endpoint.HealthCheckConfig. */
+export type EndpointHealthCheck =
+  | { readonly kind: 'unchecked' }
+  /** Empty `hostname`: the cluster's. */
+  | { readonly kind: 'elsewhere'; readonly address: Address; readonly hostname: string };
+
 export interface Endpoint {
   readonly address: Address;
   readonly hostname: string;
+  /** How active checks treat it where that differs from the cluster's way. */
+  readonly healthCheck?: EndpointHealthCheck;
   readonly healthStatus: 'healthy' | 'unhealthy' | 'draining' | 'timeout' | 'degraded';
   readonly loadBalancingWeight: number;
   readonly metadata: FilterMetadata;

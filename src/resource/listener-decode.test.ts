@@ -134,6 +134,14 @@ describe('listeners', () => {
   });
 });
 
+test('a listener may have several addresses', () => {
+  const additionalAddresses = [{ address: socketAddress('::1', 2) }, { address: { pipe: { path: '/run/x.sock' } } }];
+  expect(decodedOk(LISTENER_TYPE, listener({ additionalAddresses })).additionalAddresses).toEqual([
+    { kind: 'ip', host: '::1', port: 2 },
+    { kind: 'pipe', path: '/run/x.sock', mode: 0 },
+  ]);
+});
+
 describe('a listener is refused for', () => {
   refused(LISTENER_TYPE, [
     ['no name', listener({ name: '' }), 'name'],

@@ -28,6 +28,7 @@ export function decodeListener(reader: MessageReader, support: ExtensionSupport)
   return {
     name: reader.string('name'),
     address: decodeListenAddress(reader),
+    ...decodeAdditionalAddresses(reader),
     trafficDirection: reader.choice('traffic_direction', TRAFFIC_DIRECTIONS, 'unspecified'),
     listenerFilters: decodeListenerFilters(reader),
     listenerFiltersTimeoutMs: reader.durationMs('listener_filters_timeout') ?? DEFAULT_LISTENER_FILTERS_TIMEOUT_MS,
@@ -43,7 +44,6 @@ export function decodeListener(reader: MessageReader, support: ExtensionSupport)
 /** Listeners that are no bound TCP socket, and settings that change which connections reach one. */
 function refuseOtherKinds(reader: MessageReader): void {
   reader.refuse('api_listener', 'internal_listener', 'udp_listener_config', 'filter_chain_matcher');
-  reader.refuse('additional_addresses');
   if (reader.wrappedBoolean('transparent') === true) reader.refuse('transparent');
   const isBound =
     reader.wrappedBoolean('bind_to_port') ?? reader.message('deprecated_v1')?.wrappedBoolean('bind_to_port');
@@ -54,6 +54,15 @@ function refuseOtherKinds(reader: MessageReader): void {
 
 function decodeListenAddress(reader: MessageReader): Address {
   return decodeAddress(reader.requiredMessage('address'));
+}
+
+/** Socket options of one address alone are refused: those of the listener are only passed over because they tune. */
+function decodeAdditionalAddresses(reader: MessageReader): Pick<Listener, 'additionalAddresses'> {
+  const additionalAddresses = reader.messages('additional_addresses').map((additional) => {
+    additional.refuse('socket_options');
+    return decodeAddress(additional.requiredMessage('address'));
+  });
+  return additionalAddresses.length === 0 ? {} : { additionalAddresses };
 }
 
 function decodeBufferLimit(reader: MessageReader): number {

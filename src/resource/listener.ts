@@ -7,6 +7,8 @@ import type { TransportSocket } from './transport-socket.ts';
 export interface Listener {
   readonly name: string;
   readonly address: Address;
+  /** It listens on these too. */
+  readonly additionalAddresses?: readonly Address[];
   readonly trafficDirection: 'unspecified' | 'inbound' | 'outbound';
   readonly listenerFilters: readonly ListenerFilter[];
   /** Envoy's default 15,000. */

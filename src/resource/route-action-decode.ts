@@ -97,6 +97,10 @@ function decodeHostRewrite(reader: MessageReader): RouteAction['hostRewrite'] {
       return reader.wrappedBoolean(specifier) === true ? { kind: 'auto' } : undefined;
     case 'host_rewrite_header':
       return { kind: 'header', name: reader.requiredString(specifier).toLowerCase() };
+    case 'host_rewrite_path_regex': {
+      const rewrite = decodeRegexRewrite(reader.message(specifier));
+      return rewrite === undefined ? undefined : { kind: 'pathRegex', ...rewrite };
+    }
     default:
       reader.refuse(specifier);
       return undefined;

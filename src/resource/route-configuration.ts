@@ -63,6 +63,8 @@ export interface RouteAction {
     | { readonly kind: 'literal'; readonly value: string }
     | { readonly kind: 'auto' }
     | { readonly kind: 'header'; readonly name: string }
+    /** Made from the path, without its query. */
+    | { readonly kind: 'pathRegex'; readonly pattern: string; readonly substitution: string }
     | undefined;
   readonly retryPolicy: RetryPolicy | undefined;
   readonly hashPolicy: readonly HashPolicy[];

@@ -51,6 +51,22 @@ afterEach(() => {
 });
 
 describe('binding', () => {
+  it('listens on every address of a listener, and on those alone that it still has', async () => {
+    const extra = (port: number) => ({ kind: 'ip', host: '127.0.0.2', port }) as const;
+    const listener = httpListener('many', {}, { additionalAddresses: [extra(0)] });
+    await path.apply([listener]);
+    const addresses = path.listeners.views().map(({ address }) => address);
+    expect(addresses).toEqual(['127.0.0.1:0', '127.0.0.2:0']);
+    for (const { address, port } of path.listeners.views()) {
+      const socket = net.connect(port, address.slice(0, address.indexOf(':')));
+      await once(socket, 'connect');
+      socket.destroy();
+    }
+    await path.apply([httpListener('many')]);
+    const listening = path.listeners.views().filter(({ state }) => state === 'listening');
+    expect(listening.map(({ address }) => address)).toEqual(['127.0.0.1:0']);
+  });
+
   it('an address that is taken is reported by name and address, and the other listeners serve', async () => {
     const blocker = net.createServer();
     blocker.listen(0, '127.0.0.1');

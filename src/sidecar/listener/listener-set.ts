@@ -61,7 +61,7 @@ export class ListenerSet {
     const faults: ListenerFault[] = [];
     const binding: BoundListener[] = [];
     const wanted = new Map<string, RuntimeListener>();
-    for (const runtime of config.listeners.values()) {
+    for (const runtime of [...config.listeners.values()].flatMap(oneForEachAddress)) {
       const key = addressKey(runtime);
       const taken = wanted.get(key);
       if (taken === undefined) wanted.set(key, runtime);
@@ -130,6 +130,14 @@ export class ListenerSet {
     this.#draining.delete(bound);
     if (this.#draining.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
+}
+
+/** Each address is bound by itself, and they share everything else. */
+function oneForEachAddress(runtime: RuntimeListener): readonly RuntimeListener[] {
+  const { listener } = runtime;
+  if (listener.additionalAddresses === undefined) return [runtime];
+  const others = listener.additionalAddresses.map((address) => ({ ...runtime, listener: { ...listener, address } }));
+  return [runtime, ...others];
 }
 
 /** Port 0 is a new port each time, so only the name tells two such listeners apart. */

@@ -48,6 +48,7 @@ export class CompiledRoute {
   readonly #choices: readonly ClusterChoice[];
   readonly #cumulativeWeights: readonly number[];
   readonly #regexRewrite: RegexRewrite | undefined;
+  readonly #hostFromPath: RegexRewrite | undefined;
 
   constructor(route: Route, index: number, virtualHost: VirtualHost, configuration: RouteConfiguration) {
     this.route = route;
@@ -67,6 +68,8 @@ export class CompiledRoute {
     this.#cumulativeWeights = cumulativeWeights(specifier);
     const rewrite = route.action.kind === 'route' ? route.action.regexRewrite : undefined;
     this.#regexRewrite = rewrite === undefined ? undefined : new RegexRewrite(rewrite.pattern, rewrite.substitution);
+    const host = route.action.kind === 'route' ? route.action.hostRewrite : undefined;
+    this.#hostFromPath = host?.kind === 'pathRegex' ? new RegexRewrite(host.pattern, host.substitution) : undefined;
   }
 
   /** `path` and `query` are the two halves of request.path, split once by the caller. */
@@ -120,12 +123,19 @@ export class CompiledRoute {
         return hostname === '' ? request.authority : hostname;
       case 'header':
         return headerValue(request, rewrite.name) ?? request.authority;
+      case 'pathRegex':
+        return this.#hostFromPath?.rewrite(pathWithoutQuery(request.path)) ?? request.authority;
     }
   }
 
   applyResponseMutations(edits: HeaderEdits, fields: HeaderFields, choice: ClusterChoice | undefined): void {
     (choice?.mutations ?? this.mutations).applyToResponse(edits, fields);
   }
+}
+
+function pathWithoutQuery(path: string): string {
+  const queryAt = path.indexOf('?');
+  return queryAt < 0 ? path : path.slice(0, queryAt);
 }
 
 function filterConfigsOf(

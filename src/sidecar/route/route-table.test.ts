@@ -212,14 +212,17 @@ describe('what a route does to a request', () => {
     expect(matched?.rewritePath(given)).toBe(expected);
   });
 
-  it('rewrites the authority: literal, from a header, from the picked endpoint', () => {
+  it('rewrites the authority: literal, from a header, from the path, from the picked endpoint', () => {
     const rewritten = (
       hostRewrite: NonNullable<ReturnType<typeof routeAction>['hostRewrite']>,
       hostname = 'ep.example',
+      requestPath = '/',
     ) =>
       tableOf(route({ action: routeAction({ hostRewrite }) }))
         .match(plainRequest('/'))
-        ?.rewriteAuthority(plainRequest('/', [['x-host', 'h.example']]), hostname);
+        ?.rewriteAuthority(plainRequest(requestPath, [['x-host', 'h.example']]), hostname);
+    const fromPath = { kind: 'pathRegex', pattern: '^/([a-z]+)/.*$', substitution: '\\1.example' } as const;
+    expect(rewritten(fromPath, '', '/shop/cart?x=/a/')).toBe('shop.example');
     expect(rewritten({ kind: 'literal', value: 'l.example' })).toBe('l.example');
     expect(rewritten({ kind: 'header', name: 'x-host' })).toBe('h.example');
     expect(rewritten({ kind: 'auto' })).toBe('ep.example');

@@ -155,7 +155,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     [TUNING]: ['weighted_priority_health'],
   },
   [`${ENVOY}.endpoint.v3.Endpoint`]: { 'the first address is the one that is dialled': ['additional_addresses'] },
-  [`${ENVOY}.endpoint.v3.Endpoint.HealthCheckConfig`]: { 'a check asks for the host that it names': ['hostname'] },
   [`${ENVOY}.endpoint.v3.LocalityLbEndpoints`]: {
     'nothing reads it': ['metadata'],
     'localities are weighted by the server': ['proximity'],

@@ -138,6 +138,32 @@ describe('health checker', () => {
     expect(await run([true, false, false, true, false, true, true])).toEqual([true, false, true, false]);
   });
 
+  it('asks an endpoint where and by which name it says, or not at all', () => {
+    const asked: unknown[] = [];
+    const checker = new HealthChecker({
+      clock: systemClock,
+      random: seededRandom(1),
+      log: new Logs({ level: 'silent', format: 'json' }).root,
+      onHealth: () => undefined,
+      probe: (address, { checker: by }) => {
+        asked.push([address.kind === 'ip' && address.port, by.kind === 'http' && by.host]);
+        return new Promise(() => {});
+      },
+    });
+    const hosts = assignment('web', [
+      endpoint(1),
+      endpoint(2, { healthCheck: { kind: 'elsewhere', address: at(9), hostname: 'own.example' } }),
+      endpoint(3, { healthCheck: { kind: 'unchecked' } }),
+    ]);
+    const config = cluster('web', { healthChecks: [check({ ...http, host: 'all.example' })] });
+    checker.setClusters(new Map([['web', config]]), new Map([['web', hosts]]));
+    checker.stop();
+    expect(asked).toEqual([
+      [1, 'all.example'],
+      [9, 'own.example'],
+    ]);
+  });
+
   it('a host that is no longer checked is not left failed', () => {
     const told: boolean[] = [];
     const checker = new HealthChecker({

@@ -23,6 +23,8 @@ export interface HealthCheckerOptions {
 interface Watched {
   readonly clusterName: string;
   readonly address: Address;
+  /** Where it is asked, which an endpoint may say. */
+  readonly probedAddress: Address;
   readonly check: HealthCheck;
   /** The newest configuration's. */
   tls: PoolTls | undefined;
@@ -55,15 +57,17 @@ export class HealthChecker {
       if (check === undefined || assignment === undefined) continue;
       for (const group of assignment.localities) {
         for (const endpoint of group.endpoints) {
-          const { address } = endpoint;
+          const { address, healthCheck } = endpoint;
+          if (healthCheck?.kind === 'unchecked') continue;
           const tls = this.#options.tlsOf?.(cluster, endpoint);
-          const key = `${clusterName}\n${addressText(address)}\n${JSON.stringify(check)}`;
+          const key = `${clusterName}\n${addressText(address)}\n${JSON.stringify([check, healthCheck])}`;
           const known = this.#watched.get(key);
           if (known !== undefined) known.tls = tls;
           wanted.set(key, () => ({
             clusterName,
             address,
-            check,
+            probedAddress: healthCheck?.address ?? address,
+            check: checkOf(check, healthCheck?.hostname ?? ''),
             tls,
             timer: undefined,
             failed: true,
@@ -98,7 +102,7 @@ export class HealthChecker {
     this.counters.attempts++;
     let reason: string | undefined;
     try {
-      await this.#options.probe(watched.address, watched.check, watched.tls);
+      await this.#options.probe(watched.probedAddress, watched.check, watched.tls);
       this.counters.successes++;
     } catch (error) {
       this.counters.failures++;
@@ -130,4 +134,10 @@ export class HealthChecker {
     if (failed) this.#options.log.warn(facts, 'host fails its health check');
     else if (turned) this.#options.log.info(facts, 'host passes its health check');
   }
+}
+
+/** An endpoint may name the host that an HTTP check asks for. */
+function checkOf(check: HealthCheck, hostname: string): HealthCheck {
+  const { checker } = check;
+  return hostname === '' || checker.kind !== 'http' ? check : { ...check, checker: { ...checker, host: hostname } };
 }
