@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { consulSettings, type Environment } from './environment.ts';
 import { addLogOptions, type LogOptions, logsFrom } from './log-options.ts';
-import { parseCount, parsePort } from './option-parsers.ts';
+import { parseCount, parseDurationMs, parsePort } from './option-parsers.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 import { keepHeapTight } from './tight-heap.ts';
 
@@ -13,6 +13,8 @@ interface ControlOptions extends LogOptions {
   readonly consoleHost: string;
   readonly consolePort: number;
   readonly startWithoutConsul: boolean;
+  readonly stateDir: string | undefined;
+  readonly preparedQueryInterval: number;
 }
 
 /** `weft control`: Consul in, xDS out. */
@@ -30,6 +32,16 @@ export function controlCommand(environment: Environment): Command {
     .option('--console-host <address>', 'address of the console and its API', '127.0.0.1')
     .option('--console-port <port>', 'port of the console and its API', parsePort, 18_080)
     .option(
+      '--prepared-query-interval <duration>',
+      'how often upstreams that are prepared queries are asked for',
+      parseDurationMs,
+      30_000,
+    )
+    .option(
+      '--state-dir <folder>',
+      'keep what Consul said last, and start from it where Consul cannot be reached (default: keep nothing)',
+    )
+    .option(
       '--start-without-consul',
       'go on trying where Consul cannot be reached at the start, instead of ending',
       false,
@@ -44,6 +56,8 @@ export function controlCommand(environment: Environment): Command {
       xdsPort: options.port,
       consoleHost: options.consoleHost,
       consolePort: options.consolePort,
+      stateFolder: options.stateDir,
+      preparedQueryPollMs: options.preparedQueryInterval,
       requireConsul: !options.startWithoutConsul,
       log: logsFrom(options).logger('control'),
     });

@@ -49,6 +49,7 @@ export function consoleViews(sources: ConsoleViewSources): ConsoleViews {
     overview: () => overview(sources),
     proxy: (nodeId) => proxyDetail(sources, nodeId),
     counters: () => counters(sources),
+    readiness: () => (sources.consul.status.link.kind === 'down' ? 'degraded' : 'live'),
   };
 }
 

@@ -2,6 +2,8 @@
  * The control server, put together: watch Consul, translate for each connected proxy, keep snapshots, serve them. This
  * file wires and decides nothing; it keeps no state beyond what its parts hold, and any number of it may run side by side.
  */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type Random, systemRandom } from '../base/random.ts';
 import type { Logger } from '../telemetry/log/log.ts';
@@ -15,6 +17,7 @@ import { IntentionsFeed } from './intentions-feed.ts';
 import { LocalDatacenter } from './local-datacenter.ts';
 import { ProxyFeeds } from './proxy-feeds.ts';
 import { SnapshotStore } from './snapshot/snapshot.ts';
+import { StateFolder } from './state-folder.ts';
 import { datacenter, type GrpcScope } from './translate/translate.ts';
 import { TrustDomainFeed } from './trust-domain-feed.ts';
 
@@ -30,8 +33,12 @@ export interface ControlOptions {
   readonly consolePort?: number | undefined;
   /** Host names beside IP addresses and localhost under which the console may be asked for. */
   readonly consoleHostNames?: readonly string[] | undefined;
-  /** Reject instead of serving when Consul cannot be reached at the start. */
+  /** Reject instead of serving when Consul cannot be reached at the start and nothing is known from before. */
   readonly requireConsul?: boolean | undefined;
+  /** Where what Consul said last is kept, for a start without it; undefined keeps nothing. */
+  readonly stateFolder?: string | undefined;
+  /** How often prepared queries are executed. */
+  readonly preparedQueryPollMs?: number | undefined;
   readonly log: Logger;
   /** Recent traces for the console, newest first; JSON-able. */
   readonly recentTraces?: (() => readonly unknown[]) | undefined;
@@ -57,8 +64,11 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   const nowMs = (): number => clock.nowMs();
 
   // Watch.
+  const memory = stateFolderOf(options, clock);
   const consul = new Consul({
     ...options.consul,
+    memory,
+    preparedQueryPollMs: options.preparedQueryPollMs,
     clock,
     random,
     onLink: (state) => tellLink(log, options, state),
@@ -94,7 +104,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     (name) => feeds.assignmentArrived(name),
   );
   const intentions = new IntentionsFeed(consul, (message) => log.warn(message));
-  const feeds = new ProxyFeeds({ consul, store, endpoints, trustDomain, intentions, nowMs });
+  const feeds = new ProxyFeeds({ consul, store, endpoints, trustDomain, intentions, memory, nowMs });
   const scope = (): GrpcScope | undefined => {
     const mesh = feeds.mesh();
     const name = feeds.datacenter || local.want();
@@ -110,10 +120,11 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     trustDomain.stop();
     store.stop();
     await consul.stop();
+    await memory?.flush();
   };
 
   try {
-    if (options.requireConsul === true) await consul.requireLeader();
+    if (options.requireConsul === true) await requireConsul(consul, memory, log);
     consul.start();
     trustDomain.start();
 
@@ -168,4 +179,27 @@ function tellLink(log: Logger, options: ControlOptions, state: LinkState): void 
   if (state.kind === 'up') log.info(`Consul answers at ${where} (leader ${state.leader})`);
   if (state.kind !== 'down') return;
   log.warn(`Consul cannot be reached at ${where}: ${state.error}. Proxies keep what they have; trying again every 2 s`);
+}
+
+function stateFolderOf({ stateFolder, consul, log }: ControlOptions, clock: Clock): StateFolder | undefined {
+  if (stateFolder === undefined) return undefined;
+  // What another Consul said is not asked for here.
+  const { addresses, datacenter = '', namespace = '', partition = '' } = consul;
+  const scope = createHash('sha256').update([...addresses].sort().concat(datacenter, namespace, partition).join('\n'));
+  return new StateFolder({
+    folder: join(stateFolder, scope.digest('hex').slice(0, 16)),
+    wallMs: () => clock.wallMs(),
+    onFault: (message) => log.warn(message),
+  });
+}
+
+/** Rejects where there is neither Consul nor anything known from before. */
+async function requireConsul(consul: Consul, memory: StateFolder | undefined, log: Logger): Promise<void> {
+  try {
+    await consul.requireLeader();
+  } catch (error) {
+    if (memory === undefined || memory.isEmpty) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    log.warn(`${reason}. Serving what was known before, from ${memory.folder}, until Consul answers`);
+  }
 }

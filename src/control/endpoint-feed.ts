@@ -1,4 +1,5 @@
 import { type Consul, knownValue, type Watched } from './consul/consul.ts';
+import { InstanceWatch } from './instance-watch.ts';
 import type { SnapshotStore } from './snapshot/snapshot.ts';
 import {
   type EndpointGroup,
@@ -81,7 +82,7 @@ export class EndpointFeed {
 
   #follow(group: EndpointGroup, holders: number): FollowedGroup {
     const watch = ({ query }: EndpointSource): Watched<ServiceHealth> =>
-      this.#consul.watchHealth(query, this.#localDatacenter(), () => this.#publish(group.name));
+      new InstanceWatch(this.#consul, query, this.#localDatacenter(), () => this.#publish(group.name));
     return { group, watched: watch(group), failover: (group.failover ?? []).map(watch), holders, problems: [] };
   }
 

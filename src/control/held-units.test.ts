@@ -3,8 +3,8 @@ import { Logs } from '../telemetry/log/log.ts';
 import { FakeConsul } from './consul/testing/fake-consul.ts';
 import { type RunningControl, startControl } from './control.ts';
 import { AdsProbe } from './testing/ads-probe.ts';
+import { fillConsul, SCRIPTED_PROXY as ID, writeHealth, writeRegistration } from './testing/scripted-consul.ts';
 
-const ID = 'web-1-sidecar-proxy';
 const until = (check: () => void | Promise<void>): Promise<void> =>
   vi.waitFor(check, { timeout: 10_000, interval: 10 });
 const assignment = (service: string): string => `${service}.default.dc1.internal.mesh.consul`;
@@ -13,33 +13,9 @@ let fake: FakeConsul;
 let control: RunningControl;
 let probe: AdsProbe;
 
-function setRegistration(...upstreams: readonly (readonly [string, number])[]): void {
-  fake.set('/v1/catalog/node-services/n1', {
-    Node: { Node: 'n1', Address: '127.0.0.1', Datacenter: 'dc1' },
-    Services: [
-      {
-        ID,
-        Kind: 'connect-proxy',
-        Address: '127.0.0.1',
-        Port: 21_000,
-        Proxy: {
-          DestinationServiceName: 'web',
-          LocalServicePort: 8080,
-          Upstreams: upstreams.map(([DestinationName, LocalBindPort]) => ({ DestinationName, LocalBindPort })),
-        },
-      },
-    ],
-  });
-}
-
-function setHealth(service: string, ...ports: readonly number[]): void {
-  const rows = ports.map((Port) => ({
-    Node: { Node: 'n1', Address: '127.0.0.1' },
-    Service: { ID: `${service}-${Port}`, Service: service, Address: '127.0.0.1', Port },
-    Checks: [],
-  }));
-  fake.set(`/v1/health/connect/${service}`, rows);
-}
+const setRegistration = (...upstreams: readonly (readonly [string, number])[]): void =>
+  writeRegistration(fake, ...upstreams);
+const setHealth = (service: string, ...ports: readonly number[]): void => writeHealth(fake, service, ...ports);
 
 async function problems(): Promise<readonly string[]> {
   const response = await fetch(`http://127.0.0.1:${control.consolePort}/api/overview`);
@@ -49,18 +25,7 @@ async function problems(): Promise<readonly string[]> {
 
 beforeEach(async () => {
   fake = await FakeConsul.start();
-  fake.set('/v1/status/leader', '127.0.0.1:8300');
-  fake.set('/v1/agent/self', { Config: { NodeName: 'n1' } });
-  fake.set(`/v1/agent/service/${ID}`, { ID, Kind: 'connect-proxy' });
-  fake.set('/v1/connect/ca/roots', { TrustDomain: 'mesh.consul' });
-  fake.set('/v1/connect/intentions/match', { web: [] });
-  fake.set('/v1/config/proxy-defaults', [{ Kind: 'proxy-defaults', Name: 'global', Config: { protocol: 'http' } }]);
-  for (const kind of ['service-defaults', 'service-router', 'service-splitter', 'service-resolver']) {
-    fake.set(`/v1/config/${kind}`, []);
-  }
-  setRegistration(['api', 9191], ['db', 9192]);
-  setHealth('api', 1);
-  setHealth('db', 2);
+  fillConsul(fake);
   const log = new Logs({ level: 'silent', format: 'json' }).root;
   control = await startControl({ consul: { addresses: [fake.address] }, xdsPort: 0, consolePort: 0, log });
   probe = new AdsProbe(control.xdsPort, ID, true);

@@ -1,5 +1,6 @@
-import type { Consul, EntriesChange } from './consul/consul.ts';
+import type { Consul, EntriesChange, WatchMemory } from './consul/consul.ts';
 import type { EndpointFeed } from './endpoint-feed.ts';
+import { HeldMemory } from './held-memory.ts';
 import { chooseUnits, mergedParts } from './held-units.ts';
 import { RegistrationFeed, type RegistrationState } from './registration-feed.ts';
 import { BurstMerger, type SnapshotStore } from './snapshot/snapshot.ts';
@@ -9,6 +10,7 @@ import {
   errorAt,
   type Problem,
   type ProxyRegistration,
+  type TranslatedProxy,
   type TranslatedUnit,
   translateProxy,
 } from './translate/translate.ts';
@@ -25,6 +27,7 @@ export interface ProxyFeedOptions {
   readonly store: SnapshotStore;
   readonly endpoints: EndpointFeed;
   readonly mesh: () => MeshState | undefined;
+  readonly memory?: WatchMemory | undefined;
   readonly nowMs: () => number;
   readonly onRegistration: (registration: ProxyRegistration) => void;
 }
@@ -42,6 +45,7 @@ export class ProxyFeed {
   readonly #registration: RegistrationFeed;
   readonly #merger: BurstMerger;
   readonly #startedMs: number;
+  readonly #held: HeldMemory;
   /** The groups this proxy holds or waits for. */
   readonly #retained = new Map<string, EndpointGroup>();
   /** By key, the form of each unit that the proxy holds now. */
@@ -56,6 +60,7 @@ export class ProxyFeed {
     this.#options = options;
     this.#where = `proxy ${options.nodeId}`;
     this.#startedMs = options.nowMs();
+    this.#held = new HeldMemory(options.nodeId, options.memory);
     this.#merger = new BurstMerger(() => this.#translate(), options.nowMs);
     this.#registration = new RegistrationFeed({
       nodeId: options.nodeId,
@@ -122,28 +127,42 @@ export class ProxyFeed {
     const translated = translateProxy({ registration, ...mesh });
     this.#problems = translated.problems;
     this.#services = translated.services;
-    const wanted = new Map(translated.units.flatMap(groupsByName));
+    const recalled = this.#recalledFor(translated);
+    const wanted = new Map([...translated.units, ...recalled].flatMap(groupsByName));
     this.#retain(wanted);
-    const { units, waiting } = chooseUnits(
-      { ...translated, units: translated.units.map((unit) => this.#shared(unit)) },
-      this.#published,
-      (unit) => this.#isComplete(unit),
-    );
+    const isComplete = (unit: TranslatedUnit): boolean => this.#isComplete(unit);
+    const known = new Map([
+      ...recalled.filter(isComplete).map((unit) => [unit.key, unit] as const),
+      ...this.#published,
+    ]);
+    const { units, waiting } = chooseUnits(translated, known, isComplete);
+    const isWaiting = waiting || !recalled.every(isComplete);
     // A first snapshot with parts missing would have the proxy refuse connections that a moment later work.
-    if (waiting && this.#published.size === 0 && !this.#waitedLongEnough()) return;
-    this.#publish(units, translated.problems);
+    if (isWaiting && this.#published.size === 0 && !this.#waitedLongEnough()) return;
+    this.#publish(units, translated);
     this.#releaseAllBut(new Map([...wanted, ...[...this.#published.values()].flatMap(groupsByName)]));
   }
 
-  #publish(units: readonly TranslatedUnit[], problems: readonly Problem[]): void {
-    const faults = this.#options.store.publish(this.#options.nodeId, mergedParts(units));
-    this.#problems = [...problems, ...faults.map((message) => errorAt(this.#where, message))];
-    if (faults.length === 0) this.#published = new Map(units.map((unit) => [unit.key, unit]));
+  /** Faulty parts that this server has never seen in a good form, in the form they had before it started. */
+  #recalledFor({ faultyUnits }: TranslatedProxy): readonly TranslatedUnit[] {
+    return faultyUnits
+      .filter((key) => !this.#published.has(key))
+      .map((key) => this.#held.recalled.get(key))
+      .filter((unit) => unit !== undefined);
   }
 
-  /** A unit is kept as long as its proxy is there; most of what is in it others have too. */
-  #shared(unit: TranslatedUnit): TranslatedUnit {
-    return { ...unit, resources: unit.resources.map((literal) => this.#options.store.share(literal)) };
+  #publish(units: readonly TranslatedUnit[], { problems, faultyUnits }: TranslatedProxy): void {
+    const faults = this.#options.store.publish(this.#options.nodeId, mergedParts(units));
+    this.#problems = [...problems, ...faults.map((message) => errorAt(this.#where, message))];
+    if (faults.length === 0) {
+      this.#published = new Map(units.map((unit) => [unit.key, unit]));
+      this.#held.keep(units.filter(({ key }) => faultyUnits.includes(key)));
+      return;
+    }
+    if (this.#held.recalled.size === 0) return;
+    // What was kept may be what cannot be served; without it all else can.
+    this.#held.giveUp();
+    this.#merger.request();
   }
 
   #isComplete(unit: TranslatedUnit): boolean {

@@ -1,4 +1,4 @@
-import type { Consul, EntriesChange } from './consul/consul.ts';
+import type { Consul, EntriesChange, WatchMemory } from './consul/consul.ts';
 import type { EndpointFeed } from './endpoint-feed.ts';
 import type { IntentionsFeed } from './intentions-feed.ts';
 import { type MeshState, ProxyFeed } from './proxy-feed.ts';
@@ -17,6 +17,7 @@ export interface ProxyFeedsOptions {
   readonly endpoints: EndpointFeed;
   readonly trustDomain: TrustDomainFeed;
   readonly intentions: IntentionsFeed;
+  readonly memory?: WatchMemory | undefined;
   readonly nowMs: () => number;
 }
 
@@ -62,12 +63,13 @@ export class ProxyFeeds {
       this.#options.store.refuse(nodeId, { kind: 'unavailable', message });
       return;
     }
-    const { consul, store, endpoints, nowMs } = this.#options;
+    const { consul, store, endpoints, memory, nowMs } = this.#options;
     const feed = new ProxyFeed({
       nodeId,
       consul,
       store,
       endpoints,
+      memory,
       nowMs,
       mesh: () => this.mesh(),
       onRegistration: (registration) => {

@@ -474,11 +474,6 @@ describe('an upstream that cannot be', () => {
     translated(registration({ Upstreams }), HTTP_MESH);
 
   test.each([
-    [
-      'a prepared query',
-      { DestinationType: 'prepared_query', DestinationName: 'q', LocalBindPort: 1 },
-      'prepared queries',
-    ],
     ['a peer', { DestinationName: 'q', DestinationPeer: 'east', LocalBindPort: 1 }, 'cluster peering'],
     ['without a port', { DestinationName: 'q' }, 'has no port'],
     ['on a host name', { DestinationName: 'q', LocalBindAddress: 'localhost', LocalBindPort: 1 }, 'is no IP address'],

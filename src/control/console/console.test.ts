@@ -56,6 +56,7 @@ const VIEWS: ConsoleViews = {
     id === 'a/b'
       ? { id, registration: null, state: 'following', streams: [], problems: [], snapshot: undefined }
       : undefined,
+  readiness: () => 'live',
   counters: () => [{ name: 'weft_x_total', help: 'Two\nlines.', kind: 'counter', value: 3 }],
 };
 

@@ -96,7 +96,7 @@ async function pageFor({ views, hostNames }: ConsoleOptions, request: IncomingMe
   if (path === '/api/overview') return json(200, await views.overview());
   if (path === '/metrics')
     return { ...text(200, metricsText(views.counters())), contentType: 'text/plain; version=0.0.4' };
-  if (path === '/ready') return text(200, 'LIVE\n');
+  if (path === '/ready') return text(200, `${views.readiness().toUpperCase()}\n`);
   if (path.startsWith(PROXY_PATH)) return proxyPage(views, path.slice(PROXY_PATH.length));
   return text(404, 'unknown path; there are /, /api/overview, /api/proxies/<id>, /metrics and /ready\n');
 }

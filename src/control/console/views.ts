@@ -4,6 +4,8 @@ export interface ConsoleViews {
   /** Everything known of one proxy; undefined where nobody knows it. */
   proxy(nodeId: string): ProxyDetail | undefined;
   counters(): readonly CounterReading[];
+  /** Degraded: it serves, from what it knew before Consul was gone. */
+  readiness(): 'live' | 'degraded';
 }
 
 export interface Overview {

@@ -53,6 +53,13 @@ export const DEFAULT_TIMINGS: WatchTimings = {
 /** The longest `Retry-After` that is believed; a longer one would leave a watch blind. */
 const MAX_RETRY_AFTER_MS = 30_000;
 
+/** What this watch was told before the program started, and where it is kept for the next start. */
+export interface QueryMemory {
+  /** Undefined where nothing usable was kept. */
+  recall(): { readonly body: unknown; readonly savedAtWallMs: number } | undefined;
+  keep(body: unknown): void;
+}
+
 /** What an answer says beside its body. */
 export type AnswerFacts = Pick<ConsulAnswer, 'defaultPolicy'>;
 
@@ -64,6 +71,11 @@ export interface BlockingQueryOptions<T> {
   readonly parse: (body: unknown, previous: T | undefined, facts: AnswerFacts) => T;
   /** An answer from which the token's lack of rights took rows is an error, and not a smaller whole. */
   readonly mustBeWhole?: boolean | undefined;
+  /** For a path that does not block: how long to wait before it is asked again. */
+  readonly pollMs?: number | undefined;
+  readonly memory?: QueryMemory | undefined;
+  /** The body to keep, where parts of this one are faulty: those in their last good form. Without it the body is kept as it is. */
+  readonly lastGoodBody?: ((body: unknown, value: T, kept: () => unknown) => unknown) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly timings?: WatchTimings;
@@ -89,7 +101,16 @@ export class BlockingQuery<T> {
   #failures = 0;
   /** Aborted to interrupt a question or a pause without ending the watch. */
   #nudge = new AbortController();
-  readonly counters = { asked: 0, changed: 0, unchanged: 0, failed: 0, indexResets: 0, doubted: 0 };
+  #recalled: { readonly value: T; readonly lastSuccessWallMs: number } | undefined | 'unread' = 'unread';
+  readonly counters = {
+    asked: 0,
+    changed: 0,
+    unchanged: 0,
+    failed: 0,
+    indexResets: 0,
+    doubted: 0,
+    unreadableMemories: 0,
+  };
 
   constructor(options: BlockingQueryOptions<T>) {
     this.#options = options;
@@ -134,7 +155,7 @@ export class BlockingQuery<T> {
         signal,
       });
       this.#accept(answer);
-      return 0;
+      return this.#pollPauseMs();
     } catch (error) {
       if (signal.aborted) return 0;
       return this.#fail(error);
@@ -144,6 +165,12 @@ export class BlockingQuery<T> {
   #parameters(): QueryParameters {
     if (this.#index === 0n) return this.#options.query;
     return { ...this.#options.query, index: this.#index.toString(), wait: `${this.#timings.waitMs}ms` };
+  }
+
+  /** Spread by a tenth, so that what began together does not ask together for ever. */
+  #pollPauseMs(): number {
+    const { pollMs, random } = this.#options;
+    return pollMs === undefined ? 0 : pollMs * (0.9 + 0.2 * random.next());
   }
 
   #deadlineMs(): number {
@@ -170,7 +197,11 @@ export class BlockingQuery<T> {
       this.counters.doubted += 1;
       return false;
     }
-    const value = this.#options.parse(body, knownValue(this.#state), answer);
+    const { lastGoodBody, memory } = this.#options;
+    // A part that is faulty now may have been good before the program started.
+    const before = knownValue(this.#state) ?? (lastGoodBody === undefined ? undefined : this.#recall()?.value);
+    const value = this.#options.parse(body, before, answer);
+    memory?.keep(lastGoodBody === undefined ? body : lastGoodBody(body, value, () => memory.recall()?.body));
     this.#content = contentOf(answer);
     this.#rows = rows;
     this.counters.changed += 1;
@@ -193,6 +224,7 @@ export class BlockingQuery<T> {
 
   /** Consul's rules: start over when the index fell, and otherwise never block on 0. A path without an index is polled by the limiter. */
   #advance(index: bigint | undefined): void {
+    if (this.#options.pollMs !== undefined) return;
     if (index !== undefined && index < this.#index) {
       this.counters.indexResets += 1;
       this.#index = 0n;
@@ -217,7 +249,24 @@ export class BlockingQuery<T> {
       const { value, lastSuccessWallMs } = this.#state;
       return { kind: 'stale', value, lastSuccessWallMs, error, failures };
     }
+    const recalled = this.#recall();
+    if (recalled !== undefined) return { kind: 'stale', ...recalled, error, failures };
     return { kind: 'failing', error, failures };
+  }
+
+  /** What was known before the program started. Read once; one that this program no longer understands is nothing. */
+  #recall(): { readonly value: T; readonly lastSuccessWallMs: number } | undefined {
+    if (this.#recalled !== 'unread') return this.#recalled;
+    this.#recalled = undefined;
+    try {
+      const found = this.#options.memory?.recall();
+      if (found === undefined) return undefined;
+      const value = this.#options.parse(found.body, undefined, { defaultPolicy: '' });
+      this.#recalled = { value, lastSuccessWallMs: found.savedAtWallMs };
+    } catch {
+      this.counters.unreadableMemories += 1;
+    }
+    return this.#recalled;
   }
 
   #backoffMs(error: unknown): number {

@@ -6,7 +6,13 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import type { HealthQuery, NodeName, ServiceHealth, ServiceName } from '../translate/catalog.ts';
+import {
+  type HealthQuery,
+  type NodeName,
+  nodeName,
+  type ServiceHealth,
+  type ServiceName,
+} from '../translate/catalog.ts';
 import type { CaRoots, LeafCertificate } from '../translate/identity.ts';
 import type { ServiceIntentions } from '../translate/intentions.ts';
 import type { WatchState, WatchTimings } from './blocking-query.ts';
@@ -20,7 +26,16 @@ import { OneShots, type ServiceOverview } from './one-shots.ts';
 import type { NodeProxies } from './parse-catalog.ts';
 import { ReturnWatch } from './return-watch.ts';
 import { type Watched, WatchHub, type WatchReport } from './watch-hub.ts';
-import { caRootsWatch, healthWatch, intentionsWatch, leafWatch, nodeServicesWatch } from './watches.ts';
+import type { WatchMemory } from './watch-memory.ts';
+import {
+  caRootsWatch,
+  healthWatch,
+  intentionsWatch,
+  leafWatch,
+  nodeServicesWatch,
+  plainHealthWatch,
+  preparedQueryWatch,
+} from './watches.ts';
 
 export { knownValue, type WatchState } from './blocking-query.ts';
 export type { EntriesChange, EntriesState } from './config-entries-feed.ts';
@@ -30,6 +45,7 @@ export type { ProxyLocation } from './locate-proxy.ts';
 export type { InstanceOverview, ServiceOverview } from './one-shots.ts';
 export type { NodeProxies } from './parse-catalog.ts';
 export type { Watched, WatchReport } from './watch-hub.ts';
+export type { Recollection, WatchMemory } from './watch-memory.ts';
 
 export interface ConsulOptions extends ConsulAccess {
   readonly clock: Clock;
@@ -38,6 +54,10 @@ export interface ConsulOptions extends ConsulAccess {
   readonly maxConcurrentQuestions?: number | undefined;
   readonly timings?: WatchTimings | undefined;
   readonly lingerMs?: number | undefined;
+  /** How often a prepared query is executed; Consul's own sidecars do it every 30 s. */
+  readonly preparedQueryPollMs?: number | undefined;
+  /** What was known before, for as long as Consul cannot be asked. */
+  readonly memory?: WatchMemory | undefined;
   readonly probeIntervalMs?: number | undefined;
   readonly onLink?: (state: LinkState) => void;
   /** Something that was told of news threw: a fault of the program. */
@@ -48,6 +68,7 @@ export interface ConsulOptions extends ConsulAccess {
 const START_DEADLINE_MS = 5_000;
 
 const LEADER_PATH = '/v1/status/leader';
+const DEFAULT_PREPARED_QUERY_POLL_MS = 30_000;
 const PROBE_DEADLINE_MS = 2_000;
 /** Beside the questions that are held. */
 const ONE_SHOT_CONNECTIONS = 32;
@@ -66,7 +87,9 @@ export class Consul {
   readonly #http: ConsulHttp;
   readonly #budget: ConnectionBudget;
   readonly #hub: WatchHub;
+  readonly #preparedQueryPollMs: number;
   readonly #oneShots: OneShots;
+  readonly #memory: WatchMemory | undefined;
   readonly #link: ConsulLink;
   /** The address that the last good probe asked, and the one when Consul was last back. */
   #answering = '';
@@ -78,14 +101,16 @@ export class Consul {
     const { clock, random, timings, lingerMs } = options;
     const maxQuestions = options.maxConcurrentQuestions ?? DEFAULT_MAX_CONCURRENT_QUESTIONS;
     this.#clock = clock;
+    this.#preparedQueryPollMs = options.preparedQueryPollMs ?? DEFAULT_PREPARED_QUERY_POLL_MS;
     this.#http = new ConsulHttp({
       ...options,
       maxConnections: maxQuestions + ONE_SHOT_CONNECTIONS,
       nowMs: () => clock.nowMs(),
     });
     this.#budget = new ConnectionBudget(this.#http, () => clock.nowMs(), maxQuestions);
-    const { onSubscriberFault } = options;
-    this.#hub = new WatchHub({ consul: this.#budget, clock, random, timings, lingerMs, onSubscriberFault });
+    const { onSubscriberFault, memory } = options;
+    this.#memory = memory;
+    this.#hub = new WatchHub({ consul: this.#budget, clock, random, timings, lingerMs, memory, onSubscriberFault });
     this.#oneShots = new OneShots(this.#http, () => this.#http.address);
     this.#link = new ConsulLink({
       probe: () => this.#probe(),
@@ -156,9 +181,21 @@ export class Consul {
       throw new Error(`Consul at ${this.#http.address} has no leader; wait for its servers to elect one`);
   }
 
-  /** Rejects with a ConsulError where Consul could not be asked: that is no "unknown". */
-  locateProxy(id: string, signal?: AbortSignal): Promise<ProxyLocation> {
-    return locateProxy(this.#budget, id, async () => (await this.#oneShots.agent()).node, signal);
+  /**
+   * Rejects with a ConsulError where Consul could not be asked and it is not known where the proxy was before: that is no
+   * "unknown".
+   */
+  async locateProxy(id: string, signal?: AbortSignal): Promise<ProxyLocation> {
+    const key = `location ${id}`;
+    try {
+      const location = await locateProxy(this.#budget, id, async () => (await this.#oneShots.agent()).node, signal);
+      if (location.kind === 'found') this.#memory?.keep(key, JSON.stringify(location.node));
+      return location;
+    } catch (error) {
+      const before = signal?.aborted === true ? undefined : this.#memory?.recall(key);
+      if (before === undefined) throw error;
+      return { kind: 'found', node: nodeName(String(JSON.parse(before.body))) };
+    }
   }
 
   /** The datacenter of the agent that is asked. Rejects where it could not be asked. */
@@ -175,7 +212,20 @@ export class Consul {
     localDatacenter: string,
     listener: (state: WatchState<ServiceHealth>) => void,
   ): Watched<ServiceHealth> {
-    return this.#hub.subscribe(healthWatch(query, localDatacenter), listener);
+    const spec =
+      query.isPreparedQuery === true
+        ? preparedQueryWatch(query, localDatacenter, this.#preparedQueryPollMs)
+        : healthWatch(query, localDatacenter);
+    return this.#hub.subscribe(spec, listener);
+  }
+
+  /** Instances at their own addresses, for a service whose instances have no sidecars. */
+  watchPlainHealth(
+    query: HealthQuery,
+    localDatacenter: string,
+    listener: (state: WatchState<ServiceHealth>) => void,
+  ): Watched<ServiceHealth> {
+    return this.#hub.subscribe(plainHealthWatch(query, localDatacenter), listener);
   }
 
   watchCaRoots(listener: (state: WatchState<CaRoots>) => void): Watched<CaRoots> {

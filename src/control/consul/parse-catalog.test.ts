@@ -49,13 +49,60 @@ describe('registrations', () => {
     expect(problem?.message).toContain('Proxy.Upstreams[1].LocalBindPort');
   });
 
-  test('with parts that are not obeyed yet are in force, with a warning', () => {
+  test('with parts that are not obeyed are in force, and each of them is named', () => {
     const { proxies, problems } = parseNodeServices(
-      node(sidecar({}, { Mode: 'transparent', MeshGateway: {} })),
+      node(
+        sidecar(
+          {},
+          {
+            Mode: 'transparent',
+            MeshGateway: { Mode: 'remote' },
+            MutualTLSMode: 'permissive',
+            Expose: { Checks: true },
+            EnvoyExtensions: [{ Name: 'builtin/lua' }],
+            Upstreams: [
+              {
+                DestinationName: 'api',
+                LocalBindPort: 1,
+                MeshGateway: { Mode: 'local' },
+                DestinationNamespace: 'team',
+              },
+            ],
+          },
+        ),
+      ),
       undefined,
     );
     expect(proxies.has(ID)).toBe(true);
-    expect(problems.get(ID)?.map(({ message }) => message)).toEqual(['"Mode" is set and not obeyed yet; the rest is']);
+    expect(problems.get(ID)?.map(({ message }) => /^"([^"]*)"/.exec(message)?.[1])).toEqual([
+      'proxy.mode = transparent',
+      'proxy.mutual_tls_mode = permissive',
+      'proxy.mesh_gateway.mode = remote',
+      'proxy.expose.checks',
+      'proxy.envoy_extensions',
+      'upstream api: mesh_gateway.mode = local',
+      'upstream api: destination_namespace = team',
+    ]);
+  });
+
+  test("need no warning for what Consul's defaults are", () => {
+    const proxy = { Mode: 'direct', MeshGateway: { Mode: 'none' }, Expose: {}, TransparentProxy: {} };
+    expect(parseNodeServices(node(sidecar({}, proxy)), undefined).problems.size).toBe(0);
+  });
+
+  test('have sockets with modes in octal, and exposed paths', () => {
+    const Expose = { Paths: [{ Path: '/health', LocalPathPort: 8080, ListenerPort: 21_500 }] };
+    const Upstreams = [{ DestinationName: 'api', LocalBindSocketPath: '/run/api.sock', LocalBindSocketMode: '0640' }];
+    const { proxies } = parseNodeServices(node(sidecar({}, { Expose, Upstreams })), undefined);
+    expect(proxies.get(ID)).toMatchObject({
+      upstreams: [{ localBindSocketPath: '/run/api.sock', localBindSocketMode: 0o640 }],
+      exposedPaths: [{ path: '/health', localPathPort: 8080, listenerPort: 21_500, protocol: 'http' }],
+    });
+    const wrong = parseNodeServices(
+      node(sidecar({}, { Upstreams: [{ ...Upstreams[0], LocalBindSocketMode: '888' }] })),
+      undefined,
+    );
+    expect(wrong.problems.get(ID)?.[0]?.message).toContain('no octal mode');
   });
 
   test('throw where the body has the wrong shape, so that the watch keeps what it has', () => {
@@ -77,6 +124,24 @@ describe('health', () => {
     expect(instances[0]).toMatchObject({ address: '10.0.0.1', locality: { region: 'r', zone: 'z' } });
     expect(instances[0]?.weights).toEqual({ passing: 1, warning: 1 });
     expect(instances[0]?.checks).toEqual(['passing', 'critical']);
+  });
+
+  test.each([
+    [
+      'its own WAN address and port',
+      { TaggedAddresses: { wan: { Address: '203.0.113.1', Port: 99 } } },
+      '203.0.113.1:99',
+    ],
+    ['its own address before any of its node', { Address: '10.0.0.7' }, '10.0.0.7:1'],
+    ["its node's WAN address", {}, '203.0.113.9:1'],
+  ])('is reached from another datacenter at %s', (_what, service, wanted) => {
+    const Node = { Node: 'n1', Address: '10.0.0.1', Datacenter: 'dc2', TaggedAddresses: { wan: '203.0.113.9' } };
+    const addressFrom = (local: string): string => {
+      const [instance] = parseHealth('api', [row(service, Node)], local).instances;
+      return `${instance?.address}:${instance?.port}`;
+    };
+    expect(addressFrom('dc1')).toBe(wanted);
+    expect(addressFrom('dc2')).toBe(`${'Address' in service ? '10.0.0.7' : '10.0.0.1'}:1`);
   });
 
   test('lists instances in one order, whatever order Consul has them in', () => {

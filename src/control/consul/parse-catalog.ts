@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   type CheckStatus,
   datacenter,
+  type ExposedPath,
   nodeName,
   type ProxyRegistration,
   type ServiceHealth,
@@ -12,14 +13,49 @@ import {
   type Upstream,
 } from '../translate/catalog.ts';
 import { errorAt, type Problem } from '../translate/problem.ts';
-import { count, issuesText, list, modifyIndex, notObeyed, opaque, port, text } from './fields.ts';
+import { count, issuesText, list, modifyIndex, opaque, port, text } from './fields.ts';
+import { registrationWarnings } from './registration-warnings.ts';
 
 const locality = z
   .object({ Region: text, Zone: text })
   .nullish()
   .transform((value) => ({ region: value?.Region ?? '', zone: value?.Zone ?? '' }));
 
-const node = z.object({ Node: z.string().min(1), Address: text, Datacenter: text, Locality: locality });
+const node = z.object({
+  Node: z.string().min(1),
+  Address: text,
+  Datacenter: text,
+  Locality: locality,
+  TaggedAddresses: z.record(z.string(), text).nullish(),
+});
+
+/** Octal, as `chmod` takes it: `0600`. */
+const socketMode = z
+  .string()
+  .regex(/^(?:0?[0-7]{1,3})?$/, 'no octal mode such as 0600')
+  .nullish()
+  .transform((value) => Number.parseInt(value || '0', 8));
+
+const exposedPath = z
+  .object({
+    Path: z.string().startsWith('/').max(1_024),
+    LocalPathPort: z.number().int().min(1).max(65_535),
+    ListenerPort: z.number().int().min(1).max(65_535),
+    Protocol: z.enum(['http', 'http2', '']).nullish(),
+  })
+  .transform(
+    (value): ExposedPath => ({
+      path: value.Path,
+      localPathPort: value.LocalPathPort,
+      listenerPort: value.ListenerPort,
+      protocol: value.Protocol === 'http2' ? 'http2' : 'http',
+    }),
+  );
+
+const expose = z
+  .object({ Paths: list(exposedPath) })
+  .nullish()
+  .transform((value) => value?.Paths ?? []);
 
 const upstream = z
   .object({
@@ -30,6 +66,7 @@ const upstream = z
     LocalBindAddress: text,
     LocalBindPort: port,
     LocalBindSocketPath: text,
+    LocalBindSocketMode: socketMode,
     Config: opaque,
   })
   .transform(
@@ -41,6 +78,7 @@ const upstream = z
       localBindAddress: value.LocalBindAddress,
       localBindPort: value.LocalBindPort,
       localBindSocketPath: value.LocalBindSocketPath,
+      localBindSocketMode: value.LocalBindSocketMode,
       config: value.Config,
     }),
   );
@@ -59,6 +97,7 @@ const proxyService = z.object({
     LocalServiceSocketPath: text,
     Config: opaque,
     Upstreams: list(upstream),
+    Expose: expose,
   }),
 });
 
@@ -67,9 +106,6 @@ export interface NodeProxies {
   readonly proxies: ReadonlyMap<ServiceId, ProxyRegistration>;
   readonly problems: ReadonlyMap<ServiceId, readonly Problem[]>;
 }
-
-/** Parts of a proxy's registration that mean something and are not obeyed yet. */
-const NOT_OBEYED_IN_PROXY = ['Mode', 'TransparentProxy', 'MeshGateway', 'Expose', 'EnvoyExtensions', 'MutualTLSMode'];
 
 const nodeServices = z
   .object({ Node: node.nullish(), Services: list(z.looseObject({ ID: text, Kind: text, ModifyIndex: modifyIndex })) })
@@ -89,7 +125,7 @@ export function parseNodeServices(body: unknown, previous: NodeProxies | undefin
     const registration = parsed.success ? toRegistration(parsed.data, answer.Node) : previous?.proxies.get(id);
     if (registration !== undefined) proxies.set(id, registration);
     const found = parsed.success
-      ? notObeyed(service['Proxy'], NOT_OBEYED_IN_PROXY, where)
+      ? registrationWarnings(service['Proxy'], where)
       : [errorAt(where, issuesText(parsed.error))];
     if (found.length > 0) problems.set(id, found);
   }
@@ -112,6 +148,7 @@ function toRegistration(service: z.infer<typeof proxyService>, at: z.infer<typeo
     localServiceSocketPath: proxy.LocalServiceSocketPath,
     config: proxy.Config,
     upstreams: proxy.Upstreams,
+    exposedPaths: proxy.Expose,
     modifyIndex: service.ModifyIndex,
   };
 }
@@ -123,6 +160,7 @@ const healthRow = z.object({
     Service: z.string().min(1),
     Address: text,
     Port: port,
+    TaggedAddresses: z.record(z.string(), z.object({ Address: text, Port: port })).nullish(),
     Weights: z
       .object({ Passing: count, Warning: count })
       .nullish()
@@ -138,31 +176,47 @@ export interface ParsedHealth extends ServiceHealth {
   readonly problems: readonly Problem[];
 }
 
-/** Reads `/v1/health/connect/:service`. A row that cannot be read is named and left out. */
-export function parseHealth(service: string, body: unknown): ParsedHealth {
+/** Reads `/v1/health/connect/:service` or `/v1/health/service/:service`. A row that cannot be read is named and left out. */
+export function parseHealth(service: string, body: unknown, localDatacenter = ''): ParsedHealth {
   const instances: ServiceInstance[] = [];
   const problems: Problem[] = [];
   for (const row of z.array(z.unknown()).nullish().parse(body) ?? []) {
     const parsed = healthRow.safeParse(row);
-    if (parsed.success) instances.push(toInstance(parsed.data));
+    if (parsed.success) instances.push(toInstance(parsed.data, localDatacenter));
     else problems.push(errorAt(`health of ${service}`, issuesText(parsed.error)));
   }
   instances.sort((a, b) => compare(a.node, b.node) || compare(a.id, b.id));
   return { instances, problems };
 }
 
-function toInstance({ Node: at, Service: service, Checks: checks }: z.infer<typeof healthRow>): ServiceInstance {
+function toInstance(row: z.infer<typeof healthRow>, localDatacenter: string): ServiceInstance {
+  const { Node: at, Service: service, Checks: checks } = row;
   const near = service.Locality.region === '' && service.Locality.zone === '' ? at.Locality : service.Locality;
   return {
     id: serviceId(service.ID),
     node: nodeName(at.Node),
-    address: service.Address === '' ? at.Address : service.Address,
-    port: service.Port,
+    ...addressOf(row, localDatacenter),
     checks: checks.map(({ Status: status }) => checkStatus(status)),
     weights: { passing: service.Weights.Passing, warning: service.Weights.Warning },
     locality: near,
     modifyIndex: service.ModifyIndex,
   };
+}
+
+/**
+ * As Consul chooses: from another datacenter an instance is reached at its WAN address, or its node's, where it has one; the
+ * instance's own address counts before either address of its node.
+ */
+function addressOf(
+  { Node: at, Service: service }: z.infer<typeof healthRow>,
+  localDatacenter: string,
+): { readonly address: string; readonly port: number } {
+  const isRemote = localDatacenter !== '' && at.Datacenter !== '' && at.Datacenter !== localDatacenter;
+  const wan = isRemote ? service.TaggedAddresses?.['wan'] : undefined;
+  const own = wan?.Address || service.Address;
+  const port = wan?.Port || service.Port;
+  if (own !== '') return { address: own, port };
+  return { address: (isRemote ? at.TaggedAddresses?.['wan'] : undefined) || at.Address, port };
 }
 
 /** `maintenance` is a critical check to everyone but `consul members`; a status we do not know is not taken for good health. */
@@ -197,4 +251,11 @@ const checkRow = z.looseObject({ Node: text, ServiceID: text });
 export function parseNodesOfChecks(body: unknown, id: string): readonly string[] {
   const rows = z.array(checkRow).nullish().parse(body) ?? [];
   return [...new Set(rows.filter((row) => row.ServiceID === id && row.Node !== '').map((row) => row.Node))].sort();
+}
+
+const execution = z.object({ Nodes: z.array(z.unknown()).nullish() });
+
+/** Reads `/v1/query/:name/execute`: rows as those of a service's health, of whichever datacenter the query chose. */
+export function parseExecution(query: string, body: unknown, localDatacenter: string): ParsedHealth {
+  return parseHealth(query, execution.parse(body).Nodes ?? [], localDatacenter);
 }

@@ -4,10 +4,12 @@ import {
   type AnswerFacts,
   BlockingQuery,
   DEFAULT_TIMINGS,
+  type QueryMemory,
   type WatchState,
   type WatchTimings,
 } from './blocking-query.ts';
 import type { ConsulAsk, QueryParameters } from './consul-http.ts';
+import type { WatchMemory } from './watch-memory.ts';
 
 /** A watch that nobody holds is kept this long, so that a proxy that reconnects finds it warm. */
 const DEFAULT_LINGER_MS = 30_000;
@@ -22,6 +24,11 @@ export interface WatchSpec<T> {
   readonly parse: (body: unknown, previous: T | undefined, facts: AnswerFacts) => T;
   /** An answer from which the token's lack of rights took rows is an error, and not a smaller whole. */
   readonly mustBeWhole?: boolean | undefined;
+  /** For a path that does not block: how long to wait before it is asked again. */
+  readonly pollMs?: number | undefined;
+  readonly lastGoodBody?: ((body: unknown, value: T, kept: () => unknown) => unknown) | undefined;
+  /** Holds a key: it is never kept on disk. */
+  readonly isSecret?: boolean | undefined;
 }
 
 export interface Watched<T> {
@@ -46,6 +53,7 @@ export interface WatchHubOptions {
   readonly random: Random;
   readonly timings?: WatchTimings | undefined;
   readonly lingerMs?: number | undefined;
+  readonly memory?: WatchMemory | undefined;
   /** A listener threw: a fault of the program, not of Consul. */
   readonly onSubscriberFault?: ((error: unknown) => void) | undefined;
 }
@@ -124,6 +132,12 @@ export class WatchHub {
       query: spec.query,
       timings: this.#options.timings ?? DEFAULT_TIMINGS,
       mustBeWhole: spec.mustBeWhole,
+      pollMs: spec.pollMs,
+      memory: this.#memoryOf(spec),
+      lastGoodBody:
+        spec.lastGoodBody === undefined
+          ? undefined
+          : (body, value, kept) => spec.lastGoodBody?.(body, value as T, kept),
       parse: (body, previous, facts) => spec.parse(body, previous as T | undefined, facts),
       onState: (state) => {
         for (const listener of [...listeners]) this.#tell(listener, state);
@@ -133,6 +147,18 @@ export class WatchHub {
     this.#watches.set(spec.key, watch);
     void query.start();
     return watch;
+  }
+
+  #memoryOf({ key, isSecret }: Pick<WatchSpec<unknown>, 'key' | 'isSecret'>): QueryMemory | undefined {
+    const { memory } = this.#options;
+    if (memory === undefined || isSecret === true) return undefined;
+    return {
+      recall: () => {
+        const found = memory.recall(key);
+        return found === undefined ? undefined : { body: JSON.parse(found.body), savedAtWallMs: found.savedAtWallMs };
+      },
+      keep: (body) => memory.keep(key, JSON.stringify(body)),
+    };
   }
 
   /** A subscriber that fails must not end a watch that others hold. */
@@ -150,6 +176,7 @@ export class WatchHub {
       if (watch.listeners.size > 0) return;
       watch.query.stop();
       this.#watches.delete(watch.key);
+      this.#options.memory?.forget(watch.key);
     }, this.#options.lingerMs ?? DEFAULT_LINGER_MS);
     watch.linger.unref();
   }

@@ -2,7 +2,14 @@ import type { HealthQuery, NodeName, ServiceName } from '../translate/catalog.ts
 import type { ConfigEntryKind } from '../translate/config-entries.ts';
 import type { CaRoots, LeafCertificate } from '../translate/identity.ts';
 import type { ServiceIntentions } from '../translate/intentions.ts';
-import { type NodeProxies, type ParsedHealth, parseHealth, parseNodeServices } from './parse-catalog.ts';
+import { lastGoodEntries, lastGoodServices } from './last-good-rows.ts';
+import {
+  type NodeProxies,
+  type ParsedHealth,
+  parseExecution,
+  parseHealth,
+  parseNodeServices,
+} from './parse-catalog.ts';
 import { parseCaRoots, parseLeaf } from './parse-certificates.ts';
 import { type ParsedEntries, parseConfigEntries } from './parse-config-entries.ts';
 import { parseIntentions } from './parse-intentions.ts';
@@ -18,6 +25,7 @@ export function configEntriesWatch<K extends ConfigEntryKind>(kind: K): WatchSpe
     query: {},
     mustBeWhole: true,
     parse: (body, previous) => parseConfigEntries(kind, body, previous),
+    lastGoodBody: (body, { problems }, kept) => lastGoodEntries(kind, body, problems, kept),
   };
 }
 
@@ -29,6 +37,7 @@ export function nodeServicesWatch(node: NodeName): WatchSpec<NodeProxies> {
     query: {},
     mustBeWhole: true,
     parse: parseNodeServices,
+    lastGoodBody: (body, { problems }, kept) => lastGoodServices(body, problems.values(), kept),
   };
 }
 
@@ -45,7 +54,33 @@ export function healthWatch(
       ...(filter === '' ? {} : { filter }),
     },
     mustBeWhole: true,
-    parse: (body) => parseHealth(service, body),
+    parse: (body) => parseHealth(service, body, localDatacenter),
+  };
+}
+
+/** The same of a service that has no sidecar: its own addresses. */
+export function plainHealthWatch(query: HealthQuery, localDatacenter: string): WatchSpec<ParsedHealth> {
+  const connect = healthWatch(query, localDatacenter);
+  return {
+    ...connect,
+    key: `plain ${connect.key}`,
+    path: `/v1/health/service/${encodeURIComponent(query.service)}`,
+  };
+}
+
+/** What a prepared query finds, sidecars where there are any. Asked again and again: Consul lets nobody wait for it. */
+export function preparedQueryWatch(
+  { service, datacenter }: HealthQuery,
+  localDatacenter: string,
+  pollMs: number,
+): WatchSpec<ParsedHealth> {
+  return {
+    key: `prepared query ${service} dc=${datacenter}`,
+    path: `/v1/query/${encodeURIComponent(service)}/execute`,
+    query: { connect: 'true', ...(datacenter === localDatacenter ? {} : { dc: datacenter }) },
+    mustBeWhole: true,
+    pollMs,
+    parse: (body) => parseExecution(service, body, localDatacenter),
   };
 }
 
@@ -63,6 +98,7 @@ export function leafWatch(service: ServiceName): WatchSpec<LeafCertificate> {
     key: `connect ca leaf ${service}`,
     path: `/v1/agent/connect/ca/leaf/${encodeURIComponent(service)}`,
     query: {},
+    isSecret: true,
     parse: (body) => parseLeaf(service, body),
   };
 }

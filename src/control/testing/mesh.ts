@@ -42,12 +42,16 @@ export class Mesh {
     await this.#send('PUT', path, JSON.stringify(body));
   }
 
+  async post(path: string, body: unknown): Promise<void> {
+    await this.#send('POST', path, JSON.stringify(body));
+  }
+
   async delete(path: string): Promise<void> {
     await this.#send('DELETE', path, null);
   }
 
   /** A connection of its own each time: a kept one may be closed by the fault a test has just ended. */
-  async #send(method: 'PUT' | 'DELETE', path: string, body: string | null): Promise<void> {
+  async #send(method: 'PUT' | 'POST' | 'DELETE', path: string, body: string | null): Promise<void> {
     const response = await request(`${this.registry.url}${path}`, { method, body, reset: true });
     const answer = await response.body.text();
     if (response.statusCode !== 200) throw new Error(`${method} ${path}: ${response.statusCode} ${answer}`);

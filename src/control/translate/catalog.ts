@@ -44,7 +44,17 @@ export interface ProxyRegistration {
   readonly localServiceSocketPath: string;
   readonly config: OpaqueConfig;
   readonly upstreams: readonly Upstream[];
+  /** Paths of the application that are reachable without the mesh's rules, each on a port of its own. */
+  readonly exposedPaths: readonly ExposedPath[];
   readonly modifyIndex: number;
+}
+
+/** One of `proxy.expose.paths`. */
+export interface ExposedPath {
+  readonly path: string;
+  readonly localPathPort: number;
+  readonly listenerPort: number;
+  readonly protocol: 'http' | 'http2';
 }
 
 /** One entry of a proxy's `upstreams`. */
@@ -57,6 +67,8 @@ export interface Upstream {
   readonly localBindAddress: string;
   readonly localBindPort: number;
   readonly localBindSocketPath: string;
+  /** Permissions of that socket; 0 leaves them to the sidecar. */
+  readonly localBindSocketMode: number;
   readonly config: OpaqueConfig;
 }
 
@@ -81,6 +93,8 @@ export interface ServiceHealth {
 
 /** Which instances a health watch asks for; `filter` is Consul's expression language, empty for all. */
 export interface HealthQuery {
+  /** A prepared query's name or id instead of a service's: asked again and again, since Consul lets nobody wait for it. */
+  readonly isPreparedQuery?: true;
   readonly service: ServiceName;
   readonly datacenter: Datacenter;
   readonly filter: string;

@@ -16,7 +16,7 @@ export function socketAddressJson(address: string, port: number, where: string):
   return { socketAddress: { address, portValue: port } };
 }
 
-/** envoy.config.core.v3.Address of a Unix socket. */
-export function pipeAddressJson(path: string): Json {
-  return { pipe: { path } };
+/** envoy.config.core.v3.Address of a Unix socket; mode 0 leaves its permissions to whoever binds it. */
+export function pipeAddressJson(path: string, mode = 0): Json {
+  return { pipe: { path, ...(mode === 0 ? {} : { mode }) } };
 }

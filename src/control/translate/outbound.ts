@@ -64,9 +64,6 @@ export function outboundUnit(upstream: Upstream, options: UpstreamOptions, conte
 }
 
 function refuseUnsupported(upstream: Upstream, where: string): void {
-  if (upstream.destinationType === 'prepared_query') {
-    throw new TranslationFault(where, 'prepared queries are not supported; name a service');
-  }
   if (upstream.destinationPeer !== '') throw new TranslationFault(where, 'cluster peering is not supported');
 }
 
@@ -103,9 +100,11 @@ function listenerLiteral(
   return { typeUrl: LISTENER_TYPE, name: listenerName, json };
 }
 
-function bindAddress(upstream: Upstream, where: string): { readonly text: string; readonly address: Json } {
+/** Where the application finds this upstream. */
+export function bindAddress(upstream: Upstream, where: string): { readonly text: string; readonly address: Json } {
   if (upstream.localBindSocketPath !== '') {
-    return { text: upstream.localBindSocketPath, address: pipeAddressJson(upstream.localBindSocketPath) };
+    const address = pipeAddressJson(upstream.localBindSocketPath, upstream.localBindSocketMode);
+    return { text: upstream.localBindSocketPath, address };
   }
   const host = upstream.localBindAddress === '' ? LOCALHOST : upstream.localBindAddress;
   const address = socketAddressJson(host, upstream.localBindPort, `${where}: local_bind_address and local_bind_port`);

@@ -6,9 +6,11 @@
 import { type AccessLoggers, accessLoggers } from './access-logs.ts';
 import type { ProxyRegistration, Upstream } from './catalog.ts';
 import { type ConfigEntries, noting } from './config-entries.ts';
+import { exposedPathKey, exposedPathUnit } from './exposed-paths.ts';
 import { inboundUnit } from './inbound.ts';
 import { upstreamName } from './names.ts';
 import { outboundUnit } from './outbound.ts';
+import { preparedQueryName, preparedQueryUnit } from './prepared-query.ts';
 import { errorAt, type Problem } from './problem.ts';
 import { type ProxyOptions, proxyOptions } from './proxy-options.ts';
 import type { TranslatedProxy, TranslatedUnit } from './translated-proxy.ts';
@@ -63,9 +65,12 @@ export function translateProxy(given: TranslationInput): TranslatedProxy {
   attempt('inbound', () =>
     inboundUnit(input.registration, options, input.entries, loggers, (problem) => problems.push(problem)),
   );
+  for (const exposed of input.registration.exposedPaths) {
+    attempt(exposedPathKey(exposed), () => exposedPathUnit(exposed, input.registration, options, loggers));
+  }
   const taken = new Map<string, string>();
   for (const upstream of input.registration.upstreams) {
-    const key = `upstream ${upstreamName(upstream.destinationName, upstream.datacenter)}`;
+    const key = `upstream ${nameOf(upstream)}`;
     const rival = taken.get(key) ?? taken.get(bindKey(upstream));
     if (rival !== undefined) {
       problems.push(conflict(input.registration, upstream, rival));
@@ -89,7 +94,15 @@ function upstreamUnit(
   problems.push(...found);
   const report = (more: readonly Problem[]): void => void problems.push(...more);
   const context = { registration, entries, trustDomain, traceSamplingPercent, loggers, report };
-  return outboundUnit(upstream, options, context);
+  return isQuery(upstream) ? preparedQueryUnit(upstream, options, context) : outboundUnit(upstream, options, context);
+}
+
+function isQuery({ destinationType }: Upstream): boolean {
+  return destinationType === 'prepared_query';
+}
+
+function nameOf(upstream: Upstream): string {
+  return isQuery(upstream) ? preparedQueryName(upstream) : upstreamName(upstream.destinationName, upstream.datacenter);
 }
 
 /** Where an upstream listens: two of them cannot listen in one place. */
