@@ -26,6 +26,7 @@ import { Http2Connection } from './http2-connection.ts';
 import type { ConnectionOwner, ManagedConnection } from './managed-connection.ts';
 import { ResponseFramingState } from './response-framing-state.ts';
 import { peerOf } from './stream-start.ts';
+import { addUpgradeProof } from './websocket-bridge.ts';
 
 /** Bytes of later requests that are kept while one is being answered, before reading stops. */
 const MAX_PIPELINED_BYTES = 16_384;
@@ -208,6 +209,7 @@ export class Http1Connection
     if (this.#isDraining || this.#mustCloseForUnreadBody(stream)) this.#closeAfterResponse = true;
     const framing = this.#framing.begin(stream.head, head, !this.#closeAfterResponse);
     this.#closeAfterResponse = !framing.keepAlive;
+    if (head.status === 101) addUpgradeProof(stream.head, head, edits);
     this.#bytes.writeText(encodeResponseHead(head, edits, framing));
     if (head.status === 101) this.#becomeTunnel();
   }

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
 import type { Random } from '../../base/random.ts';
 import type { RequestHead, ResponseHead } from '../../http/head.ts';
 import type { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
 
 const KEY = 'sec-websocket-key';
+/** RFC 6455 §1.3. */
+const PROOF_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const KEY_WORDS = 4;
 const WORD_BYTES = 4;
 
@@ -61,6 +64,18 @@ export function upgradeHead(head: RequestHead, random: Random): RequestHead {
 /** RFC 8441 §5: the proof that answers the key means nothing in HTTP/2. */
 export function removeUpgradeProof(head: ResponseHead, edits: HeaderEdits): void {
   edits.remove(head.fields, 'sec-websocket-accept');
+}
+
+/**
+ * What an HTTP/1.1 client's key must be answered with (RFC 6455 §4.2.2), where its upgrade went on as an extended CONNECT: the
+ * HTTP/2 host has seen no key.
+ */
+export function addUpgradeProof(request: RequestHead, response: ResponseHead, edits: HeaderEdits): void {
+  if (response.version !== 20 || request.upgrade !== 'websocket') return;
+  const key = request.fields.get(KEY);
+  if (key === undefined) return;
+  const proof = createHash('sha1').update(`${key}${PROOF_GUID}`, 'latin1').digest('base64');
+  edits.set(response.fields, 'sec-websocket-accept', proof);
 }
 
 function websocketKey(random: Random): string {

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { seededRandom } from '../../base/random.ts';
 import type { Cluster } from '../../resource/cluster.ts';
 import { UNSAID_HTTP2_OPTIONS } from '../../resource/http2-options.ts';
 import { DataPath } from './data-path-fixture.ts';
@@ -22,6 +24,14 @@ const SERVICE = {
   download: { path: '/test.Echo/Download', requestStream: false, responseStream: true, ...COMMON },
   chat: { path: '/test.Echo/Chat', requestStream: true, responseStream: true, ...COMMON },
 } satisfies grpc.ServiceDefinition;
+
+const HEALTH = {
+  check: { path: '/grpc.health.v1.Health/Check', requestStream: false, responseStream: false, ...COMMON },
+} satisfies grpc.ServiceDefinition;
+/** HealthCheckResponse with status SERVING. */
+const SERVING = Buffer.of(0x08, 0x01);
+
+const hashOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 let path: DataPath;
 let server: grpc.Server;
@@ -106,6 +116,7 @@ beforeEach(async () => {
   onCancelled = () => undefined;
   server = new grpc.Server({ 'grpc.max_receive_message_length': -1 });
   server.addService(SERVICE, HANDLERS);
+  server.addService(HEALTH, { check: (_call: Unary, answer: grpc.sendUnaryData<Buffer>) => answer(null, SERVING) });
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
     if (error === null) resolve(port);
@@ -199,6 +210,54 @@ describe('the four kinds of call', () => {
     expect(path.counter('http', 'ingress', 'downstream_cx_http2_total')).toBe(2);
     expect(path.gauge('http', 'ingress', 'downstream_rq_active')).toBe(0);
     expect(path.gauge('cluster', 'web', 'upstream_rq_active')).toBe(0);
+  });
+
+  it('a thousand streams open at once: each gets its own bytes back, and its status', { timeout: 60_000 }, async () => {
+    const COUNT = 1_000;
+    const random = seededRandom(11);
+    const allOpen = Promise.withResolvers<void>();
+    let open = 0;
+    const one = async (index: number): Promise<boolean> => {
+      const call = chat();
+      const status = once(call, 'status');
+      call.write(Buffer.from(`stream ${index}`));
+      const [greeting] = (await once(call, 'data')) as [Buffer];
+      if (++open === COUNT) allOpen.resolve();
+      await allOpen.promise;
+      const payload = Buffer.alloc(1_000 + (random.uint32() % 4_000), index);
+      const received: Buffer[] = [];
+      call.on('data', (bytes: Buffer) => received.push(bytes));
+      call.write(payload);
+      call.end();
+      const [{ code }] = (await status) as [grpc.StatusObject];
+      const isWhole = hashOf(Buffer.concat(received)) === hashOf(payload);
+      return greeting.toString() === `stream ${index}` && isWhole && code === grpc.status.OK;
+    };
+    const results = await Promise.all(Array.from({ length: COUNT }, (_, index) => one(index)));
+    expect(results.filter((isRight) => !isRight)).toEqual([]);
+    expect(path.gauge('http', 'ingress', 'downstream_rq_active')).toBe(0);
+    expect(path.gauge('cluster', 'sidecar', 'upstream_rq_active')).toBe(0);
+  });
+
+  it('large messages of every kind come whole', async () => {
+    const large = Buffer.alloc(3_000_000);
+    for (let at = 0; at < large.length; at += 4) large.writeUInt32BE(at, at);
+    const call = chat();
+    const received: Buffer[] = [];
+    call.on('data', (bytes: Buffer) => received.push(bytes));
+    const status = once(call, 'status');
+    call.write(large);
+    call.write(large);
+    call.end();
+    await status;
+    expect(received.map(hashOf)).toEqual([hashOf(large), hashOf(large)]);
+  });
+
+  it("the app's health service is reached like any other", async () => {
+    const answer = await new Promise<Buffer | undefined>((resolve) => {
+      client.makeUnaryRequest(HEALTH.check.path, asIs, asIs, Buffer.alloc(0), (_error, value) => resolve(value));
+    });
+    expect(answer).toEqual(SERVING);
   });
 });
 

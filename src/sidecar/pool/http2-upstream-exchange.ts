@@ -189,9 +189,6 @@ function prepareUpgrade(codec: Http2ClientConnection, head: RequestHead, edits: 
       `upgrade to ${head.upgrade}: the HTTP/2 host offers no extended CONNECT (RFC 8441)`,
     );
   }
-  if (head.version !== 20) {
-    throw new NonCanonicalHeadError(`upgrade to ${head.upgrade}: HTTP/1.1 clients are not upgraded over HTTP/2 hosts`);
-  }
   edits.remove(head.fields, 'sec-websocket-key');
 }
 
