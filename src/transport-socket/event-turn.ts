@@ -30,7 +30,11 @@ export class EventTurn {
   readonly #dirty: (Flushable | undefined)[] = [];
   #dirtyCount = 0;
   #depth = 0;
-  readonly #flushAll = (): void => this.#flushDirty();
+  #isFlushComing = false;
+  readonly #onRoundEnd = (): void => {
+    this.#isFlushComing = false;
+    this.flush();
+  };
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #stopped = false;
@@ -55,8 +59,27 @@ export class EventTurn {
 
   /** Its flush() comes in the check phase of this round of the event loop, right behind the poll phase. */
   markDirty(flushable: Flushable): void {
-    if (this.#dirtyCount === 0) setImmediate(this.#flushAll);
     this.#dirty[this.#dirtyCount++] = flushable;
+    if (this.#isFlushComing) return;
+    this.#isFlushComing = true;
+    setImmediate(this.#onRoundEnd);
+  }
+
+  /** Sends what was written so far. The turn does it by itself; whoever hands in bytes without an event loop may too. */
+  flush(): void {
+    this.enter();
+    const dirty = this.#dirty;
+    // A flush may mark more.
+    for (let index = 0; index < this.#dirtyCount; index++) {
+      try {
+        dirty[index]?.flush();
+      } catch (error) {
+        this.reportUnexpected(error);
+      }
+      dirty[index] = undefined;
+    }
+    this.#dirtyCount = 0;
+    this.leave();
   }
 
   reportUnexpected(error: unknown): void {
@@ -79,22 +102,6 @@ export class EventTurn {
     } catch (error) {
       this.reportUnexpected(error);
     }
-    this.leave();
-  }
-
-  #flushDirty(): void {
-    this.enter();
-    const dirty = this.#dirty;
-    // A flush may mark more.
-    for (let index = 0; index < this.#dirtyCount; index++) {
-      try {
-        dirty[index]?.flush();
-      } catch (error) {
-        this.reportUnexpected(error);
-      }
-      dirty[index] = undefined;
-    }
-    this.#dirtyCount = 0;
     this.leave();
   }
 
