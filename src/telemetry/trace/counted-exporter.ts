@@ -18,6 +18,11 @@ export class CountedExporter implements SdkSpanExporter {
     this.#stateChanged = stateChanged;
   }
 
+  /** The last export failed. */
+  get isFailing(): boolean {
+    return this.#failing;
+  }
+
   export(spans: ReadableSpan[], resultCallback: (result: ExportResult) => void): void {
     this.#inner.export(spans, (result) => {
       const works = result.code === SUCCESS;

@@ -287,6 +287,41 @@ describe('the exporter', () => {
     expect(spans.counts).toMatchObject({ pending: 4, dropped: 12 });
   });
 
+  it('makes one span a second while the collector is away, and all again once it is back', async () => {
+    let status = 400;
+    const server = createServer((request, response) => {
+      request.resume().on('end', () => response.writeHead(status).end());
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    cleanups.push(
+      () =>
+        new Promise((resolve) => {
+          server.closeAllConnections();
+          server.close(() => resolve());
+        }),
+    );
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    cleanups.push(async () => void vi.useRealTimers());
+    const spans = await exporter({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${port}/` });
+    const buffer = spanRingBuffer();
+    const ring = new SpanRing(buffer, performance.timeOrigin);
+    spans.attach(1, buffer);
+    ring.write(record(), 1);
+    await spans.flush(5_000);
+    expect(spans.counts).toMatchObject({ failed: 1, pending: 0 });
+    for (let index = 0; index < 10; index += 1) ring.write(record(), 1);
+    vi.advanceTimersByTime(3_000);
+    expect(spans.counts).toMatchObject({ pending: 3, dropped: 0 });
+    status = 200;
+    await spans.flush(5_000);
+    expect(spans.counts).toMatchObject({ exported: 10, failed: 1, pending: 0 });
+    for (let index = 0; index < 10; index += 1) ring.write(record(), 1);
+    vi.advanceTimersByTime(50);
+    expect(spans.counts.pending).toBe(10);
+  });
+
   it('shows its counts among the metrics', async () => {
     const received = await receiver();
     const { settings } = readTraceExportSettings({

@@ -31,6 +31,8 @@ export interface SpanExportCounts {
 }
 
 const DRAIN_INTERVAL_MS = 50;
+/** While exports fail: one record each second, to see whether they still do. */
+const PROBE_EVERY_DRAINS = 20;
 /** Records of one ring per turn: about 15 ms of the main thread's time at most. */
 const MAX_RECORDS_PER_RING = 512;
 /** Below this a wall clock that differs from ours is rounding; above it was set or the machine slept. */
@@ -39,7 +41,8 @@ const CLOCK_STEP_MS = 5;
 /**
  * The main thread's end of the rings: reads records now and then, makes SDK spans of them, lets the SDK's batch
  * processor export them. While as many spans wait as the processor holds, records stay in their ring; a ring that then
- * fills drops and counts. Nothing here can make a worker wait.
+ * fills drops and counts. So do rings while the collector is away, since spans that nobody takes cost as much to make as
+ * others. Nothing here can make a worker wait.
  */
 export class SpanExporter {
   readonly #spans: SdkSpans;
@@ -50,6 +53,7 @@ export class SpanExporter {
   readonly #timer: NodeJS.Timeout;
   readonly #publish: (counts: SpanExportCounts) => void;
   #made = 0;
+  #drains = 0;
   #droppedByEndedThreads = 0;
 
   /** Loads the exporter the settings name and begins to read. */
@@ -84,7 +88,7 @@ export class SpanExporter {
     this.#spans = new SdkSpans(resource, processor);
     this.#publish = publisher(options.metrics);
     this.#timer = setInterval(() => {
-      this.drain();
+      this.#drainOrProbe();
       this.#publish(this.counts);
     }, DRAIN_INTERVAL_MS);
     this.#timer.unref();
@@ -99,7 +103,7 @@ export class SpanExporter {
   detach(thread: number): void {
     const ring = this.#rings.get(thread);
     if (ring === undefined) return;
-    while (this.#drainRing(ring) > 0);
+    while (this.#drainRing(ring, MAX_RECORDS_PER_RING) > 0);
     this.#droppedByEndedThreads += ring.dropped + ring.waiting;
     this.#rings.delete(thread);
   }
@@ -107,7 +111,7 @@ export class SpanExporter {
   /** Reads every ring now, within bounds; the timer calls it. */
   drain(): number {
     let count = 0;
-    for (const ring of this.#rings.values()) count += this.#drainRing(ring);
+    for (const ring of this.#rings.values()) count += this.#drainRing(ring, MAX_RECORDS_PER_RING);
     return count;
   }
 
@@ -141,8 +145,16 @@ export class SpanExporter {
     return this.#made - this.#counted.exported - this.#counted.failed;
   }
 
-  #drainRing(ring: SpanRingReader): number {
-    const room = Math.min(MAX_RECORDS_PER_RING, this.#maxPending - this.#pending);
+  #drainOrProbe(): void {
+    this.#drains += 1;
+    if (!this.#counted.isFailing) this.drain();
+    else if (this.#drains % PROBE_EVERY_DRAINS === 0) {
+      for (const ring of this.#rings.values()) if (this.#drainRing(ring, 1) > 0) return;
+    }
+  }
+
+  #drainRing(ring: SpanRingReader, atMost: number): number {
+    const room = Math.min(atMost, this.#maxPending - this.#pending);
     if (room <= 0) return 0;
     const originMs = this.#originMs(ring.timeOriginMs);
     return ring.drain(room, (record) => {
