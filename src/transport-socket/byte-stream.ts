@@ -1,16 +1,18 @@
-import net from 'node:net';
+import type net from 'node:net';
 import type { Address } from '../resource/address.ts';
 import { type ByteStreamUser, UNCLAIMED } from './byte-stream-user.ts';
 import { UnsentCopies } from './copy-buffers.ts';
 import type { EventTurn } from './event-turn.ts';
 import { latin1Text } from './latin1.ts';
-import { adoptForLentReads, connectForLentReads } from './lent-reads.ts';
+import { NetStreamSocket } from './net-stream-socket.ts';
 import { PLAINTEXT, type TransportFacts } from './peer-certificate.ts';
 import type { ProxiedAddresses } from './proxy-protocol.ts';
+import { acceptSocket, dialSocket } from './sockets.ts';
+import type { StreamSocket, StreamSocketUser } from './stream-socket.ts';
 import type { TlsFailure } from './tls/peer-verification.ts';
 import { type DialledTls, StreamHandshake, type StreamTls } from './tls/stream-handshake.ts';
 import type { CompiledTls } from './tls/tls-context.ts';
-import { acceptTls, connectTls, isTlsSocket, type OpenedTls, resetTls } from './tls/tls-socket.ts';
+import { acceptTls, connectTls, type OpenedTls } from './tls/tls-socket.ts';
 
 export interface ConnectOptions {
   readonly address: Address;
@@ -33,12 +35,14 @@ const MAX_QUEUED_BYTES = LARGEST_TEXT_PIECE_BYTES;
  * worker's shared buffer. Closing is `finish()` (send what is queued, then FIN), `destroy()` (now) or `reset()` (now, and
  * the peer must notice).
  */
-export class ByteStream {
+export class ByteStream implements StreamSocketUser {
   readonly #turn: EventTurn;
-  #socket: net.Socket;
+  #socket: StreamSocket;
+  readonly #highWaterMarkBytes: number;
   #user: ByteStreamUser;
   #text = '';
   #isDirty = false;
+  #isConnecting = false;
   #isPaused = false;
   #finishAfterFlush = false;
   #isFinished = false;
@@ -61,12 +65,17 @@ export class ByteStream {
   /** undefined: plaintext. */
   #handshake: StreamHandshake | undefined = undefined;
 
-  private constructor(turn: EventTurn, user: ByteStreamUser, socket: net.Socket) {
+  private constructor(
+    turn: EventTurn,
+    user: ByteStreamUser,
+    highWaterMarkBytes: number,
+    open: (socketUser: StreamSocketUser) => StreamSocket,
+  ) {
     this.#turn = turn;
     this.#user = user;
-    this.#socket = socket;
+    this.#highWaterMarkBytes = highWaterMarkBytes;
     this.#unsent = new UnsentCopies(turn.copies);
-    this.#listen(socket);
+    this.#socket = open(this);
   }
 
   /**
@@ -74,10 +83,8 @@ export class ByteStream {
    * `user` was set.
    */
   static accept(turn: EventTurn, socket: net.Socket, user: ByteStreamUser, highWaterMarkBytes: number): ByteStream {
-    const adopted = adoptForLentReads(socket, turn.lentBuffer, Math.min(highWaterMarkBytes, MAX_QUEUED_BYTES));
-    const stream = new ByteStream(turn, user, adopted?.socket ?? socket);
-    if (adopted === undefined) stream.#readEvents(socket);
-    else adopted.onLent = (length) => stream.#onBytes(turn.readBuffer, length);
+    const markBytes = Math.min(highWaterMarkBytes, MAX_QUEUED_BYTES);
+    const stream = new ByteStream(turn, user, markBytes, (owner) => acceptSocket(turn, socket, markBytes, owner));
     stream.#isPaused = true;
     return stream;
   }
@@ -88,30 +95,32 @@ export class ByteStream {
   }
 
   static connect(turn: EventTurn, options: ConnectOptions, user: ByteStreamUser): ByteStream {
-    const highWaterMark = Math.min(options.highWaterMarkBytes, MAX_QUEUED_BYTES);
-    if (options.tls !== undefined) return ByteStream.#dialTls(turn, options, options.tls, highWaterMark, user);
-    const dialled = connectForLentReads(options.address, turn.lentBuffer, highWaterMark);
-    const stream = new ByteStream(turn, user, dialled.socket);
-    dialled.onLent = (length) => stream.#onBytes(turn.readBuffer, length);
-    dialled.socket.once('connect', () => stream.#enter(() => stream.#user.onConnected()));
+    const markBytes = Math.min(options.highWaterMarkBytes, MAX_QUEUED_BYTES);
+    const { address, tls } = options;
+    if (tls !== undefined) return ByteStream.#dialTls(turn, address, tls, markBytes, user);
+    const stream = new ByteStream(turn, user, markBytes, (owner) => dialSocket(turn, address, markBytes, owner));
+    stream.#isConnecting = true;
     return stream;
   }
 
   static #dialTls(
     turn: EventTurn,
-    { address }: ConnectOptions,
+    address: Address,
     tls: DialledTls,
     highWaterMark: number,
     user: ByteStreamUser,
   ): ByteStream {
     const { compiled, alpn, sni } = tls;
+    const { lentBuffer } = turn;
     if (compiled === undefined) {
-      const stream = new ByteStream(turn, user, new net.Socket());
+      const stream = new ByteStream(turn, user, highWaterMark, (owner) => NetStreamSocket.unopened(lentBuffer, owner));
       stream.#refuseForSecrets(tls);
       return stream;
     }
-    const opened = connectTls(address, turn.lentBuffer, { compiled, alpn, sni, highWaterMark });
-    const stream = new ByteStream(turn, user, opened.socket);
+    const opened = connectTls(address, lentBuffer, { compiled, alpn, sni, highWaterMark });
+    const stream = new ByteStream(turn, user, highWaterMark, (owner) =>
+      NetStreamSocket.secured(opened, lentBuffer, owner),
+    );
     stream.#shakeHands(opened, tls, compiled, false);
     return stream;
   }
@@ -129,10 +138,10 @@ export class ByteStream {
     }
     const firstBytes = this.#unread;
     this.#unread = undefined;
-    const options = { compiled, alpn: tls.alpn, firstBytes, highWaterMark: this.#socket.writableHighWaterMark };
-    const opened = acceptTls(this.#socket, this.#turn.lentBuffer, options);
-    this.#socket = opened.socket;
-    this.#listen(opened.socket);
+    const { lentBuffer } = this.#turn;
+    const options = { compiled, alpn: tls.alpn, firstBytes, highWaterMark: this.#highWaterMarkBytes };
+    const opened = acceptTls(this.#socket.release(), lentBuffer, options);
+    this.#socket = NetStreamSocket.secured(opened, lentBuffer, this);
     this.#isPaused = false;
     this.#shakeHands(opened, tls, compiled, true);
   }
@@ -166,28 +175,28 @@ export class ByteStream {
   }
 
   get unsentBytes(): number {
-    return this.#socket.writableLength + this.#text.length;
+    return this.#socket.unsentBytes + this.#text.length;
   }
 
   get remoteAddress(): string {
-    return this.#assumed?.sourceAddress ?? this.#socket.remoteAddress ?? '';
+    return this.#assumed?.sourceAddress ?? this.#socket.remoteAddress;
   }
 
   get remotePort(): number {
-    return this.#assumed?.sourcePort ?? this.#socket.remotePort ?? 0;
+    return this.#assumed?.sourcePort ?? this.#socket.remotePort;
   }
 
   /** The socket's own peer, whatever a proxy in front of us has told. */
   get directRemoteAddress(): string {
-    return this.#socket.remoteAddress ?? '';
+    return this.#socket.remoteAddress;
   }
 
   get localAddress(): string {
-    return this.#assumed?.destinationAddress ?? this.#socket.localAddress ?? '';
+    return this.#assumed?.destinationAddress ?? this.#socket.localAddress;
   }
 
   get localPort(): number {
-    return this.#assumed?.destinationPort ?? this.#socket.localPort ?? 0;
+    return this.#assumed?.destinationPort ?? this.#socket.localPort;
   }
 
   /** From here on these are the ends of the connection, as a proxy in front of us has told. */
@@ -215,15 +224,11 @@ export class ByteStream {
    * together with what stands before them.
    */
   writeBytes(buffer: Buffer, start: number, end: number, suffix = ''): void {
-    if (end - start <= LARGEST_TEXT_PIECE_BYTES) {
+    if (end - start <= LARGEST_TEXT_PIECE_BYTES || this.#isConnecting || this.isSecuring) {
       this.writeText(latin1Text(buffer, start, end) + suffix);
       return;
     }
     if (this.isClosed || this.#isFinished || this.#finishAfterFlush) return;
-    if (this.isSecuring) {
-      this.writeText(latin1Text(buffer, start, end) + suffix);
-      return;
-    }
     const text = this.#text;
     const bodyEnd = text.length + end - start;
     const size = bodyEnd + suffix.length;
@@ -235,10 +240,11 @@ export class ByteStream {
     buffer.copy(copy, text.length, start, end);
     if (suffix !== '') copy.write(suffix, bodyEnd, 'latin1');
     this.flushedBytes += size;
-    const isBelowMark = this.#socket.write(size === copy.length ? copy : copy.subarray(0, size));
-    if (this.#socket.writableLength > 0) {
+    this.#socket.writeBytes(size === copy.length ? copy : copy.subarray(0, size));
+    if (this.#socket.unsentBytes > 0) {
+      // However little of it is left, no other copy is to be held beside it.
       this.#unsent.hold(copy);
-      if (!isBelowMark) this.#backedUp = true;
+      this.#backedUp = true;
     } else {
       this.#turn.copies.giveBack(copy);
       this.#unsent.giveBack();
@@ -248,16 +254,17 @@ export class ByteStream {
   /** The turn calls this; nobody else needs to. */
   flush(): void {
     this.#isDirty = false;
-    if (this.isClosed || this.isSecuring) return;
+    if (this.isClosed || this.#isConnecting || this.isSecuring) return;
     const text = this.#text;
     if (text !== '') {
       this.#text = '';
       this.flushedBytes += text.length;
-      if (!this.#socket.write(text, 'latin1')) this.#backedUp = this.#socket.writableLength > 0;
+      this.#socket.writeText(text);
+      if (this.#socket.unsentBytes >= this.#highWaterMarkBytes) this.#backedUp = true;
     }
     if (this.#finishAfterFlush && !this.#isFinished) {
       this.#isFinished = true;
-      this.#socket.end();
+      this.#socket.finish();
     }
   }
 
@@ -302,10 +309,14 @@ export class ByteStream {
     this.#text = '';
     if (this.isClosed) return;
     this.#isDestroyed = true;
-    const socket = this.#socket;
-    if (socket.connecting) socket.destroy();
-    else if (isTlsSocket(socket)) resetTls(socket);
-    else socket.resetAndDestroy();
+    this.#socket.reset();
+  }
+
+  /** This and the others of its kind are the socket's to call. */
+  onSocketConnected(): void {
+    this.#isConnecting = false;
+    if (this.#text !== '' || this.#finishAfterFlush) this.#turn.markDirty(this);
+    this.#enter(() => this.#user.onConnected());
   }
 
   #readAgain(bytes: Buffer): void {
@@ -317,43 +328,9 @@ export class ByteStream {
     });
   }
 
-  /** Whatever a socket that was given up still says is nobody's business. */
-  #listen(socket: net.Socket): void {
-    const whenOwn = <T>(hear: (said: T) => void) => {
-      return (said: T): void => {
-        if (this.#socket === socket) hear(said);
-      };
-    };
-    socket.on(
-      'end',
-      whenOwn<void>(() => this.#onEnd()),
-    );
-    socket.on(
-      'drain',
-      whenOwn<void>(() => this.#onDrain()),
-    );
-    socket.on(
-      'error',
-      whenOwn<Error>((error) => this.#onError(error)),
-    );
-    socket.on(
-      'close',
-      whenOwn<boolean>(() => this.#onClose()),
-    );
-  }
-
-  #readEvents(socket: net.Socket): void {
-    socket.on('data', (bytes: Buffer) => {
-      if (this.#socket === socket) this.#onBytes(bytes, bytes.length);
-    });
-  }
-
-  #shakeHands({ socket, lent }: OpenedTls, tls: StreamTls, compiled: CompiledTls, isServer: boolean): void {
+  #shakeHands({ socket }: OpenedTls, tls: StreamTls, compiled: CompiledTls, isServer: boolean): void {
     const handshake = new StreamHandshake(tls.counters);
     this.#handshake = handshake;
-    const { readBuffer } = this.#turn;
-    if (lent === undefined) this.#readEvents(socket);
-    else lent.onLent = (length) => this.#onBytes(readBuffer, length);
     socket.once(isServer ? 'secure' : 'secureConnect', () => {
       if (!this.isClosed) this.#enter(() => this.#onSecured(handshake.settle(socket, compiled), isServer));
     });
@@ -384,7 +361,7 @@ export class ByteStream {
     this.#unread = this.#unread === undefined ? copy : Buffer.concat([this.#unread, copy]);
   }
 
-  #onBytes(buffer: Buffer, length: number): void {
+  onSocketBytes(buffer: Buffer, length: number): void {
     if (this.#isClosed) return;
     if (this.#isPaused) {
       this.receivedBytes += length;
@@ -414,7 +391,7 @@ export class ByteStream {
     this.#turn.leave();
   }
 
-  #onEnd(): void {
+  onSocketEnd(): void {
     if (this.#peerFinished || this.#isClosed) return;
     this.#peerFinished = true;
     // Behind what is still to be read.
@@ -423,21 +400,19 @@ export class ByteStream {
     else this.#enter(() => this.#user.onPeerFinished());
   }
 
-  #onDrain(): void {
+  onSocketDrained(): void {
     this.#unsent.giveBack();
     if (!this.#backedUp) return;
     this.#backedUp = false;
     this.#enter(() => this.#user.onWritable());
   }
 
-  #onError(error: Error): void {
+  onSocketFailed(code: string): void {
     this.#isDestroyed = true;
-    if (this.#errorCode !== '') return;
-    const code: unknown = Reflect.get(error, 'code');
-    this.#errorCode = typeof code === 'string' ? code : 'EUNKNOWN';
+    if (this.#errorCode === '') this.#errorCode = code;
   }
 
-  #onClose(): void {
+  onSocketClosed(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#text = '';

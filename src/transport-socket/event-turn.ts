@@ -8,6 +8,11 @@ export interface Flushable {
   flush(): void;
 }
 
+export interface EventTurnOptions {
+  readonly readBufferBytes?: number;
+  readonly drivesHandles?: boolean;
+}
+
 /**
  * One worker's view of "now": every entry from the event loop (bytes, connect, close, deadline) is bracketed by enter() and
  * leave(), and the clock is read once at the entrance. Whatever was written to is flushed when the loop has handed out all
@@ -23,6 +28,8 @@ export class EventTurn {
   readonly readBuffer: Buffer;
   readonly copies = new CopyBuffers();
   readonly lentBuffer: LentBuffer;
+  /** Sockets are driven by their handles where this Node has them; else, and where false, through net.Socket. */
+  readonly drivesHandles: boolean;
   /** Exceptions that reached the rim: always bugs. Each closes its connection and nothing else. */
   unexpectedErrors = 0;
   readonly #onUnexpectedError: (error: unknown) => void;
@@ -39,8 +46,13 @@ export class EventTurn {
   #timerAtMs = Number.POSITIVE_INFINITY;
   #stopped = false;
 
-  constructor(clock: Clock, onUnexpectedError: (error: unknown) => void, readBufferBytes = 65_536) {
+  constructor(
+    clock: Clock,
+    onUnexpectedError: (error: unknown) => void,
+    { readBufferBytes = 65_536, drivesHandles = true }: EventTurnOptions = {},
+  ) {
     this.clock = clock;
+    this.drivesHandles = drivesHandles;
     this.nowMs = clock.nowMs();
     this.#onUnexpectedError = onUnexpectedError;
     this.deadlines = new Deadlines(this.nowMs);

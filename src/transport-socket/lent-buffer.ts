@@ -7,16 +7,21 @@ const CROWDED_READ_BYTES = 16_384;
  * only when it changes: Node asks after each read, and `undefined` leaves that socket's buffer as it is.
  */
 export class LentBuffer {
-  readonly #whole: Buffer;
+  readonly whole: Buffer;
   readonly #part: Buffer;
   readonly #isCrowded: () => boolean;
   /** What the socket whose read has just been taken was lent; undefined while none has. */
   #lent: Uint8Array | undefined = undefined;
 
   constructor(whole: Buffer, isCrowded: () => boolean) {
-    this.#whole = whole;
+    this.whole = whole;
     this.#part = whole.subarray(0, CROWDED_READ_BYTES);
     this.#isCrowded = isCrowded;
+  }
+
+  /** Where the next read is to go. */
+  get wanted(): Buffer {
+    return this.#isCrowded() ? this.#part : this.whole;
   }
 
   /** To be said last in each read's callback; Node's question comes right behind it. */
@@ -26,7 +31,7 @@ export class LentBuffer {
 
   /** The next read's buffer, or undefined for the same again. A new socket asks before any read and always gets one. */
   readonly next = (): Buffer | undefined => {
-    const wanted = this.#isCrowded() ? this.#part : this.#whole;
+    const { wanted } = this;
     const known = this.#lent;
     this.#lent = undefined;
     return known === wanted ? undefined : wanted;

@@ -3,6 +3,7 @@ import tls from 'node:tls';
 import type { Address } from '../../resource/address.ts';
 import type { LentBuffer } from '../lent-buffer.ts';
 import { handleOf, LentSocket, spend } from '../lent-reads.ts';
+import type { ReleasedTransport } from '../stream-socket.ts';
 import type { PresentedCertificate } from './peer-verification.ts';
 import type { CompiledTls } from './tls-context.ts';
 
@@ -35,8 +36,8 @@ export interface AcceptTlsOptions {
   readonly highWaterMark: number;
 }
 
-/** The server's end of a handshake on a socket that is paused and has nothing to write. The socket given is spent. */
-export function acceptTls(accepted: net.Socket, lent: LentBuffer, options: AcceptTlsOptions): OpenedTls {
+/** The server's end of a handshake on a transport that is paused and has nothing to write. A socket given is spent. */
+export function acceptTls(accepted: ReleasedTransport, lent: LentBuffer, options: AcceptTlsOptions): OpenedTls {
   const { compiled, firstBytes, highWaterMark } = options;
   const shared = {
     isServer: true,
@@ -47,13 +48,8 @@ export function acceptTls(accepted: net.Socket, lent: LentBuffer, options: Accep
     highWaterMark,
     ...(options.alpn === undefined ? {} : { ALPNProtocols: options.alpn }),
   };
-  const handle = handleOf(accepted);
-  const opened = handle === undefined ? wrapped(accepted, firstBytes, shared) : adopted(handle, lent, shared);
+  const opened = open(accepted, firstBytes, lent, shared);
   const { socket } = opened;
-  if (handle !== undefined) {
-    spend(accepted);
-    if (firstBytes !== undefined) feed(socket, firstBytes);
-  }
   socket.disableRenegotiation();
   // Errors behind the handshake would be kept to itself by a socket that belongs to no server.
   socket.on('_tlsError', (error: Error) => socket.destroy(error));
@@ -117,6 +113,21 @@ export function resetTls(socket: tls.TLSSocket): void {
     });
   }
   socket.destroy();
+}
+
+function open(
+  accepted: ReleasedTransport,
+  firstBytes: Buffer | undefined,
+  lent: LentBuffer,
+  shared: tls.TLSSocketOptions,
+): OpenedTls {
+  const handle = accepted.kind === 'handle' ? accepted.handle : handleOf(accepted.socket);
+  if (accepted.kind === 'socket' && handle === undefined) return wrapped(accepted.socket, firstBytes, shared);
+  if (handle === undefined) throw new Error('a transport without a handle');
+  const opened = adopted(handle, lent, shared);
+  if (accepted.kind === 'socket') spend(accepted.socket);
+  if (firstBytes !== undefined) feed(opened.socket, firstBytes);
+  return opened;
 }
 
 function adopted(handle: object, lent: LentBuffer, shared: object): OpenedTls {
