@@ -1,0 +1,152 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { expect, test } from 'vitest';
+import { ask } from '../../mesh/support/exchange.ts';
+import { Load } from '../../mesh/support/load.ts';
+import { until } from '../../mesh/support/waiting.ts';
+import { describeWithPeer } from '../support/peer.ts';
+import { ConnectMesh } from './support/connect-mesh.ts';
+
+const WITHIN_MS = 30_000;
+
+describeWithPeer('consul', "our sidecars under Consul's own control plane", () => {
+  test('HTTP passes both sidecars over mutual TLS, under intentions by service and by request', async () => {
+    await using mesh = await ConnectMesh.start({ deniesByDefault: true });
+    for (const name of ['web', 'api']) await mesh.entry('service-defaults', name, { Protocol: 'http' });
+    const api = await mesh.add({ service: 'api', instance: 'api-1' });
+    const web = await mesh.add({ service: 'web', instance: 'web-1', upstreams: ['api'] });
+    const port = web.upstreamPort('api');
+    const statusOf = async (path: string, method = 'GET'): Promise<number> =>
+      (await ask({ port, path, method })).status;
+    const becomes = (status: number, path = '/', method = 'GET'): Promise<true> =>
+      until(
+        `${status} for ${path}`,
+        async () => ((await statusOf(path, method)) === status ? true : undefined),
+        WITHIN_MS,
+      );
+
+    await becomes(403);
+    expect((await ask({ port })).text).toBe('RBAC: access denied');
+    await mesh.intention('web', 'api', 'allow');
+    await becomes(200);
+    const { origin } = await ask({ port, path: '/hello' });
+    expect([origin.instance, origin.url]).toEqual(['api-1', '/hello']);
+    // Nobody gets in without a certificate of the mesh.
+    await expect(ask({ port: api.inboundPort })).rejects.toThrow();
+
+    await mesh.entry('service-intentions', 'api', {
+      Sources: [
+        {
+          Name: 'web',
+          Permissions: [
+            { Action: 'deny', HTTP: { PathPrefix: '/admin' } },
+            { Action: 'allow', HTTP: { PathPrefix: '/', Methods: ['GET'] } },
+          ],
+        },
+      ],
+    });
+    await becomes(403, '/admin/users');
+    expect(await statusOf('/')).toBe(200);
+    expect(await statusOf('/', 'POST')).toBe(403);
+    // However it is spelt.
+    for (const path of ['//admin', '/./admin', '/x/../admin', '/%61dmin'])
+      expect([path, await statusOf(path)]).toEqual([path, 403]);
+    await mesh.intention('web', 'api', 'deny');
+    await becomes(403);
+    expect(mesh.refusals).toEqual([]);
+  });
+
+  test('router, splitter and instances that come and go are followed under load without a failure', async () => {
+    await using mesh = await ConnectMesh.start();
+    for (const name of ['web', 'api', 'next']) await mesh.entry('service-defaults', name, { Protocol: 'http' });
+    await mesh.add({ service: 'api', instance: 'api-1' });
+    await mesh.add({ service: 'next', instance: 'next-1' });
+    const web = await mesh.add({ service: 'web', instance: 'web-1', upstreams: ['api'] });
+    const port = web.upstreamPort('api');
+    await until('the first answer', async () => ((await ask({ port })).status === 200 ? true : undefined), WITHIN_MS);
+
+    const load = new Load({ port });
+    await mesh.entry('service-splitter', 'api', { Splits: [{ Weight: 50 }, { Weight: 50, Service: 'next' }] });
+    await until('the split', () => load.byInstance.get('next-1'), WITHIN_MS);
+    await mesh.entry('service-router', 'api', {
+      Routes: [{ Match: { HTTP: { PathPrefix: '/next/' } }, Destination: { Service: 'next', PrefixRewrite: '/' } }],
+    });
+    const routed = await until(
+      'the route',
+      async () => {
+        const { origin } = await ask({ port, path: '/next/things' });
+        return origin.url === '/things' ? origin : undefined;
+      },
+      WITHIN_MS,
+    );
+    expect(routed.instance).toBe('next-1');
+
+    await mesh.add({ service: 'api', instance: 'api-2' });
+    await until('traffic on the instance that came', () => load.byInstance.get('api-2'), WITHIN_MS);
+    await mesh.put('/v1/agent/service/deregister/api-2', {});
+    await until(
+      'a hundred requests past the instance that left',
+      async () => {
+        const before = load.byInstance.get('api-2');
+        await load.more(100);
+        return load.byInstance.get('api-2') === before ? true : undefined;
+      },
+      WITHIN_MS,
+    );
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    expect(mesh.refusals).toEqual([]);
+  });
+
+  test('TCP passes both sidecars, and a denied connection is closed before a byte of the application', async () => {
+    await using mesh = await ConnectMesh.start();
+    await using echo = await startEcho();
+    await mesh.add({ service: 'db', instance: 'db-1', appPort: echo.port });
+    const web = await mesh.add({ service: 'web', instance: 'web-1', upstreams: ['db'] });
+    const port = web.upstreamPort('db');
+    const becomes = (answer: string): Promise<true> =>
+      until(
+        `the answer ${JSON.stringify(answer)}`,
+        async () => ((await exchange(port)) === answer ? true : undefined),
+        WITHIN_MS,
+      );
+    await becomes('ping');
+    await mesh.intention('web', 'db', 'deny');
+    await becomes('');
+    await mesh.intention('web', 'db', 'allow');
+    await becomes('ping');
+    expect(mesh.refusals).toEqual([]);
+  });
+});
+
+interface Echo extends AsyncDisposable {
+  readonly port: number;
+}
+
+async function startEcho(): Promise<Echo> {
+  const server: Server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.pipe(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+    },
+  };
+}
+
+/** What comes back for `ping`; empty where the connection ends first. */
+function exchange(port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.end('ping'));
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(text));
+  });
+}
