@@ -100,6 +100,7 @@ async function bootstrapOf(options: SidecarOptions, environment: Environment): P
     notes: [],
     staticListeners: [],
     staticClusters: [],
+    staticSecrets: [],
   };
 }
 

@@ -10,6 +10,7 @@ import { decodeListener } from './listener-decode.ts';
 import { MessageReader } from './message-reader.ts';
 import { protoJson } from './proto-json.ts';
 import { messageType } from './protos.ts';
+import { decodeSecret } from './secret-decode.ts';
 import { buildMessage } from './strict-builder.ts';
 import { isPlainObject } from './struct-json.ts';
 
@@ -35,6 +36,7 @@ export function decodeBootstrap(json: unknown, support: ExtensionSupport = ALL_E
 interface StaticJson {
   readonly listeners: readonly unknown[];
   readonly clusters: readonly unknown[];
+  readonly secrets: readonly unknown[];
 }
 
 /** Static resources in canonical ProtoJSON, lists where lists belong, whatever way the file wrote them. */
@@ -45,12 +47,12 @@ function staticJson(bytes: Uint8Array): StaticJson {
     const list = isPlainObject(resources) ? resources[name] : undefined;
     return Array.isArray(list) ? list : [];
   };
-  return { listeners: listOf('listeners'), clusters: listOf('clusters') };
+  return { listeners: listOf('listeners'), clusters: listOf('clusters'), secrets: listOf('secrets') };
 }
 
 function decodeFile(reader: MessageReader, support: ExtensionSupport, json: StaticJson): Omit<BootstrapFile, 'notes'> {
   const resources = reader.message('static_resources');
-  resources?.refuse('secrets');
+  for (const secret of resources?.messages('secrets') ?? []) decodeSecret(secret);
   const clusters = resources?.messages('clusters').map(decodeCluster) ?? [];
   const listeners = resources?.messages('listeners').map((listener) => decodeListener(listener, support)) ?? [];
   const controlPlane = decodeControlPlane(reader.message('dynamic_resources'), clusters);
@@ -69,6 +71,7 @@ function decodeFile(reader: MessageReader, support: ExtensionSupport, json: Stat
     initialFetchTimeoutMs: controlPlane.initialFetchTimeoutMs,
     staticListeners: json.listeners,
     staticClusters: json.clusters,
+    staticSecrets: json.secrets,
   };
 }
 

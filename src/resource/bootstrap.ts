@@ -18,6 +18,7 @@ export interface Bootstrap {
   /** Static resources as canonical ProtoJSON, decoded like any other. */
   readonly staticListeners: readonly unknown[];
   readonly staticClusters: readonly unknown[];
+  readonly staticSecrets: readonly unknown[];
   /** Where the last good config is kept; undefined keeps none. */
   readonly stateDirectory: string | undefined;
   /** Worker threads that own sockets. */

@@ -12,12 +12,14 @@ import {
   CLUSTER_TYPE,
   LISTENER_TYPE,
   ROUTE_CONFIGURATION_TYPE,
+  SECRET_TYPE,
 } from '../resource/type-url.ts';
 import { unknownFields } from '../resource/unknown-fields.ts';
 import type { Logs } from '../telemetry/log/log.ts';
 import { readTraceExportSettings } from '../telemetry/trace/export-settings.ts';
 import type { SpanExporter } from '../telemetry/trace/span-exporter.ts';
 import type { LastGoodConfigWriter, XdsClient } from '../xds/client/client.ts';
+import type { ResourceChange } from './config/config.ts';
 import {
   type AnyResource,
   DataPlane,
@@ -63,11 +65,14 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   // gRPC is a third of what a sidecar loads, and of use only to those that have a control server.
   const xds = bootstrap.controlServers.length === 0 ? undefined : await import('../xds/client/client.ts');
   const firstConfig = new FirstConfig(options.waitForConfigMs, bootstrap.controlServers);
+  const fixed = staticChanges(bootstrap);
+  const staticSecretNames = new Set(fixed.flatMap(secretNamesIn));
   const dataPlane = new DataPlane({
     concurrency: bootstrap.concurrency,
     drainTimeoutMs: bootstrap.drainTimeoutMs,
     log: logs.logger('workers'),
-    onReferences(routeConfigurations, assignments) {
+    onReferences({ routeConfigurations, assignments, secrets }) {
+      client?.setSubscription(SECRET_TYPE, secrets.difference(staticSecretNames));
       client?.setSubscription(ROUTE_CONFIGURATION_TYPE, routeConfigurations);
       client?.setSubscription(CLUSTER_LOAD_ASSIGNMENT_TYPE, assignments);
     },
@@ -98,7 +103,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   };
   try {
     await admin.start(metrics);
-    dataPlane.apply(staticChanges(bootstrap.staticClusters, bootstrap.staticListeners));
+    dataPlane.apply(fixed);
     if (xds !== undefined && client !== undefined) {
       restoreLastGood(xds, options, client);
       if (bootstrap.subscribes.clusters) client.setSubscription(CLUSTER_TYPE, 'everything');
@@ -124,6 +129,10 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
       await end(EXPORT_FLUSH_MS);
     },
   };
+}
+
+function secretNamesIn(change: ResourceChange): readonly string[] {
+  return change.kind === 'secrets' ? change.changed.map(({ name }) => name) : [];
 }
 
 async function startSpanExporter({

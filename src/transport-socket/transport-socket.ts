@@ -13,7 +13,9 @@ export { type PeerCertificate, PLAINTEXT, type TransportFacts } from './peer-cer
 export { inspectProxyHeader, type ProxiedAddresses, type ProxyHeaderInspection } from './proxy-protocol.ts';
 export { type ProxyProtocolVersion, proxyHeaderText } from './proxy-protocol-writer.ts';
 export { endsOf } from './stream-ends.ts';
+export { readCertificateExtensions } from './tls/certificate-extensions.ts';
 export type { TlsFailure } from './tls/peer-verification.ts';
+export { certificatesIn } from './tls/secure-context.ts';
 export type { DialledTls, StreamTls } from './tls/stream-handshake.ts';
 export { alpnBytes, type CompiledTls, TlsContext, tlsContextFaults } from './tls/tls-context.ts';
 export { TlsCounters } from './tls/tls-counters.ts';

@@ -2,9 +2,12 @@ import type { Cluster } from '../../resource/cluster.ts';
 import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
 import type { Listener } from '../../resource/listener.ts';
 import type { RouteConfiguration } from '../../resource/route-configuration.ts';
+import type { Secret } from '../../resource/secret.ts';
+import type { CommonTlsContext } from '../../resource/transport-socket.ts';
 import { MAX_NESTED_AGGREGATES } from '../cluster/aggregate-choice.ts';
 import { clustersOf, rdsNamesOf } from './references.ts';
 import type { ResourceStore } from './resource-store.ts';
+import { filePaths, secretNames, tlsContextsOfCluster, tlsContextsOfListener } from './tls-references.ts';
 
 /** What runs: warm resources only, with what is still awaited and since when. Immutable. */
 export interface Activation {
@@ -13,6 +16,10 @@ export interface Activation {
   readonly clusters: ReadonlyMap<string, Cluster>;
   /** By cluster name (not service name); absent for a cluster that has no endpoints yet. */
   readonly assignments: ReadonlyMap<string, ClusterLoadAssignment>;
+  /** Those that what runs asks for. */
+  readonly secrets: ReadonlyMap<string, Secret>;
+  /** Contents of files that what runs reads, by path. */
+  readonly files: ReadonlyMap<string, string>;
   /** `cluster/<name>` or `listener/<name>` → when the wait began, monotonic milliseconds. */
   readonly warmingSince: ReadonlyMap<string, number>;
 }
@@ -22,12 +29,14 @@ export const NOTHING_ACTIVE: Activation = {
   routeConfigurations: new Map(),
   clusters: new Map(),
   assignments: new Map(),
+  secrets: new Map(),
+  files: new Map(),
   warmingSince: new Map(),
 };
 
 /**
  * Works out what may run now. A cluster is warm once its endpoints are known; a listener once its routes are, and the
- * clusters they name that exist. What ran before keeps running in its old version until the new one is warm. After
+ * clusters they name that exist; both once the secrets and files of their TLS contexts are there. What ran before keeps running in its old version until the new one is warm. After
  * `initialFetchTimeoutMs` (Envoy's 15 s) a resource goes ahead without what it waits for, so warming always ends.
  */
 export function activate(
@@ -46,7 +55,8 @@ export function activate(
 
   const clusters = new Map<string, Cluster>();
   for (const [name, cluster] of store.clusters) {
-    const chosen = isWarm(`cluster/${name}`, clusterIsComplete(cluster, store)) ? cluster : previous.clusters.get(name);
+    const isComplete = clusterIsComplete(cluster, store) && tlsIsComplete(tlsContextsOfCluster(cluster), store);
+    const chosen = isWarm(`cluster/${name}`, isComplete) ? cluster : previous.clusters.get(name);
     if (chosen !== undefined) clusters.set(name, chosen);
   }
 
@@ -54,7 +64,8 @@ export function activate(
   for (const [name, listener] of store.listeners) {
     const warm = isWarm(
       `listener/${name}`,
-      listenerIsComplete(listener, store, clusters, previous.listeners.has(name)),
+      listenerIsComplete(listener, store, clusters, previous.listeners.has(name)) &&
+        tlsIsComplete(tlsContextsOfListener(listener), store),
     );
     const chosen = warm ? listener : previous.listeners.get(name);
     if (chosen !== undefined) listeners.set(name, chosen);
@@ -65,8 +76,44 @@ export function activate(
     clusters,
     assignments: assignmentsOf(clusters, store, previous),
     routeConfigurations: routeConfigurationsOf(listeners, store, previous),
+    ...tlsMaterialOf(listeners, clusters, store, previous),
     warmingSince,
   };
+}
+
+function tlsIsComplete(contexts: readonly CommonTlsContext[], store: ResourceStore): boolean {
+  if (contexts.length === 0) return true;
+  for (const name of secretNames(contexts)) if (!store.secrets.has(name)) return false;
+  for (const path of filePaths(contexts, store.secrets)) if (!store.files.has(path)) return false;
+  return true;
+}
+
+/** A secret that is taken away stays in force for what still runs with it. */
+function tlsMaterialOf(
+  listeners: ReadonlyMap<string, Listener>,
+  clusters: ReadonlyMap<string, Cluster>,
+  store: ResourceStore,
+  previous: Activation,
+): Pick<Activation, 'secrets' | 'files'> {
+  const contexts = [
+    ...[...listeners.values()].flatMap(tlsContextsOfListener),
+    ...[...clusters.values()].flatMap(tlsContextsOfCluster),
+  ];
+  const secrets = chosenFrom(secretNames(contexts), store.secrets, previous.secrets);
+  return { secrets, files: chosenFrom(filePaths(contexts, secrets), store.files, previous.files) };
+}
+
+function chosenFrom<T>(
+  names: ReadonlySet<string>,
+  newest: ReadonlyMap<string, T>,
+  before: ReadonlyMap<string, T>,
+): Map<string, T> {
+  const chosen = new Map<string, T>();
+  for (const name of names) {
+    const value = newest.get(name) ?? before.get(name);
+    if (value !== undefined) chosen.set(name, value);
+  }
+  return chosen;
 }
 
 /** Milliseconds until a wait runs out, or undefined where nothing is awaited. */

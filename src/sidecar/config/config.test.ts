@@ -3,6 +3,7 @@ import { plainRequest } from '../../../test/support/plain-fields.ts';
 import { assignment, cluster, endpoint, httpListener, routeConfiguration } from '../../../test/support/resources.ts';
 import { systemClock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
+import { EMPTY_TLS_CONTEXT } from '../../resource/transport-socket.ts';
 import { ClusterSet } from '../cluster/cluster-set.ts';
 import { createSharedCounterMemory, SharedCounters } from '../cluster/shared-counters.ts';
 import { activate, NOTHING_ACTIVE, nextDeadlineMs } from './activation.ts';
@@ -37,6 +38,31 @@ describe('warming', () => {
     store.apply({ kind: 'assignments', changed: [assignment('web', [endpoint(1)])], removed: [] });
     active = activate(store, active, 2, FETCH_TIMEOUT_MS);
     expect([active.clusters.size, active.listeners.size, active.warmingSince.size]).toEqual([1, 1, 0]);
+  });
+
+  it('waits for the secrets and files of TLS contexts, and keeps a secret that what runs still needs', () => {
+    const store = filledStore();
+    const trustedCa = { kind: 'file', path: '/tls/ca.pem' } as const;
+    const common = { ...EMPTY_TLS_CONTEXT, validationSecretName: 'roots' };
+    const secured = cluster('web', { transportSocket: { kind: 'upstreamTls', common, sni: '' } });
+    store.apply({ kind: 'clusters', changed: [secured], removed: [] });
+    let active = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    expect(active.clusters.size).toBe(0);
+    const validation = { trustedCa, matchSubjectAltNames: [] };
+    store.apply({ kind: 'secrets', changed: [{ kind: 'validationContext', name: 'roots', validation }], removed: [] });
+    active = activate(store, active, 1, FETCH_TIMEOUT_MS);
+    expect(active.clusters.size).toBe(0);
+    store.apply({ kind: 'files', changed: new Map([['/tls/ca.pem', 'CA']]), removed: [] });
+    active = activate(store, active, 2, FETCH_TIMEOUT_MS);
+    expect([active.clusters.size, active.secrets.size, active.files.size]).toEqual([1, 1, 1]);
+    const updates = new UpdateMaker(() => undefined);
+    expect(updates.whole(active, 2)).toMatchObject({ secrets: [{ name: 'roots' }], files: [{ text: 'CA' }] });
+    store.apply({ kind: 'secrets', changed: [], removed: ['roots'] });
+    expect(activate(store, active, 3, FETCH_TIMEOUT_MS).secrets.has('roots')).toBe(true);
+    store.apply({ kind: 'clusters', changed: [cluster('web')], removed: [] });
+    const after = activate(store, active, 4, FETCH_TIMEOUT_MS);
+    expect([after.secrets.size, after.files.size]).toEqual([0, 0]);
+    expect(updates.difference(active, after, 4)).toMatchObject({ removedSecrets: ['roots'] });
   });
 
   it('ends after the initial fetch timeout, and says when that will be', () => {
@@ -98,6 +124,10 @@ describe('updates for workers', () => {
       listeners: [],
       removedListeners: [],
       removedClusters: [],
+      secrets: [],
+      removedSecrets: [],
+      files: [],
+      removedFiles: [],
     });
     expect(update?.assignments).toHaveLength(1);
     expect(new Set(update?.assignments[0]?.slots.values()).size).toBe(2);

@@ -9,5 +9,6 @@ export { wantedAssignments, wantedRouteConfigurations } from './references.ts';
 export { type ResourceChange, ResourceStore } from './resource-store.ts';
 export { RuntimeConfigBuilder } from './runtime-config-builder.ts';
 export { SlotAllocator } from './slot-allocator.ts';
+export { filePaths, secretNames, tlsContextsOfCluster, tlsContextsOfListener } from './tls-references.ts';
 export { UpdateMaker } from './update-maker.ts';
 export type { WorkerUpdate } from './worker-update.ts';

@@ -3,6 +3,7 @@ import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignme
 import type { Listener } from '../../resource/listener.ts';
 import type { ResourceSet } from '../../resource/resource-set.ts';
 import type { RouteConfiguration } from '../../resource/route-configuration.ts';
+import type { Secret } from '../../resource/secret.ts';
 
 /** One accepted response: what it brought and what it took away, of one type. */
 export type ResourceChange =
@@ -18,6 +19,9 @@ export type ResourceChange =
       readonly changed: readonly ClusterLoadAssignment[];
       readonly removed: readonly string[];
     }
+  | { readonly kind: 'secrets'; readonly changed: readonly Secret[]; readonly removed: readonly string[] }
+  /** Contents of files that TLS contexts name, by path. */
+  | { readonly kind: 'files'; readonly changed: ReadonlyMap<string, string>; readonly removed: readonly string[] }
   /** Endpoints of a DNS cluster with names resolved to addresses; `clusterName` is the cluster's own name. */
   | {
       readonly kind: 'resolvedAssignments';
@@ -32,6 +36,8 @@ export class ResourceStore implements ResourceSet {
   readonly clusters = new Map<string, Cluster>();
   /** By `cluster_name`, which for an EDS cluster is its service name. */
   readonly assignments = new Map<string, ClusterLoadAssignment>();
+  readonly secrets = new Map<string, Secret>();
+  readonly files = new Map<string, string>();
   /** By cluster name: what DNS clusters resolved to last. */
   readonly resolvedAssignments = new Map<string, ClusterLoadAssignment>();
 
@@ -48,6 +54,13 @@ export class ResourceStore implements ResourceSet {
         return;
       case 'assignments':
         applyTo(this.assignments, change.changed, change.removed, (assignment) => assignment.clusterName);
+        return;
+      case 'secrets':
+        applyTo(this.secrets, change.changed, change.removed, (secret) => secret.name);
+        return;
+      case 'files':
+        for (const path of change.removed) this.files.delete(path);
+        for (const [path, text] of change.changed) this.files.set(path, text);
         return;
       case 'resolvedAssignments':
         applyTo(this.resolvedAssignments, change.changed, change.removed, (assignment) => assignment.clusterName);

@@ -70,6 +70,12 @@ export class UpdateMaker {
       removedListeners: removed(previous.listeners, next.listeners),
       removedRouteConfigurations: removed(previous.routeConfigurations, next.routeConfigurations),
       removedClusters: removed(previous.clusters, next.clusters),
+      secrets: changed(previous.secrets, next.secrets),
+      removedSecrets: removed(previous.secrets, next.secrets),
+      files: [...next.files]
+        .filter(([path, text]) => previous.files.get(path) !== text)
+        .map(([path, text]) => ({ path, text })),
+      removedFiles: removed(previous.files, next.files),
     };
   }
 

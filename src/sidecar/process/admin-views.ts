@@ -20,11 +20,13 @@ import {
   CLUSTER_TYPE,
   LISTENER_TYPE,
   ROUTE_CONFIGURATION_TYPE,
+  SECRET_TYPE,
 } from '../../resource/type-url.ts';
 import { isLogLevel, type Logs } from '../../telemetry/log/log.ts';
 import type { MergedMetrics } from '../../telemetry/metrics/metrics.ts';
 import type { XdsClient } from '../../xds/client/client.ts';
 import { HEALTH_FLAG, HOST_FIELD } from '../cluster/shared-counters.ts';
+import { certificateStatuses } from './certificate-views.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { MainMetrics } from './main-metrics.ts';
 import type { AnyResource } from './resource-changes.ts';
@@ -57,7 +59,7 @@ export function adminViews(options: AdminViewSources): AdminViews {
     clusters: () =>
       [...dataPlane.driver.activation.clusters.values()].map((cluster) => clusterStatus(cluster, dataPlane)),
     listeners: () => listenerStatuses(dataPlane),
-    certificates: () => [],
+    certificates: () => certificateStatuses(dataPlane.driver.activation, dataPlane.tlsMaterials),
     metrics(): MergedMetrics {
       options.metrics.refresh();
       return dataPlane.metrics;
@@ -126,7 +128,7 @@ function configDump(
     listeners: [...statics(LISTENER_TYPE, bootstrap.staticListeners), ...merged(LISTENER_TYPE, 'listener')],
     routes: merged(ROUTE_CONFIGURATION_TYPE, 'route'),
     endpoints: merged(CLUSTER_LOAD_ASSIGNMENT_TYPE, 'endpoint'),
-    secrets: [],
+    secrets: [...statics(SECRET_TYPE, bootstrap.staticSecrets), ...merged(SECRET_TYPE, 'secret')],
   };
 }
 

@@ -2,11 +2,21 @@ import type { Clock } from '../../base/clock.ts';
 import { type Activation, activate, NOTHING_ACTIVE, nextDeadlineMs } from '../config/activation.ts';
 import { wantedAssignments, wantedRouteConfigurations } from '../config/references.ts';
 import { type ResourceChange, ResourceStore } from '../config/resource-store.ts';
+import { filePaths, secretNames, tlsContextsOfCluster, tlsContextsOfListener } from '../config/tls-references.ts';
 import type { UpdateMaker } from '../config/update-maker.ts';
 import type { WorkerUpdate } from '../config/worker-update.ts';
 
 /** Envoy's `initial_fetch_timeout`. */
 export const INITIAL_FETCH_TIMEOUT_MS = 15_000;
+
+/** What accepted resources ask for. */
+export interface ResourceReferences {
+  readonly routeConfigurations: ReadonlySet<string>;
+  readonly assignments: ReadonlySet<string>;
+  readonly secrets: ReadonlySet<string>;
+  /** Paths of files. */
+  readonly files: ReadonlySet<string>;
+}
 
 export interface ConfigDriverOptions {
   readonly clock: Clock;
@@ -15,7 +25,7 @@ export interface ConfigDriverOptions {
   /** The next update for all workers. */
   publish(update: WorkerUpdate): void;
   /** The names the current listeners and clusters refer to; told after every change. */
-  onReferences(routeConfigurations: ReadonlySet<string>, assignments: ReadonlySet<string>): void;
+  onReferences(references: ResourceReferences): void;
 }
 
 /** Main-thread half of a config update: accepted changes in, activations and worker updates out, waits bounded by a timer. */
@@ -36,11 +46,22 @@ export class ConfigDriver {
   /** Takes changes that belong together; workers get them in one update. */
   apply(changes: readonly ResourceChange[]): void {
     for (const change of changes) this.store.apply(change);
-    this.#options.onReferences(
-      wantedRouteConfigurations(this.store.listeners.values()),
-      wantedAssignments(this.store.clusters.values()),
-    );
+    this.#options.onReferences(this.#references());
     this.#run();
+  }
+
+  #references(): ResourceReferences {
+    const { listeners, clusters, secrets } = this.store;
+    const contexts = [
+      ...[...listeners.values()].flatMap(tlsContextsOfListener),
+      ...[...clusters.values()].flatMap(tlsContextsOfCluster),
+    ];
+    return {
+      routeConfigurations: wantedRouteConfigurations(listeners.values()),
+      assignments: wantedAssignments(clusters.values()),
+      secrets: secretNames(contexts),
+      files: filePaths(contexts, secrets),
+    };
   }
 
   stop(): void {

@@ -5,7 +5,6 @@ import { ALL_EXTENSIONS, type ExtensionSupport, ROUTER_FILTER } from '../../reso
 import type { Fault } from '../../resource/fault.ts';
 import type { FilterChain, Listener } from '../../resource/listener.ts';
 import type { RouteConfiguration } from '../../resource/route-configuration.ts';
-import type { CommonTlsContext } from '../../resource/transport-socket.ts';
 import { compileAccessLogFormat } from '../../telemetry/access-log/access-log.ts';
 import { chainsOf } from '../config/references.ts';
 import { tlsFaults } from './tls-faults.ts';
@@ -71,13 +70,8 @@ function clusterTlsFaults({ transportSocket, transportSocketMatches }: Cluster, 
   return sockets.flatMap(({ path, socket }) => {
     if (socket?.kind !== 'upstreamTls') return [];
     const field = `${path}.typed_config`;
-    return [...tlsFaults(socket, field, wallMs), ...secretFaults(socket.common, field)];
+    return tlsFaults(socket, field, wallMs);
   });
-}
-
-function secretFaults({ certificateSecretNames, validationSecretName }: CommonTlsContext, field: string): Fault[] {
-  const isAsked = certificateSecretNames.length > 0 || validationSecretName !== undefined;
-  return isAsked ? [{ field: `${field}.common_tls_context`, message: `SDS ${NOT_YET}` }] : [];
 }
 
 export function assignmentFaults(assignment: ClusterLoadAssignment): Fault[] {
@@ -90,7 +84,7 @@ function chainFaults(chain: FilterChain, path: string, wallMs: number): Fault[] 
   const { transportSocket } = chain;
   if (transportSocket?.kind === 'downstreamTls') {
     const field = `${path}.transport_socket.typed_config`;
-    faults.push(...tlsFaults(transportSocket, field, wallMs), ...secretFaults(transportSocket.common, field));
+    faults.push(...tlsFaults(transportSocket, field, wallMs));
   }
   for (const filter of chain.filters) {
     if (filter.kind !== 'httpConnectionManager') continue;

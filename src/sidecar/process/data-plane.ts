@@ -15,21 +15,24 @@ import {
 } from '../cluster/shared-counters.ts';
 import { type ResourceChange, UpdateMaker, type WorkerUpdate } from '../config/config.ts';
 import { ClusterTransports } from '../filter/router/cluster-transports.ts';
-import { ConfigDriver, INITIAL_FETCH_TIMEOUT_MS } from './config-driver.ts';
+import { ConfigDriver, INITIAL_FETCH_TIMEOUT_MS, type ResourceReferences } from './config-driver.ts';
 import { DnsClusters } from './dns-clusters.ts';
 import { Ejections } from './ejections.ts';
+import { FileSources } from './file-sources.ts';
 import { HealthChecker } from './health-check/health-checker.ts';
 import { probe } from './health-check/probe.ts';
 import type { BoundListener, FromWorker, ListenerFailure } from './messages.ts';
+import { applyTlsMaterials } from './tls-updates.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
 
+const FILE_INTERVAL_MS = 1_000;
 const LOOKUP_TIMEOUT_MS = 10_000;
 
 export interface DataPlaneOptions {
   readonly concurrency: number;
   readonly drainTimeoutMs: number;
   readonly log: Logger;
-  onReferences(routeConfigurations: ReadonlySet<string>, assignments: ReadonlySet<string>): void;
+  onReferences(references: ResourceReferences): void;
   /** A worker begins or ends to write spans. */
   onSpanRing(workerId: number, ring: SharedArrayBuffer | undefined): void;
   /** False where spans go nowhere: workers then write none. */
@@ -59,6 +62,7 @@ export class DataPlane {
   readonly #options: DataPlaneOptions;
   readonly #supervisor: WorkerSupervisor;
   readonly #dns: DnsClusters;
+  readonly #files: FileSources;
   readonly #views = new Map<number, WorkerView>();
   /** Secrets and files of TLS contexts, for what the main thread itself connects to. */
   readonly tlsMaterials = new TlsMaterials();
@@ -78,6 +82,11 @@ export class DataPlane {
       log,
       onResolved: (assignment) => this.apply([{ kind: 'resolvedAssignments', changed: [assignment], removed: [] }]),
     });
+    this.#files = new FileSources({
+      log,
+      intervalMs: FILE_INTERVAL_MS,
+      onChanged: (files) => this.apply([{ kind: 'files', changed: files, removed: [] }]),
+    });
     this.healthChecker = new HealthChecker({
       probe,
       tlsOf: (cluster, endpoint) => this.#transportsOf(cluster).optionsFor(endpoint).tls,
@@ -91,7 +100,7 @@ export class DataPlane {
       updates: this.updates,
       initialFetchTimeoutMs: INITIAL_FETCH_TIMEOUT_MS,
       publish: (update) => this.#publish(update),
-      onReferences: (routes, assignments) => options.onReferences(routes, assignments),
+      onReferences: (references) => this.#onReferences(references),
     });
     this.#supervisor = new WorkerSupervisor({
       count: options.concurrency,
@@ -159,12 +168,14 @@ export class DataPlane {
   async stop(): Promise<void> {
     this.driver.stop();
     this.#dns.stop();
+    this.#files.stop();
     this.healthChecker.stop();
     this.ejections.stop();
     await this.#supervisor.stop();
   }
 
   #publish(update: WorkerUpdate): void {
+    applyTlsMaterials(this.tlsMaterials, update);
     this.#supervisor.broadcast({ kind: 'update', update });
     // Checks begin after the update has given new hosts their slots.
     const { clusters, assignments } = this.driver.activation;
@@ -214,6 +225,11 @@ export class DataPlane {
     this.#views.set(workerId, view);
     for (const failure of view.failures) this.#options.log.error({ workerId, listener: failure.name }, failure.message);
     this.#options.onApplied();
+  }
+
+  #onReferences(references: ResourceReferences): void {
+    this.#files.setPaths(references.files);
+    this.#options.onReferences(references);
   }
 
   #transportsOf(cluster: Cluster): ClusterTransports {

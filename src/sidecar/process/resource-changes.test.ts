@@ -46,7 +46,9 @@ describe('resources this data plane takes', () => {
     if (!built.ok) throw new Error(JSON.stringify(built.faults));
     const decoded = decodeAnyResource(LISTENER_TYPE, built.value, 0);
     expect(decoded.ok ? [] : decoded.faults.map((fault) => fault.message).join()).toContain('rbac.v3.RBAC');
-    expect(() => staticChanges([], [UNKNOWN_POLICY_LISTENER])).toThrow('static_resources.listeners[0]');
+    expect(() =>
+      staticChanges({ staticSecrets: [], staticClusters: [], staticListeners: [UNKNOWN_POLICY_LISTENER] }),
+    ).toThrow('static_resources.listeners[0]');
   });
 
   it('refuses a TLS context that could never be used', () => {

@@ -1,14 +1,18 @@
+import { systemClock } from '../../base/clock.ts';
+import type { Bootstrap } from '../../resource/bootstrap.ts';
 import type { Cluster } from '../../resource/cluster.ts';
 import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
 import { decodeResource, decodeStaticJson } from '../../resource/decode.ts';
 import type { Decoded, Fault } from '../../resource/fault.ts';
 import type { Listener } from '../../resource/listener.ts';
 import type { RouteConfiguration } from '../../resource/route-configuration.ts';
+import type { Secret } from '../../resource/secret.ts';
 import {
   CLUSTER_LOAD_ASSIGNMENT_TYPE,
   CLUSTER_TYPE,
   LISTENER_TYPE,
   ROUTE_CONFIGURATION_TYPE,
+  SECRET_TYPE,
 } from '../../resource/type-url.ts';
 import type { ResourceChange } from '../config/config.ts';
 import {
@@ -18,6 +22,7 @@ import {
   listenerFaults,
   routeFaults,
 } from './data-plane-support.ts';
+import { secretFaults } from './tls-faults.ts';
 
 /** A decoded resource of any of the types a sidecar holds, with the wall-clock milliseconds at which it came. */
 export type AnyResource = TaggedResource & { readonly receivedAtWallMs: number };
@@ -26,15 +31,16 @@ type TaggedResource =
   | { readonly kind: 'listener'; readonly value: Listener }
   | { readonly kind: 'routeConfiguration'; readonly value: RouteConfiguration }
   | { readonly kind: 'cluster'; readonly value: Cluster }
-  | { readonly kind: 'assignment'; readonly value: ClusterLoadAssignment };
+  | { readonly kind: 'assignment'; readonly value: ClusterLoadAssignment }
+  | { readonly kind: 'secret'; readonly value: Secret };
 
 /** The bytes of a resource, by its type URL; every fault where it is not good. */
 export function decodeAnyResource(typeUrl: string, bytes: Uint8Array, wallMs: number): Decoded<AnyResource> {
-  const decoded = decodeTagged(typeUrl, bytes);
+  const decoded = decodeTagged(typeUrl, bytes, wallMs);
   return decoded.ok ? { ok: true, value: { ...decoded.value, receivedAtWallMs: wallMs } } : decoded;
 }
 
-function decodeTagged(typeUrl: string, bytes: Uint8Array): Decoded<TaggedResource> {
+function decodeTagged(typeUrl: string, bytes: Uint8Array, wallMs: number): Decoded<TaggedResource> {
   switch (typeUrl) {
     case LISTENER_TYPE:
       return tagged(runnable(decodeResource(LISTENER_TYPE, bytes, DATA_PLANE_EXTENSIONS), listenerFaults), (value) => ({
@@ -58,6 +64,11 @@ function decodeTagged(typeUrl: string, bytes: Uint8Array): Decoded<TaggedResourc
       return tagged(
         runnable(decodeResource(CLUSTER_LOAD_ASSIGNMENT_TYPE, bytes, DATA_PLANE_EXTENSIONS), assignmentFaults),
         (value) => ({ kind: 'assignment', value }),
+      );
+    case SECRET_TYPE:
+      return tagged(
+        runnable(decodeResource(SECRET_TYPE, bytes), (secret) => secretFaults(secret, wallMs)),
+        (value) => ({ kind: 'secret', value }),
       );
     default:
       return { ok: false, faults: [{ field: 'type_url', message: `${typeUrl} is no type that a sidecar holds` }] };
@@ -89,6 +100,12 @@ export function resourceChange(
         removed,
         changed: changed.flatMap((one) => (one.kind === 'cluster' ? one.value : [])),
       };
+    case SECRET_TYPE:
+      return {
+        kind: 'secrets',
+        removed,
+        changed: changed.flatMap((one) => (one.kind === 'secret' ? one.value : [])),
+      };
     default:
       return {
         kind: 'assignments',
@@ -98,31 +115,36 @@ export function resourceChange(
   }
 }
 
-/** Static clusters and listeners of a bootstrap; throws an Error that names the resource and every fault. */
-export function staticChanges(clusters: readonly unknown[], listeners: readonly unknown[]): readonly ResourceChange[] {
+/** Static resources of a bootstrap; throws an Error that names the resource and every fault. */
+export function staticChanges(bootstrap: StaticResources): readonly ResourceChange[] {
+  const { staticSecrets, staticClusters, staticListeners } = bootstrap;
+  const wallMs = systemClock.wallMs();
+  const secrets = staticSecrets.map((json, index) =>
+    accepted(
+      `secrets[${index}]`,
+      runnable(decodeStaticJson(SECRET_TYPE, json), (secret) => secretFaults(secret, wallMs)),
+    ),
+  );
+  const clusters = staticClusters.map((json, index) =>
+    accepted(
+      `clusters[${index}]`,
+      runnable(decodeStaticJson(CLUSTER_TYPE, json, DATA_PLANE_EXTENSIONS), clusterFaults),
+    ),
+  );
+  const listeners = staticListeners.map((json, index) =>
+    accepted(
+      `listeners[${index}]`,
+      runnable(decodeStaticJson(LISTENER_TYPE, json, DATA_PLANE_EXTENSIONS), listenerFaults),
+    ),
+  );
   return [
-    {
-      kind: 'clusters',
-      removed: [],
-      changed: clusters.map((json, index) =>
-        accepted(
-          `clusters[${index}]`,
-          runnable(decodeStaticJson(CLUSTER_TYPE, json, DATA_PLANE_EXTENSIONS), clusterFaults),
-        ),
-      ),
-    },
-    {
-      kind: 'listeners',
-      removed: [],
-      changed: listeners.map((json, index) =>
-        accepted(
-          `listeners[${index}]`,
-          runnable(decodeStaticJson(LISTENER_TYPE, json, DATA_PLANE_EXTENSIONS), listenerFaults),
-        ),
-      ),
-    },
+    { kind: 'secrets', removed: [], changed: secrets },
+    { kind: 'clusters', removed: [], changed: clusters },
+    { kind: 'listeners', removed: [], changed: listeners },
   ];
 }
+
+type StaticResources = Pick<Bootstrap, 'staticSecrets' | 'staticClusters' | 'staticListeners'>;
 
 function accepted<T>(path: string, decoded: Decoded<T>): T {
   if (decoded.ok) return decoded.value;

@@ -1,5 +1,11 @@
 import type { Fault } from '../../resource/fault.ts';
-import type { DownstreamTlsContext, UpstreamTlsContext } from '../../resource/transport-socket.ts';
+import type { Secret } from '../../resource/secret.ts';
+import {
+  type CommonTlsContext,
+  type DownstreamTlsContext,
+  EMPTY_TLS_CONTEXT,
+  type UpstreamTlsContext,
+} from '../../resource/transport-socket.ts';
 import { TlsMaterials, tlsContextFaults } from '../../transport-socket/transport-socket.ts';
 
 /** Secrets and files are looked at when they come: what waits for them is no fault yet. */
@@ -11,4 +17,21 @@ export function tlsFaults(context: DownstreamTlsContext | UpstreamTlsContext, fi
     field: `${field}.common_tls_context`,
     message,
   }));
+}
+
+/** The same of a secret as it arrives: one that is not good is refused, and the one before it stays. */
+export function secretFaults(secret: Secret, wallMs: number): Fault[] {
+  switch (secret.kind) {
+    case 'tlsCertificate':
+      return secretContextFaults({ certificates: [secret.certificate] }, 'tls_certificate', wallMs);
+    case 'validationContext':
+      return secretContextFaults({ validation: secret.validation }, 'validation_context', wallMs);
+    case 'sessionTicketKeys':
+      return [];
+  }
+}
+
+function secretContextFaults(part: Partial<CommonTlsContext>, field: string, wallMs: number): Fault[] {
+  const context: UpstreamTlsContext = { kind: 'upstreamTls', common: { ...EMPTY_TLS_CONTEXT, ...part }, sni: '' };
+  return tlsContextFaults(context, NONE_YET, wallMs).map((message) => ({ field, message }));
 }

@@ -16,6 +16,7 @@ import { AccessLogs, type ManagerContext } from '../connection-manager/connectio
 import { Upstreams } from '../filter/router/router.ts';
 import { ListenerSet } from '../listener/listener.ts';
 import type { FromWorker, ListenerFailure, ToWorker, WorkerStart } from './messages.ts';
+import { applyTlsMaterials } from './tls-updates.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('worker.ts runs as a worker thread of a sidecar, not by itself');
@@ -83,6 +84,7 @@ port.on('message', (message: ToWorker) => {
 async function apply({ update }: Extract<ToWorker, { kind: 'update' }>): Promise<void> {
   let failures: readonly ListenerFailure[] = [];
   try {
+    applyTlsMaterials(tlsMaterials, update);
     const config = builder.apply(update);
     for (const name of update.removedClusters) metrics.removeScope({ kind: 'cluster', name });
     if (config !== undefined) {
