@@ -14,7 +14,14 @@ export type HttpFilterConfig =
   | { readonly kind: 'grpcWeb' }
   /** Answers of gRPC servers made readable for HTTP/1.1 clients; gRPC clients see no difference. */
   | { readonly kind: 'grpcHttp1Bridge' }
-  | { readonly kind: 'grpcStats'; readonly statsForAllMethods: boolean }
+  | {
+      readonly kind: 'grpcStats';
+      readonly statsForAllMethods: boolean;
+      /** Paths (`/package.Service/Method`) that are counted by themselves. */
+      readonly allowlist: ReadonlySet<string>;
+      /** Dots of a service's name become underscores. */
+      readonly replaceDots: boolean;
+    }
   | { readonly kind: 'buffer'; readonly maxRequestBytes: number }
   | StatefulSessionConfig;
 

@@ -122,7 +122,16 @@ function decodeGrpcHttp1Bridge(reader: MessageReader): HttpFilterConfig {
 
 /** Counting for every method makes a label of what clients send, so it is off unless asked for. */
 function decodeGrpcStats(reader: MessageReader): HttpFilterConfig {
-  return { kind: 'grpcStats', statsForAllMethods: reader.wrappedBoolean('stats_for_all_methods') ?? false };
+  const services = reader.message('individual_method_stats_allowlist')?.messages('services') ?? [];
+  const paths = services.flatMap((service) =>
+    service.strings('method_names').map((method) => `/${service.string('name')}/${method}`),
+  );
+  return {
+    kind: 'grpcStats',
+    statsForAllMethods: reader.wrappedBoolean('stats_for_all_methods') ?? false,
+    allowlist: new Set(paths),
+    replaceDots: reader.boolean('replace_dots_in_grpc_service_name'),
+  };
 }
 
 /** envoy.extensions.filters.http.buffer.v3.Buffer. */

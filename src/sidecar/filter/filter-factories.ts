@@ -2,6 +2,9 @@ import { decodeHttpFilterConfig } from '../../resource/decode-extension.ts';
 import type { HttpFilterConfig } from '../../resource/filter-config.ts';
 import type { FilterContext, FilterFactory } from './filter-context.ts';
 import type { CompiledFilter } from './filter-stream.ts';
+import { createGrpcHttp1Bridge } from './grpc-http1-bridge.ts';
+import { createGrpcStats } from './grpc-stats.ts';
+import { createGrpcWeb } from './grpc-web.ts';
 import { createRbacFilter } from './rbac/rbac-filter.ts';
 
 export const ROUTER_FILTER_TYPE = 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router';
@@ -26,5 +29,8 @@ function of<Kind extends HttpFilterConfig['kind']>(
 
 /** Every HTTP filter there is, by the type URL of its configuration. The router is no entry: it is how a chain ends. */
 export const FILTER_FACTORIES: ReadonlyMap<string, FilterFactory> = new Map<string, FilterFactory>([
+  [`${HTTP}.grpc_http1_bridge.v3.Config`, of('grpcHttp1Bridge', createGrpcHttp1Bridge)],
+  [`${HTTP}.grpc_stats.v3.FilterConfig`, of('grpcStats', createGrpcStats)],
+  [`${HTTP}.grpc_web.v3.GrpcWeb`, of('grpcWeb', createGrpcWeb)],
   [`${HTTP}.rbac.v3.RBAC`, of('rbac', createRbacFilter)],
 ]);

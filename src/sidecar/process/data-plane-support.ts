@@ -14,7 +14,13 @@ import { tlsFaults } from './tls-faults.ts';
  * a transport socket would change who may talk to whom.
  */
 export const DATA_PLANE_EXTENSIONS: ExtensionSupport = {
-  httpFilters: new Set([ROUTER_FILTER, 'envoy.extensions.filters.http.rbac.v3.RBAC']),
+  httpFilters: new Set([
+    ROUTER_FILTER,
+    'envoy.extensions.filters.http.grpc_http1_bridge.v3.Config',
+    'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig',
+    'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb',
+    'envoy.extensions.filters.http.rbac.v3.RBAC',
+  ]),
   networkFilters: ALL_EXTENSIONS.networkFilters,
   accessLoggers: ALL_EXTENSIONS.accessLoggers,
 };
