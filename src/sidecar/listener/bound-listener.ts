@@ -21,6 +21,7 @@ import { compileListenerFilters, InspectedFacts, needsListenerFilters } from './
 import type { RuntimeListener } from './runtime-listener.ts';
 import { StreamFacts } from './stream-facts.ts';
 import { TcpConnection } from './tcp-connection.ts';
+import { bindsUnixSockets, listenOnUnixSocket } from './unix-socket.ts';
 
 /**
  *     binding → listening → draining → closed
@@ -257,6 +258,10 @@ export class BoundListener implements DeadlineOwner {
 
   #bind(): void {
     const { address, tcpBacklogSize } = this.#listener;
+    if (address.kind === 'pipe' && !bindsUnixSockets(this.#options.context.workerId)) {
+      this.#nowListening();
+      return;
+    }
     this.#state = 'binding';
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true });
     this.#server = server;
@@ -264,7 +269,7 @@ export class BoundListener implements DeadlineOwner {
     server.on('error', (error) => this.#onBindError(server, error));
     server.on('listening', () => this.#onListening(server));
     const backlog = tcpBacklogSize > 0 ? { backlog: tcpBacklogSize } : {};
-    if (address.kind === 'pipe') server.listen({ path: address.path, ...backlog });
+    if (address.kind === 'pipe') listenOnUnixSocket(server, address, backlog);
     else server.listen({ host: address.host, port: address.port, reusePort: true, ...backlog });
   }
 
@@ -275,6 +280,10 @@ export class BoundListener implements DeadlineOwner {
     }
     const bound = server.address();
     if (bound !== null && typeof bound === 'object') this.#place.port = bound.port;
+    this.#nowListening();
+  }
+
+  #nowListening(): void {
     this.#state = 'listening';
     this.#failure = '';
     this.#settle();
