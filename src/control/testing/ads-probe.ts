@@ -66,6 +66,15 @@ export class AdsProbe {
     );
   }
 
+  /** The same, each with its weight: `address:port HEALTHY 10`. */
+  weightedEndpoints(name: string): readonly string[] {
+    const localities = list(this.assignments().get(name)?.['endpoints']);
+    const weights = localities.flatMap((locality) =>
+      list(locality['lbEndpoints']).map((endpoint) => String(endpoint['loadBalancingWeight'])),
+    );
+    return this.endpoints(name).map((endpoint, at) => `${endpoint} ${weights[at]}`);
+  }
+
   /** Every resource's version, to see what a change touched. */
   versions(): Readonly<Record<string, string>> {
     return Object.fromEntries(

@@ -13,6 +13,8 @@ export interface ConsulMeshOptions {
   readonly agentUrl: string;
   /** What the control server is told beside the addresses (`CONSUL_HTTP_TOKEN`). */
   readonly controlEnvironment?: Readonly<Record<string, string>>;
+  /** Further options of `weft control`. */
+  readonly controlArgs?: readonly string[];
   /** With which services register, where Consul demands one. */
   readonly agentToken?: string;
 }
@@ -33,8 +35,9 @@ export class ConsulMesh implements AsyncDisposable {
   private constructor(options: ConsulMeshOptions, upstreamPort: number) {
     this.#options = options;
     this.upstreamPort = upstreamPort;
+    const args = ['--port', '0', '--console-port', '0', ...(options.controlArgs ?? [])];
     this.control = this.#start(
-      ['control', '--consul', options.consulUrls.join(','), '--port', '0', '--console-port', '0'],
+      ['control', '--consul', options.consulUrls.join(','), ...args],
       options.controlEnvironment,
     );
   }
@@ -85,15 +88,24 @@ export class ConsulMesh implements AsyncDisposable {
 
   /** One more instance of `api`, with its sidecar. */
   async addApi(id: string): Promise<void> {
-    const app = await startOrigin({ service: 'api', instance: id });
-    this.#apps.push(app);
-    await this.#add('api', id, app.port, []);
+    await this.#add('api', id, await this.startApp('api', id), []);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#programs.map((program) => program[Symbol.asyncDispose]()));
     await Promise.all(this.#apps.map((app) => app.stop()));
     rmSync(this.#directory.path, { recursive: true, force: true });
+  }
+
+  /** A program of its own, beside which there is no sidecar; its port. */
+  async startApp(service: string, instance: string): Promise<number> {
+    const app = await startOrigin({ service, instance });
+    this.#apps.push(app);
+    return app.port;
+  }
+
+  get directory(): string {
+    return this.#directory.path;
   }
 
   async #addCaller(): Promise<void> {
@@ -115,9 +127,14 @@ export class ConsulMesh implements AsyncDisposable {
         },
       },
     });
+    await this.startSidecar(`${id}-sidecar-proxy`, 1);
+  }
+
+  /** The sidecar of a registration that is there already. */
+  async startSidecar(proxyId: string, concurrency: number): Promise<void> {
     const sidecar = this.#start([
-      ...['sidecar', '--proxy-id', `${id}-sidecar-proxy`, '--control', `127.0.0.1:${this.#xdsPort}`],
-      ...['--admin', '127.0.0.1:0', '--concurrency', '1', '--drain-timeout', '1s'],
+      ...['sidecar', '--proxy-id', proxyId, '--control', `127.0.0.1:${this.#xdsPort}`],
+      ...['--admin', '127.0.0.1:0', '--concurrency', String(concurrency), '--drain-timeout', '1s'],
       ...['--state-dir', this.#directory.path],
     ]);
     await sidecar.said(/admin on (http:\S+)/);
