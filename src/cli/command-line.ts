@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { analyzeCommand } from './analyze-command.ts';
 import { controlCommand } from './control-command.ts';
 import { demoCommand, demoServiceCommand } from './demo-command.ts';
 import type { Environment } from './environment.ts';
@@ -18,6 +19,7 @@ export function commandLine(environment: Environment): Command {
     controlCommand(environment),
     sidecarCommand(environment),
     registryCommand(environment),
+    analyzeCommand(environment),
     demoCommand(environment),
     demoServiceCommand(environment),
   ]) {

@@ -15,10 +15,11 @@ import { EndpointFeed } from './endpoint-feed.ts';
 import { GrpcClients, isGrpcClient } from './grpc-clients.ts';
 import { IntentionsFeed } from './intentions-feed.ts';
 import { LocalDatacenter } from './local-datacenter.ts';
+import { ProblemLog } from './problem-log.ts';
 import { ProxyFeeds } from './proxy-feeds.ts';
 import { SnapshotStore } from './snapshot/snapshot.ts';
 import { StateFolder } from './state-folder.ts';
-import { datacenter, type GrpcScope } from './translate/translate.ts';
+import { datacenter, type GrpcScope, type Problem } from './translate/translate.ts';
 import { TrustDomainFeed } from './trust-domain-feed.ts';
 
 export interface ControlOptions {
@@ -79,6 +80,8 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     grpcClients.refresh();
   });
   const local = new LocalDatacenter(consul, () => grpcClients.refresh());
+  const problems = new ProblemLog(log);
+  consul.entries.tellProblems((found) => problems.told('config entries', found));
   consul.entries.subscribe((change) => {
     feeds.refresh(change);
     grpcClients.refresh();
@@ -104,7 +107,8 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     (name) => feeds.assignmentArrived(name),
   );
   const intentions = new IntentionsFeed(consul, (message) => log.warn(message));
-  const feeds = new ProxyFeeds({ consul, store, endpoints, trustDomain, intentions, memory, nowMs });
+  const onProblems = (nodeId: string, found: readonly Problem[]): void => problems.told(`proxy ${nodeId}`, found);
+  const feeds = new ProxyFeeds({ consul, store, endpoints, trustDomain, intentions, memory, nowMs, onProblems });
   const scope = (): GrpcScope | undefined => {
     const mesh = feeds.mesh();
     const name = feeds.datacenter || local.want();

@@ -30,6 +30,8 @@ export interface ProxyFeedOptions {
   readonly memory?: WatchMemory | undefined;
   readonly nowMs: () => number;
   readonly onRegistration: (registration: ProxyRegistration) => void;
+  /** After each translation, and none once nobody follows the proxy. */
+  readonly onProblems: (problems: readonly Problem[]) => void;
 }
 
 /**
@@ -104,6 +106,7 @@ export class ProxyFeed {
   stop(): void {
     this.#registration.stop();
     this.#merger.stop();
+    this.#options.onProblems([]);
     clearTimeout(this.#patience);
     for (const name of this.#retained.keys()) this.#options.endpoints.release(name);
     this.#retained.clear();
@@ -117,6 +120,7 @@ export class ProxyFeed {
       const message = error instanceof Error ? error.message : String(error);
       this.#problems = [errorAt(this.#where, `keeps what it has; translating it failed: ${message}`)];
     }
+    this.#options.onProblems(this.#problems);
   }
 
   /** Translates, takes each part that is complete, holds the others at the form the proxy has, and publishes the whole. */

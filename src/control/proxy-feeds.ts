@@ -3,7 +3,7 @@ import type { EndpointFeed } from './endpoint-feed.ts';
 import type { IntentionsFeed } from './intentions-feed.ts';
 import { type MeshState, ProxyFeed } from './proxy-feed.ts';
 import type { SnapshotStore } from './snapshot/snapshot.ts';
-import type { ServiceName } from './translate/translate.ts';
+import type { Problem, ServiceName } from './translate/translate.ts';
 import type { TrustDomainFeed } from './trust-domain-feed.ts';
 
 /** A proxy that left is followed this long: most come back, and find their snapshot warm. */
@@ -19,6 +19,7 @@ export interface ProxyFeedsOptions {
   readonly intentions: IntentionsFeed;
   readonly memory?: WatchMemory | undefined;
   readonly nowMs: () => number;
+  readonly onProblems: (nodeId: string, problems: readonly Problem[]) => void;
 }
 
 interface FollowedProxy {
@@ -72,6 +73,7 @@ export class ProxyFeeds {
       memory,
       nowMs,
       mesh: () => this.mesh(),
+      onProblems: (problems) => this.#options.onProblems(nodeId, problems),
       onRegistration: (registration) => {
         this.#datacenter ||= registration.datacenter;
         this.#followIntentions(nodeId, registration.destinationService);

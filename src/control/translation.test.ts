@@ -448,7 +448,7 @@ describe('extension keys', () => {
     expect(proxy.problems.map(({ severity, message }) => `${severity}: ${message}`)).toEqual([
       'error: "max_pending_requests" must be a whole number from 0 to 10000000, not -1; the key is not applied',
       'error: "weft_retry_budget_percent" must be a number from 0 to 100, not 200; the key is not applied',
-      'warning: unknown key "weft_lb_polcy"; it is ignored. Is it misspelt?',
+      'warning: unknown key "weft_lb_polcy"; it is ignored. Did you mean "weft_lb_policy"?',
     ]);
     expect(resource(proxy, 'Cluster', API)).toMatchObject({
       circuitBreakers: { thresholds: [{ retryBudget: { budgetPercent: { value: 100 } } }] },

@@ -30,6 +30,7 @@ export class ConfigEntriesFeed {
   readonly #hub: WatchHub;
   readonly #listeners = new Set<(change: EntriesChange) => void>();
   #watched: WatchedKinds | undefined;
+  #onProblems: ((problems: readonly Problem[]) => void) | undefined;
   #state: EntriesState = { entries: undefined, problems: [] };
 
   constructor(hub: WatchHub) {
@@ -65,12 +66,18 @@ export class ConfigEntriesFeed {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Told of what is wrong with entries whenever one is read, changed or not. One listener. */
+  tellProblems(listener: (problems: readonly Problem[]) => void): void {
+    this.#onProblems = listener;
+  }
+
   #merge(): void {
     const watched = this.#watched;
     if (watched === undefined) return;
     const before = this.#state.entries;
     const entries = mergedEntries(watched) ?? before;
     this.#state = { entries, problems: problemsOf(watched) };
+    this.#onProblems?.(this.#state.problems);
     if (entries === undefined) return;
     const change = changeBetween(before, entries);
     if (change !== 'everything' && change.size === 0) return;

@@ -44,6 +44,7 @@ export type { LinkState } from './consul-link.ts';
 export type { ProxyLocation } from './locate-proxy.ts';
 export type { InstanceOverview, ServiceOverview } from './one-shots.ts';
 export type { NodeProxies } from './parse-catalog.ts';
+export { readEverything } from './read-everything.ts';
 export type { Watched, WatchReport } from './watch-hub.ts';
 export type { Recollection, WatchMemory } from './watch-memory.ts';
 

@@ -94,6 +94,7 @@ const failover = z
 
 export const serviceResolver = z
   .object({
+    Meta: z.record(z.string(), text).nullish(),
     DefaultSubset: text,
     Subsets: sortedEntries(subset),
     Redirect: redirect.nullish(),
@@ -103,6 +104,7 @@ export const serviceResolver = z
     LoadBalancer: loadBalancer.nullish(),
   })
   .transform((entry) => ({
+    meta: entry.Meta ?? {},
     defaultSubset: entry.DefaultSubset,
     subsets: new Map(entry.Subsets),
     redirect: entry.Redirect ?? undefined,

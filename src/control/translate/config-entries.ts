@@ -146,6 +146,8 @@ export interface ServiceSplit {
 
 export interface ServiceResolver {
   readonly origin: EntryOrigin;
+  /** Consul's free text by key, where keys of ours may stand. */
+  readonly meta: Readonly<Record<string, string>>;
   readonly defaultSubset: string;
   readonly subsets: ReadonlyMap<string, ResolverSubset>;
   readonly redirect: ResolverRedirect | undefined;

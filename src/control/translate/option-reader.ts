@@ -1,5 +1,6 @@
 import { goDurationMs } from '../../base/go-duration.ts';
 import type { OpaqueConfig } from './catalog.ts';
+import { misplacedKeyText } from './extension-keys.ts';
 import { errorAt, type Problem, warningAt } from './problem.ts';
 
 interface NumberBounds {
@@ -81,7 +82,7 @@ export class OptionReader {
       const known = key.startsWith('envoy_') || ignored.includes(key);
       const message = known
         ? `"${key}" is not obeyed: it is for Consul's own Envoy configuration`
-        : `unknown key "${key}"; it is ignored. Is it misspelt?`;
+        : (misplacedKeyText(key) ?? `unknown key "${key}"; it is ignored. Is it misspelt?`);
       this.problems.push(warningAt(this.#where, message));
     }
   }

@@ -3,6 +3,7 @@ import type { ConfigEntries } from './config-entries.ts';
 import { OptionReader } from './option-reader.ts';
 import type { Problem } from './problem.ts';
 import { PROTOCOLS, type Protocol } from './protocol.ts';
+import { numberKey } from './read-extension-key.ts';
 
 /** What a sidecar's registration and the entries about its service say of the sidecar itself. */
 export interface ProxyOptions {
@@ -96,8 +97,8 @@ function readOptions(reader: OptionReader, problems: Problem[]): OwnOptions {
     maxInboundConnections: reader.number('max_inbound_connections', { min: 1, max: MAX_CONNECTIONS }),
     balanceInboundConnections: reader.oneOf('balance_inbound_connections', ['exact_balance']),
     maxRequestHeadersKb: reader.number('max_request_headers_kb', { min: 1, max: 8192 }),
-    localKeepaliveMs: reader.number('weft_local_keepalive_ms', { min: 100, max: DAY_MS }),
-    traceSamplingPercent: reader.number('weft_trace_sampling_percent', { min: 0, max: 100, integer: false }),
+    localKeepaliveMs: numberKey(reader, 'weft_local_keepalive_ms'),
+    traceSamplingPercent: numberKey(reader, 'weft_trace_sampling_percent'),
   };
   reader.reportUnknown(IGNORED_KEYS);
   problems.push(...reader.problems);

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { originText, type ProxyRegistration, type Upstream } from './catalog.ts';
-import type { ConfigEntries } from './config-entries.ts';
+import type { ConfigEntries, ServiceResolver } from './config-entries.ts';
+import type { WordOf } from './extension-keys.ts';
 import { OptionReader } from './option-reader.ts';
 import type { Problem } from './problem.ts';
 import { PROTOCOLS, type Protocol, protocolOfService } from './protocol.ts';
+import { numberKey, wordKey } from './read-extension-key.ts';
 
 /** What is said about one upstream of one sidecar. Undefined: not said, and the chain or the default decides. */
 export interface UpstreamOptions {
@@ -38,8 +40,7 @@ export interface PassiveHealthCheck {
   readonly baseEjectionTimeMs: number | undefined;
 }
 
-export const WEFT_LB_POLICIES = ['round_robin', 'least_request', 'random'] as const;
-export type WeftLoadBalancingPolicy = (typeof WEFT_LB_POLICIES)[number];
+export type WeftLoadBalancingPolicy = WordOf<'weft_lb_policy'>;
 
 type OwnOptions = Omit<UpstreamOptions, 'customization'>;
 
@@ -49,7 +50,10 @@ const MAX_LIMIT = 10_000_000;
 const OF_THE_LISTENER: ReadonlySet<string> = new Set(['numRetries', 'balanceOutboundConnections']);
 const IGNORED_KEYS = ['mesh_gateway', 'Name'];
 
-/** The registration's upstream config first, then the service's override for this upstream, then its default for all. */
+/**
+ * The registration's upstream config first, then the service's override for this upstream, then its default for all, then what
+ * the destination's owner wishes.
+ */
 export function upstreamOptions(
   registration: ProxyRegistration,
   upstream: Upstream,
@@ -66,11 +70,30 @@ export function upstreamOptions(
     new OptionReader(defaults?.upstreamDefaults ?? {}, `${entryText}: UpstreamConfig.Defaults`),
     problems,
   );
-  const all = merged(merged(own, override), general);
+  const ofDestination = readMeta(entries.serviceResolvers.get(upstream.destinationName), problems);
+  const all = merged(merged(merged(own, override), general), ofDestination);
   // Consul's agents write the destination's own protocol into every upstream; that overrides nothing.
   const usual = protocolOfService(upstream.destinationName, entries);
   const options = { ...all, protocol: all.protocol === usual ? undefined : all.protocol };
   return { options: { ...options, customization: customizationOf(options, general) }, problems };
+}
+
+/** What the destination's owner wishes of all callers; of `Meta`, only keys of ours are ours to read. */
+function readMeta(resolver: ServiceResolver | undefined, problems: Problem[]): OwnOptions {
+  const written = Object.entries(resolver?.meta ?? {}).filter(([key]) => key.startsWith('weft_'));
+  const where = resolver === undefined ? '' : `${originText(resolver.origin)}: Meta`;
+  const reader = new OptionReader(Object.fromEntries(written), where);
+  const options: OwnOptions = {
+    protocol: undefined,
+    connectTimeoutMs: undefined,
+    limits: undefined,
+    passiveHealthCheck: undefined,
+    balanceOutboundConnections: undefined,
+    ...readOwnKeys(reader),
+  };
+  reader.reportUnknown([]);
+  problems.push(...reader.problems);
+  return options;
 }
 
 function merged(first: OwnOptions, second: OwnOptions): OwnOptions {
@@ -104,14 +127,23 @@ function readOptions(reader: OptionReader, problems: Problem[]): OwnOptions {
     limits: reader.nested('limits', readLimits),
     passiveHealthCheck: reader.nested('passive_health_check', readPassiveHealthCheck),
     balanceOutboundConnections: reader.oneOf('balance_outbound_connections', ['exact_balance']),
-    numRetries: reader.number('weft_num_retries', { min: 0, max: 10 }),
-    retryBudgetPercent: reader.number('weft_retry_budget_percent', { min: 0, max: 100, integer: false }),
-    loadBalancingPolicy: reader.oneOf('weft_lb_policy', WEFT_LB_POLICIES),
-    slowStartMs: reader.number('weft_slow_start_ms', { min: 0, max: DAY_MS }),
+    ...readOwnKeys(reader),
   };
   reader.reportUnknown(IGNORED_KEYS);
   problems.push(...reader.problems);
   return options;
+}
+
+/** Keys of ours about an upstream, wherever they stand. */
+function readOwnKeys(
+  reader: OptionReader,
+): Pick<OwnOptions, 'numRetries' | 'retryBudgetPercent' | 'loadBalancingPolicy' | 'slowStartMs'> {
+  return {
+    numRetries: numberKey(reader, 'weft_num_retries'),
+    retryBudgetPercent: numberKey(reader, 'weft_retry_budget_percent'),
+    loadBalancingPolicy: wordKey(reader, 'weft_lb_policy'),
+    slowStartMs: numberKey(reader, 'weft_slow_start_ms'),
+  };
 }
 
 function readLimits(reader: OptionReader): UpstreamLimits {
