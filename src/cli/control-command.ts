@@ -1,9 +1,11 @@
 import { Command } from 'commander';
+import type { ServingFiles } from '../control/serving-certificates.ts';
 import { consulSettings, type Environment } from './environment.ts';
 import { addLogOptions, type LogOptions, logsFrom } from './log-options.ts';
 import { parseCount, parseDurationMs, parsePort } from './option-parsers.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 import { keepHeapTight } from './tight-heap.ts';
+import { UsageError } from './usage-error.ts';
 
 interface ControlOptions extends LogOptions {
   readonly consul: string | undefined;
@@ -15,6 +17,9 @@ interface ControlOptions extends LogOptions {
   readonly startWithoutConsul: boolean;
   readonly stateDir: string | undefined;
   readonly preparedQueryInterval: number;
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly tlsClientCa: string | undefined;
 }
 
 /** `weft control`: Consul in, xDS out. */
@@ -29,6 +34,9 @@ export function controlCommand(environment: Environment): Command {
     )
     .option('--host <address>', 'address of the xDS server', '127.0.0.1')
     .option('--port <port>', 'port of the xDS server', parsePort, 18_000)
+    .option('--tls-cert <file>', 'serve xDS over TLS with this certificate (PEM, read again when it changes)')
+    .option('--tls-key <file>', 'the private key of --tls-cert')
+    .option('--tls-client-ca <file>', 'take only xDS clients with a certificate of these authorities')
     .option('--console-host <address>', 'address of the console and its API', '127.0.0.1')
     .option('--console-port <port>', 'port of the console and its API', parsePort, 18_080)
     .option(
@@ -53,6 +61,7 @@ export function controlCommand(environment: Environment): Command {
     const control = await startControl({
       consul: { ...consul, maxConcurrentQuestions: options.consulConnections },
       host: options.host,
+      tls: servingFiles(options),
       xdsPort: options.port,
       consoleHost: options.consoleHost,
       consolePort: options.consolePort,
@@ -66,4 +75,12 @@ export function controlCommand(environment: Environment): Command {
     );
     await runUntilSignal(control, environment['WEFT_END_WITH_STDIN'] === '1');
   });
+}
+
+function servingFiles({ tlsCert, tlsKey, tlsClientCa }: ControlOptions): ServingFiles | undefined {
+  if (tlsCert !== undefined && tlsKey !== undefined) {
+    return { certificateFile: tlsCert, keyFile: tlsKey, clientCaFile: tlsClientCa };
+  }
+  if (tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined) return undefined;
+  throw new UsageError('--tls-cert and --tls-key belong together, and --tls-client-ca needs both');
 }

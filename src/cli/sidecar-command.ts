@@ -2,6 +2,7 @@ import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Bootstrap } from '../resource/bootstrap.ts';
+import { type ControlTlsOptions, securedServers } from './control-tls.ts';
 import { type Environment, otelEnvironment } from './environment.ts';
 import { addLogOptions, type LogOptions, logsFrom } from './log-options.ts';
 import {
@@ -14,7 +15,7 @@ import {
 import { runUntilSignal } from './run-until-signal.ts';
 import { UsageError } from './usage-error.ts';
 
-interface SidecarOptions extends LogOptions {
+interface SidecarOptions extends LogOptions, ControlTlsOptions {
   readonly proxyId: string | undefined;
   readonly service: string | undefined;
   readonly control: readonly HostAndPort[];
@@ -39,6 +40,9 @@ export function sidecarCommand(environment: Environment): Command {
     .option('--control <host:port,...>', 'control servers in order of preference', parseHostAndPorts, [
       { host: '127.0.0.1', port: 18_000 },
     ])
+    .option('--control-ca <file>', 'reach control servers over TLS, and trust these authorities (PEM)')
+    .option('--control-cert <file>', 'the certificate that control servers are shown')
+    .option('--control-key <file>', 'the private key of --control-cert')
     .option('--bootstrap <file>', 'an Envoy bootstrap (JSON or YAML) instead of --proxy-id and --control')
     .option('--admin <host:port>', 'address of the admin interface (default 127.0.0.1:19000)', parseHostAndPort)
     .option('--concurrency <count>', 'worker threads that carry traffic (default: one for each core)', parseCount)
@@ -78,6 +82,8 @@ async function bootstrapOf(options: SidecarOptions, environment: Environment): P
   if (options.bootstrap !== undefined) {
     if (options.proxyId !== undefined)
       throw new UsageError('--bootstrap and --proxy-id exclude each other: the file names the node');
+    if (options.controlCa !== undefined || options.controlCert !== undefined)
+      throw new UsageError('--bootstrap and --control-ca exclude each other: the file says how servers are reached');
     // The YAML reader and the resource decoders are of use to nobody who starts without a file.
     const { readBootstrapFile } = await import('./bootstrap-file.ts');
     const read = await readBootstrapFile(options.bootstrap);
@@ -93,7 +99,7 @@ async function bootstrapOf(options: SidecarOptions, environment: Environment): P
     ...shared,
     node: { id, cluster: options.service ?? '', locality: { region: '', zone: '', subZone: '' }, metadata: {} },
     admin: admin ?? { kind: 'ip', ...DEFAULT_ADMIN },
-    controlServers: options.control,
+    controlServers: securedServers(options.control, options),
     deltaXds: false,
     subscribes: { listeners: true, clusters: true },
     initialFetchTimeoutMs: undefined,

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type Random, systemRandom } from '../base/random.ts';
 import type { Logger } from '../telemetry/log/log.ts';
-import { startXdsServer } from '../xds/server/server.ts';
+import { type SnapshotSource, startXdsServer } from '../xds/server/server.ts';
+import { openCertified } from './certified-node.ts';
 import { startConsole } from './console/console.ts';
 import { consoleViews } from './console-views.ts';
 import { Consul, type ConsulAccess, type LinkState } from './consul/consul.ts';
@@ -17,6 +18,8 @@ import { IntentionsFeed } from './intentions-feed.ts';
 import { LocalDatacenter } from './local-datacenter.ts';
 import { ProblemLog } from './problem-log.ts';
 import { ProxyFeeds } from './proxy-feeds.ts';
+import { ProxySecrets } from './proxy-secrets.ts';
+import { type ServingFiles, servingCertificates } from './serving-certificates.ts';
 import { SnapshotStore } from './snapshot/snapshot.ts';
 import { StateFolder } from './state-folder.ts';
 import { datacenter, type GrpcScope, type Problem } from './translate/translate.ts';
@@ -28,6 +31,8 @@ export interface ControlOptions {
     readonly maxConcurrentQuestions?: number | undefined;
   };
   readonly host?: string | undefined;
+  /** What the xDS server shows and whom it takes; absent serves plaintext. */
+  readonly tls?: ServingFiles | undefined;
   /** 0 picks a free port. */
   readonly xdsPort?: number | undefined;
   readonly consoleHost?: string | undefined;
@@ -63,6 +68,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   const random = options.random ?? systemRandom;
   const { log } = options;
   const nowMs = (): number => clock.nowMs();
+  const serving = options.tls === undefined ? undefined : servingCertificates(options.tls, nowMs);
 
   // Watch.
   const memory = stateFolderOf(options, clock);
@@ -115,6 +121,14 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     return mesh === undefined || name === '' ? undefined : { ...mesh, datacenter: datacenter(name) };
   };
   const grpcClients = new GrpcClients({ store, endpoints, scope, nowMs });
+  const openSidecar: SnapshotSource['open'] = (node, listener) => {
+    const secrets = new ProxySecrets(node, listener, {
+      consul,
+      store,
+      serviceOf: (nodeId) => feeds.of(nodeId)?.registration?.destinationService,
+    });
+    return secrets.around(openCertified(node, secrets, store, feeds));
+  };
   const stopWatching = async (): Promise<void> => {
     feeds.stop();
     grpcClients.stop();
@@ -135,7 +149,11 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     // Serve.
     const xds = await startXdsServer({
       // Sidecars get what their registration says, gRPC clients what they ask for.
-      source: { open: (node, listener) => (isGrpcClient(node) ? grpcClients : store).open(node, listener) },
+      source: {
+        open: (node, listener) => (isGrpcClient(node) ? grpcClients.open(node, listener) : openSidecar(node, listener)),
+      },
+      tls: serving,
+      onTlsFault: onceEach((message) => log.error(`the xDS server keeps its certificates of before: ${message}`)),
       host: options.host ?? DEFAULT_HOST,
       port: options.xdsPort ?? DEFAULT_XDS_PORT,
       clock,
@@ -206,4 +224,13 @@ async function requireConsul(consul: Consul, memory: StateFolder | undefined, lo
     const reason = error instanceof Error ? error.message : String(error);
     log.warn(`${reason}. Serving what was known before, from ${memory.folder}, until Consul answers`);
   }
+}
+
+/** Says a thing that is found again every second only when it changes. */
+function onceEach(tell: (message: string) => void): (message: string) => void {
+  let told = '';
+  return (message) => {
+    if (message !== told) tell(message);
+    told = message;
+  };
 }

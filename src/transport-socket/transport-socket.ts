@@ -13,7 +13,7 @@ export { type PeerCertificate, PLAINTEXT, type TransportFacts } from './peer-cer
 export { inspectProxyHeader, type ProxiedAddresses, type ProxyHeaderInspection } from './proxy-protocol.ts';
 export { type ProxyProtocolVersion, proxyHeaderText } from './proxy-protocol-writer.ts';
 export { endsOf } from './stream-ends.ts';
-export { readCertificateExtensions } from './tls/certificate-extensions.ts';
+export { type CertificateExtensions, readCertificateExtensions } from './tls/certificate-extensions.ts';
 export type { TlsFailure } from './tls/peer-verification.ts';
 export { certificatesIn } from './tls/secure-context.ts';
 export type { DialledTls, StreamTls } from './tls/stream-handshake.ts';

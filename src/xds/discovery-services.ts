@@ -6,12 +6,14 @@ import {
   grpcService,
   LISTENER_DISCOVERY_SERVICE,
   ROUTE_DISCOVERY_SERVICE,
+  SECRET_DISCOVERY_SERVICE,
 } from '../resource/grpc-service.ts';
 import {
   CLUSTER_LOAD_ASSIGNMENT_TYPE,
   CLUSTER_TYPE,
   LISTENER_TYPE,
   ROUTE_CONFIGURATION_TYPE,
+  SECRET_TYPE,
 } from '../resource/type-url.ts';
 
 /** A streaming discovery method whose messages stay bytes: this room encodes and decodes them itself. */
@@ -31,6 +33,7 @@ const SERVICES: readonly (readonly [service: string, onlyType: string | undefine
   [ENDPOINT_DISCOVERY_SERVICE, CLUSTER_LOAD_ASSIGNMENT_TYPE],
   [LISTENER_DISCOVERY_SERVICE, LISTENER_TYPE],
   [ROUTE_DISCOVERY_SERVICE, ROUTE_CONFIGURATION_TYPE],
+  [SECRET_DISCOVERY_SERVICE, SECRET_TYPE],
 ];
 
 /** The streaming methods of ADS and of the services of one type. Their unary Fetch methods are for REST polling and are not served. */

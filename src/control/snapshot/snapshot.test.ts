@@ -53,6 +53,7 @@ const identity = (id: string): NodeIdentity => ({
   userAgentVersion: '',
   clientFeatures: [],
   peer: '',
+  certifiedUris: [],
 });
 
 function storeWithNode(id = 'p') {

@@ -105,6 +105,11 @@ export class SnapshotStore implements SnapshotSource {
     return this.#encoder.encode(literal);
   }
 
+  /** Bytes that are nobody else's: secrets are not kept here. */
+  encodeAnew(literal: ResourceLiteral): EncodeResult {
+    return this.#encoder.encodeAnew(literal);
+  }
+
   /** The literal that all proxies with this content share. */
   share(literal: ResourceLiteral): ResourceLiteral {
     return this.#encoder.share(literal);

@@ -34,6 +34,7 @@ export type { CaRoot, CaRoots, LeafCertificate } from './identity.ts';
 export { type Intention, intentionText, type ServiceIntentions, unenforcedIntentions } from './intentions.ts';
 export { DEFAULT_TRUST_DOMAIN } from './names.ts';
 export { errorAt, type Problem, warningAt } from './problem.ts';
+export { LEAF_SECRET, leafSecret, ROOTS_SECRET, rootsSecret } from './secrets.ts';
 export type { EndpointGroup, EndpointSource, TranslatedProxy, TranslatedUnit } from './translated-proxy.ts';
 
 export interface TranslationInput {

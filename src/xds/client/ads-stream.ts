@@ -1,6 +1,7 @@
-import { Client, type ClientDuplexStream, credentials, Metadata, status } from '@grpc/grpc-js';
+import { Client, type ClientDuplexStream, Metadata, status } from '@grpc/grpc-js';
 import type { ControlServer } from '../../resource/bootstrap.ts';
 import { aggregatedMethod } from '../discovery-services.ts';
+import { channelSecurity } from './channel-security.ts';
 
 /** What happens on one stream. `onEnd` is called once, after which nothing else is, and not at all after `close`. */
 export interface AdsStreamEvents {
@@ -23,49 +24,72 @@ const KEEPALIVE_TIMEOUT_MS = 10_000;
 
 /** One ADS stream on a connection of its own, so that each attempt begins with a fresh dial and no backoff but ours. */
 export class AdsStream {
-  readonly #client: Client;
-  readonly #stream: ClientDuplexStream<Buffer, Buffer>;
+  readonly #connection: { readonly client: Client; readonly stream: BytesStream } | undefined;
   #isClosed = false;
 
   constructor(options: AdsStreamOptions, events: AdsStreamEvents) {
-    const { host, port } = options.server;
-    const target = host.includes(':') ? `ipv6:[${host}]:${port}` : `dns:${host}:${port}`;
-    this.#client = new Client(target, credentials.createInsecure(), {
-      'grpc.use_local_subchannel_pool': 1,
-      'grpc.enable_http_proxy': 0,
-      'grpc.enable_channelz': 0,
-      'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
-      'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
-      'grpc.max_receive_message_length': MAX_RESPONSE_BYTES,
-      'grpc.service_config_disable_resolution': 1,
-      'grpc.enable_retries': 0,
-    });
-    const metadata = new Metadata();
-    for (const [name, value] of Object.entries(options.metadata)) metadata.set(name, value);
-    const { path, requestSerialize, responseDeserialize } = aggregatedMethod(options.variant);
-    this.#stream = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
-    this.#stream.on('data', (bytes: Buffer) => {
+    const where = `${options.server.host}:${options.server.port}`;
+    const end = (reason: string): void => {
+      if (this.#isClosed) return;
+      this.close();
+      events.onEnd(`${where}: ${reason}`);
+    };
+    try {
+      this.#connection = dial(options);
+    } catch (error) {
+      // A file that is missing now may be there at the next attempt.
+      setImmediate(end, error instanceof Error ? error.message : String(error));
+      return;
+    }
+    const { stream } = this.#connection;
+    stream.on('data', (bytes: Buffer) => {
       if (!this.#isClosed) events.onResponse(bytes);
     });
     // Every error is followed by a status, which says more.
-    this.#stream.on('error', () => {});
-    this.#stream.on('status', ({ code, details }) => {
-      if (this.#isClosed) return;
-      this.close();
+    stream.on('error', () => {});
+    stream.on('status', ({ code, details }) => {
       // gRPC says so even where resolution has nothing to note.
       const detail = details.replace(/\. Resolution note: $/, '');
-      events.onEnd(`${host}:${port}: ${status[code] ?? code}${detail === '' ? '' : `: ${detail}`}`);
+      end(`${status[code] ?? code}${detail === '' ? '' : `: ${detail}`}`);
     });
   }
 
   send(bytes: Buffer): void {
-    if (!this.#isClosed) this.#stream.write(bytes);
+    if (!this.#isClosed) this.#connection?.stream.write(bytes);
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#stream.cancel();
-    this.#client.close();
+    this.#connection?.stream.cancel();
+    this.#connection?.client.close();
   }
+}
+
+type BytesStream = ClientDuplexStream<Buffer, Buffer>;
+
+/** Throws where the certificates that secure the connection cannot be used. */
+function dial({ server, variant, metadata }: AdsStreamOptions): {
+  readonly client: Client;
+  readonly stream: BytesStream;
+} {
+  const { host, port, initialMetadata = [] } = server;
+  const target = host.includes(':') ? `ipv6:[${host}]:${port}` : `dns:${host}:${port}`;
+  const security = channelSecurity(server);
+  const client = new Client(target, security.credentials, {
+    ...security.options,
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_http_proxy': 0,
+    'grpc.enable_channelz': 0,
+    'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+    'grpc.max_receive_message_length': MAX_RESPONSE_BYTES,
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.enable_retries': 0,
+  });
+  const headers = new Metadata();
+  for (const [name, value] of Object.entries(metadata)) headers.set(name, value);
+  for (const [name, value] of initialMetadata) headers.add(name, value);
+  const { path, requestSerialize, responseDeserialize } = aggregatedMethod(variant);
+  return { client, stream: client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, headers) };
 }

@@ -33,6 +33,8 @@ const HANDSHAKE_TIMEOUT_MS = 5_000;
 export class Acceptor {
   readonly #server: Server;
   readonly #tlsServer: TlsServer | undefined;
+  /** Of every state, those in a handshake among them. */
+  readonly #sockets = new Set<Socket>();
   #material: TlsMaterial | undefined;
 
   /** Throws where certificate and key are none, or do not belong together. */
@@ -47,6 +49,10 @@ export class Acceptor {
     this.#tlsServer = tls === undefined ? undefined : tlsServer(tls, counters, take);
     this.#server = this.#tlsServer ?? createServer({ noDelay: true }, take);
     this.#server.maxConnections = options.maxConnections;
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
     this.#server.on('drop', () => {
       counters.connectionsDropped += 1;
     });
@@ -73,9 +79,14 @@ export class Acceptor {
     this.#material = material;
   }
 
-  /** Takes no more connections; those there are stay. */
+  /** Takes no more connections; those there are stay. Settles when they are gone. */
   stop(): Promise<void> {
     return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+
+  /** Ends what is left. */
+  dropAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 }
 

@@ -159,7 +159,8 @@ export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
       else isWithheld = true;
     }
     for (const name of this.#names) {
-      if (!this.#held.has(name) && !snapshot.resources.has(name)) removedNames.push(name);
+      if (this.#held.has(name) || snapshot.resources.has(name) || snapshot.awaits?.(name) === true) continue;
+      removedNames.push(name);
     }
     return { removedNames, isWithheld };
   }

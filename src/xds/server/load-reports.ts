@@ -103,7 +103,8 @@ export class LoadReports {
   }
 
   #takeCluster(streamId: number, cluster: WireMessage): void {
-    const name = String(cluster['cluster_name'] ?? '').slice(0, MAX_NAME_LENGTH);
+    const given = cluster['cluster_name'];
+    const name = typeof given === 'string' ? given.slice(0, MAX_NAME_LENGTH) : '';
     const totals = this.#clusters.get(name) ?? this.#open(name);
     if (totals === undefined) {
       this.counters.clustersDropped += 1;

@@ -144,6 +144,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
       clearInterval(ticker);
       const closed = acceptor.stop();
       await shutdown(server, streams);
+      acceptor.dropAll();
       await closed;
     },
   };

@@ -28,6 +28,8 @@ export interface SnapshotListener {
 
 /** One open node. */
 export interface SnapshotSubscription {
+  /** These names of a type are asked for now (`*` is none of them): for sources that make what is asked for. */
+  onSubscribed?(typeUrl: string, names: ReadonlySet<string>): void;
   /** The stream ended: release what only this node needed. The listener is not called again. */
   close(): void;
 }
@@ -47,6 +49,8 @@ export interface TypeSnapshot {
   readonly resources: ReadonlyMap<string, EncodedResource>;
   /** How it differs from an earlier state, for whoever holds exactly that one: such a stream looks at nothing else. */
   readonly change?: TypeChange;
+  /** Whether it is not known yet if this name is there: until it is, nothing is said of it. */
+  readonly awaits?: (name: string) => boolean;
   /** Why a name is not among the resources, for the client that asked for it; undefined where there is nothing to say but that. */
   readonly explain?: (name: string) => Omit<ResourceError, 'name'> | undefined;
 }
@@ -57,7 +61,7 @@ export interface TypeChange {
   readonly names: readonly string[];
 }
 
-/** Who connected, as it said itself on the first request of its stream. Not authenticated by this room. */
+/** Who connected, as it said itself on the first request of its stream. Authenticated only as far as its certificate goes. */
 export interface NodeIdentity extends Node {
   /** `envoy`, `gRPC Node Pure JS`, `weft` …; empty when it did not say. */
   readonly userAgentName: string;
@@ -65,6 +69,8 @@ export interface NodeIdentity extends Node {
   readonly clientFeatures: readonly string[];
   /** The peer's socket address as gRPC names it. */
   readonly peer: string;
+  /** URI names of the certificate that the client proved to have; empty without one. */
+  readonly certifiedUris: readonly string[];
 }
 
 /** Why a node gets nothing. `message` is read by whoever runs the proxy: what is wrong with which node id, and what to do. */

@@ -136,7 +136,7 @@ export class SotwSubscription implements TypeSubscription<SotwRequest> {
 
   /** In SotW nothing else says that a name is not there: it is told with each response, as all resources may be. */
   #missing(snapshot: TypeSnapshot): readonly string[] {
-    return [...this.#names].filter((name) => !snapshot.resources.has(name));
+    return [...this.#names].filter((name) => !snapshot.resources.has(name) && snapshot.awaits?.(name) !== true);
   }
 
   #matching(snapshot: TypeSnapshot): EncodedResource[] {

@@ -125,7 +125,7 @@ class World {
   }
 
   #open(): { onRequest(request: ModelRequest): void; close(): void } {
-    const identity = { streamId: 1, peer: 'test', onlyType: undefined };
+    const identity = { streamId: 1, peer: 'test', certifiedUris: [], onlyType: undefined };
     const decode = this.#isDelta ? decodeDeltaResponse : decodeSotwResponse;
     const output: StreamOutput = {
       send: (bytes) => {

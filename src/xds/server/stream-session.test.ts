@@ -36,7 +36,7 @@ beforeEach(() => {
     controlPlane: controlPlaneMessage('test'),
     onRejected: () => {},
   };
-  session = new StreamSession(DELTA, { streamId: 1, peer: 'test', onlyType: undefined }, context, {
+  session = new StreamSession(DELTA, { streamId: 1, peer: 'test', certifiedUris: [], onlyType: undefined }, context, {
     send: (bytes) => {
       sent.push(decodeDeltaResponse(bytes));
       return isWritable;

@@ -65,6 +65,8 @@ export interface SessionContext {
 export interface StreamIdentity {
   readonly streamId: number;
   readonly peer: string;
+  /** URI names of the client's certificate. */
+  readonly certifiedUris: readonly string[];
   /** The only type a per-type service serves; undefined on an aggregated stream. */
   readonly onlyType: string | undefined;
 }
@@ -113,6 +115,9 @@ export class StreamSession<Request extends StreamRequest> {
     if (excess !== undefined) {
       this.#refuse({ kind: 'resource-exhausted', message: excess });
       return;
+    }
+    if (subscription.wanted.names.size > 0) {
+      this.#subscription?.onSubscribed?.(subscription.typeUrl, subscription.wanted.names);
     }
     this.#pump();
     if (this.#ticket !== undefined && this.#isServed()) this.#releaseTicket();
@@ -190,7 +195,8 @@ export class StreamSession<Request extends StreamRequest> {
       this.#refuse({ kind: 'invalid-argument', message });
       return false;
     }
-    this.#node = { ...node, peer: this.#identity.peer };
+    const { peer, certifiedUris } = this.#identity;
+    this.#node = { ...node, peer, certifiedUris };
     const identity = this.#node;
     const ticket = this.#context.admission.enter(() => this.#open(identity));
     if (this.#isClosed) ticket.release();
@@ -214,8 +220,12 @@ export class StreamSession<Request extends StreamRequest> {
       onRefused: (refusal) => this.#refuse(refusal),
     });
     // The source may have refused before it returned.
-    if (this.#isClosed) opened.close();
-    else this.#subscription = opened;
+    if (this.#isClosed) {
+      opened.close();
+      return;
+    }
+    this.#subscription = opened;
+    for (const { typeUrl, wanted } of this.#subscriptions.values()) opened.onSubscribed?.(typeUrl, wanted.names);
   }
 
   #releaseTicket(): void {

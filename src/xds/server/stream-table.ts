@@ -1,4 +1,5 @@
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { readCertificateExtensions } from '../../transport-socket/transport-socket.ts';
 import { decodeDeltaRequest, decodeSotwRequest } from '../discovery-codec.ts';
 import type { DiscoveryMethod } from '../discovery-services.ts';
 import type { ClientView } from './client-status.ts';
@@ -110,7 +111,8 @@ export class StreamTable {
     }
     this.#lastStreamId += 1;
     const streamId = this.#lastStreamId;
-    const session = new StreamSession(variant, { streamId, peer: stream.getPeer(), onlyType }, this.#context, output);
+    const identity = { streamId, peer: stream.getPeer(), certifiedUris: certifiedUris(stream), onlyType };
+    const session = new StreamSession(variant, identity, this.#context, output);
     counters.streamsOpened += 1;
     const pace = new RequestPace(stream, this.#context.limits.maxRequestsPerSecond);
     this.#open.set(streamId, { session, end: output.end, pace });
@@ -140,6 +142,12 @@ export class StreamTable {
     stream.on('cancelled', closed);
     stream.on('close', closed);
   }
+}
+
+/** Read from the certificate's own bytes: its names as text have fooled many. */
+function certifiedUris(stream: BytesStream): readonly string[] {
+  const certificate = stream.getAuthContext().sslPeerCertificate;
+  return certificate === undefined ? [] : (readCertificateExtensions(certificate.raw)?.uriNames ?? []);
 }
 
 function outputOf(stream: BytesStream): StreamOutput {
