@@ -47,8 +47,11 @@ function intentionRows(state: RegistryState): JsonObject[] {
   });
 }
 
+/** Strongest first; among equals, as Consul breaks the tie, by source and then by destination. */
 function byPrecedence(a: JsonObject, b: JsonObject): number {
-  return Number(b['Precedence']) - Number(a['Precedence']);
+  const places = (row: JsonObject): string => JSON.stringify([row['SourceName'], row['DestinationName']]);
+  const [first, second] = [places(a), places(b)];
+  return Number(b['Precedence']) - Number(a['Precedence']) || (first < second ? -1 : first > second ? 1 : 0);
 }
 
 function intentions(state: RegistryState): IndexedQuery {

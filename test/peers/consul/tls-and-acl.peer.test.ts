@@ -49,7 +49,7 @@ describeWithPeer('consul', 'a real Consul with TLS and ACLs that deny', () => {
         agentUrl: consul.httpAddress,
         agentToken: management,
         controlEnvironment: {
-          CONSUL_HTTP_TOKEN_FILE: file('token', `${token['SecretID']}\n`),
+          CONSUL_HTTP_TOKEN_FILE: file('token', `${String(token['SecretID'])}\n`),
           CONSUL_CACERT: caFile,
           CONSUL_CLIENT_CERT: file('c.pem', client.cert),
           CONSUL_CLIENT_KEY: file('c-key.pem', client.key),
