@@ -98,6 +98,39 @@ describeWithPeer('consul', "our sidecars under Consul's own control plane", () =
     expect(mesh.refusals).toEqual([]);
   });
 
+  test('failover of a resolver is obeyed there and back, and all goes on when Consul is gone', async () => {
+    await using mesh = await ConnectMesh.start();
+    for (const name of ['web', 'api', 'backup']) await mesh.entry('service-defaults', name, { Protocol: 'http' });
+    await mesh.entry('service-resolver', 'api', { Failover: { '*': { Service: 'backup' } } });
+    const api = await mesh.add({ service: 'api', instance: 'api-1' });
+    await mesh.add({ service: 'backup', instance: 'backup-1' });
+    const web = await mesh.add({ service: 'web', instance: 'web-1', upstreams: ['api'] });
+    const port = web.upstreamPort('api');
+    const answeredBy = (instance: string): Promise<true> =>
+      until(
+        `answers of ${instance}`,
+        async () => {
+          const answer = await ask({ port });
+          return answer.status === 200 && answer.origin.instance === instance ? true : undefined;
+        },
+        WITHIN_MS,
+      );
+    await answeredBy('api-1');
+    await mesh.maintenance('api-1', true);
+    await answeredBy('backup-1');
+    await mesh.maintenance('api-1', false);
+    await answeredBy('api-1');
+
+    const load = new Load({ port });
+    await load.more(50);
+    await mesh.consul.crash();
+    await load.more(200);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    expect(api.sidecar?.isGone).toBe(false);
+    expect(mesh.refusals).toEqual([]);
+  });
+
   test('TCP passes both sidecars, and a denied connection is closed before a byte of the application', async () => {
     await using mesh = await ConnectMesh.start();
     await using echo = await startEcho();

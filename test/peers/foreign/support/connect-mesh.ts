@@ -61,6 +61,11 @@ export class ConnectMesh implements AsyncDisposable {
     return this.put('/v1/config', { Kind: kind, Name: name, ...fields });
   }
 
+  /** Takes the sidecar of an instance out of service, or puts it back. */
+  maintenance(instance: string, enable: boolean): Promise<void> {
+    return this.put(`/v1/agent/service/maintenance/${instance}-sidecar-proxy?enable=${enable}`, {});
+  }
+
   /** `allow` or `deny` from one service to another. */
   intention(source: string, destination: string, action: 'allow' | 'deny'): Promise<void> {
     return this.entry('service-intentions', destination, { Sources: [{ Name: source, Action: action }] });
