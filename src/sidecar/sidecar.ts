@@ -186,7 +186,11 @@ function xdsClient(
     onState(state, lastError) {
       firstConfig.clientState(state, lastError);
       if (state.kind === 'streaming')
-        log.info({ server: state.server }, 'configuration comes from this control server');
+        // Its address alone: beside it stands the token that it is shown.
+        log.info(
+          { server: `${state.server.host}:${state.server.port}` },
+          'configuration comes from this control server',
+        );
       if (state.kind === 'waiting')
         log.warn({ lastError }, 'no control server gives configuration; traffic goes on with what is held');
     },

@@ -378,3 +378,16 @@ test('a config of an earlier run may be taken before anything is subscribed, and
   client.setSubscription(EDS, new Set(['b', 'c']));
   expect([...client.resources(EDS).keys()]).toEqual(['b']);
 });
+
+test.each(variants)(
+  '%s: a server is shown the metadata that the bootstrap has for it, on every stream',
+  async (_name, isDelta) => {
+    const server = await scripted();
+    const initialMetadata = [['x-consul-token', 'secret']] as const;
+    const { client } = run([], { isDelta, servers: [{ host: '127.0.0.1', port: server.port, initialMetadata }] });
+    client.start();
+    await eventually(() => server.tokens).toEqual(['secret']);
+    server.endStreams();
+    await eventually(() => server.tokens).toEqual(['secret', 'secret']);
+  },
+);

@@ -16,6 +16,8 @@ export class ScriptedAdsServer {
   readonly #arrived: (SotwRequest | DeltaRequest)[] = [];
   readonly #waiting: ((request: SotwRequest | DeltaRequest) => void)[] = [];
   streamsOpened = 0;
+  /** What each stream showed as `x-consul-token`. */
+  readonly tokens: string[] = [];
   port = 0;
 
   static async start(port = 0): Promise<ScriptedAdsServer> {
@@ -87,6 +89,7 @@ export class ScriptedAdsServer {
 
   #accept(stream: ServerDuplexStream<Buffer, Buffer>, decode: (bytes: Buffer) => SotwRequest | DeltaRequest): void {
     this.streamsOpened += 1;
+    this.tokens.push(stream.metadata.get('x-consul-token').join());
     this.#streams.push(stream);
     stream.on('error', () => {});
     stream.on('data', (bytes: Buffer) => {

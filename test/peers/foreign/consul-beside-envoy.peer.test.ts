@@ -3,7 +3,7 @@ import { ask } from '../../mesh/support/exchange.ts';
 import { until } from '../../mesh/support/waiting.ts';
 import { startEnvoy } from '../support/envoy.ts';
 import { describeWithPeer } from '../support/peer.ts';
-import { ConnectMesh } from './support/connect-mesh.ts';
+import { ConnectMesh, DENIES_BY_DEFAULT } from './support/connect-mesh.ts';
 
 const WITHIN_MS = 30_000;
 const PATHS = ['/', '/admin', '/admin/users', '/./admin', '/x/../admin', '/%61dmin', '/v1?x=/admin'];
@@ -13,7 +13,7 @@ describeWithPeer(
   "our sidecar and Envoy beside each other, under Consul's own control plane",
   () => {
     test('each reaches the other over mutual TLS, and both read intentions alike', async () => {
-      await using mesh = await ConnectMesh.start({ deniesByDefault: true });
+      await using mesh = await ConnectMesh.start(DENIES_BY_DEFAULT);
       const services = ['web', 'api', 'envoy-web', 'envoy-api'];
       for (const name of services) await mesh.entry('service-defaults', name, { Protocol: 'http' });
       const upstreams = ['api', 'envoy-api'];

@@ -5,13 +5,13 @@ import { ask } from '../../mesh/support/exchange.ts';
 import { Load } from '../../mesh/support/load.ts';
 import { until } from '../../mesh/support/waiting.ts';
 import { describeWithPeer } from '../support/peer.ts';
-import { ConnectMesh } from './support/connect-mesh.ts';
+import { ConnectMesh, DENIES_BY_DEFAULT } from './support/connect-mesh.ts';
 
 const WITHIN_MS = 30_000;
 
 describeWithPeer('consul', "our sidecars under Consul's own control plane", () => {
   test('HTTP passes both sidecars over mutual TLS, under intentions by service and by request', async () => {
-    await using mesh = await ConnectMesh.start({ deniesByDefault: true });
+    await using mesh = await ConnectMesh.start(DENIES_BY_DEFAULT);
     for (const name of ['web', 'api']) await mesh.entry('service-defaults', name, { Protocol: 'http' });
     const api = await mesh.add({ service: 'api', instance: 'api-1' });
     const web = await mesh.add({ service: 'web', instance: 'web-1', upstreams: ['api'] });
@@ -128,6 +128,23 @@ describeWithPeer('consul', "our sidecars under Consul's own control plane", () =
     await load.stop();
     expect(load.failures).toEqual([]);
     expect(api.sidecar?.isGone).toBe(false);
+    expect(mesh.refusals).toEqual([]);
+  });
+
+  test('the token of the bootstrap is shown to a Consul with ACLs', async () => {
+    const token = 'f1a53b2c-0f3e-4c8a-9d55-0a4a3f1f1c11';
+    const acl = `acl { enabled = true default_policy = "deny" tokens { initial_management = "${token}" agent = "${token}" } }`;
+    await using mesh = await ConnectMesh.start({ hcl: [acl], token });
+    for (const name of ['web', 'api']) await mesh.entry('service-defaults', name, { Protocol: 'http' });
+    await mesh.add({ service: 'api', instance: 'api-1' });
+    const web = await mesh.add({ service: 'web', instance: 'web-1', upstreams: ['api'] });
+    await mesh.intention('web', 'api', 'allow');
+    const port = web.upstreamPort('api');
+    await until('an answer', async () => ((await ask({ port })).status === 200 ? true : undefined), WITHIN_MS);
+    expect(web.bootstrap).toContain(token);
+    // Neither log nor admin interface tells it on.
+    expect(web.sidecar?.output).not.toContain(token);
+    expect(await (await fetch(`${web.adminUrl}/config_dump`)).text()).not.toContain(token);
     expect(mesh.refusals).toEqual([]);
   });
 

@@ -13,6 +13,16 @@ import { consulPut } from './consul-world.ts';
 const run = promisify(execFile);
 const CONFIG_WITHIN = '60s';
 
+export interface ConnectMeshOptions {
+  /** Pieces of agent configuration. */
+  readonly hcl?: readonly string[];
+  /** With which everything is asked, and which ends up in the bootstraps. */
+  readonly token?: string;
+}
+
+/** What no intention allows is denied, as with ACLs that deny. */
+export const DENIES_BY_DEFAULT: ConnectMeshOptions = { hcl: ['default_intention_policy = "deny"'] };
+
 export interface ServiceOptions {
   readonly service: string;
   /** `web-1`; its sidecar is `web-1-sidecar-proxy`. */
@@ -40,21 +50,22 @@ export interface ConnectService {
 /** Applications with our sidecars, under the control plane that Consul has of its own. No program of ours beside them. */
 export class ConnectMesh implements AsyncDisposable {
   readonly consul: ConsulAgent;
+  readonly #token: string;
   readonly #directory = makeTempDirectory('connect-mesh');
   readonly #sidecars: ChildProgram[] = [];
   readonly #apps: Origin[] = [];
 
-  private constructor(consul: ConsulAgent) {
+  private constructor(consul: ConsulAgent, token: string) {
     this.consul = consul;
+    this.#token = token;
   }
 
-  /** `deniesByDefault`: what no intention allows is denied, as with ACLs that deny. */
-  static async start({ deniesByDefault = false } = {}): Promise<ConnectMesh> {
-    return new ConnectMesh(await startConsul({ hcl: deniesByDefault ? ['default_intention_policy = "deny"'] : [] }));
+  static async start({ hcl = [], token = '' }: ConnectMeshOptions = {}): Promise<ConnectMesh> {
+    return new ConnectMesh(await startConsul({ hcl }), token);
   }
 
   put(path: string, body: object): Promise<void> {
-    return consulPut(this.consul, path, body);
+    return consulPut(this.consul, path, body, this.#token);
   }
 
   entry(kind: string, name: string, fields: object): Promise<void> {
@@ -127,7 +138,7 @@ export class ConnectMesh implements AsyncDisposable {
   /** What `consul connect envoy -bootstrap` prints, not a word of ours in it. */
   async #printBootstrap(instance: string): Promise<string> {
     const args = ['connect', 'envoy', '-bootstrap', '-sidecar-for', instance, '-grpc-addr', this.consul.grpcAddress];
-    const env = { ...process.env, CONSUL_HTTP_ADDR: this.consul.httpAddress, CONSUL_HTTP_TOKEN: '' };
+    const env = { ...process.env, CONSUL_HTTP_ADDR: this.consul.httpAddress, CONSUL_HTTP_TOKEN: this.#token };
     const { stdout } = await run(requirePeer('consul'), args, { env, timeout: 20_000 });
     return stdout;
   }

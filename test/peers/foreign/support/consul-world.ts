@@ -260,13 +260,18 @@ export async function fillConsul(consul: ConsulAgent): Promise<void> {
   }
 }
 
-export function consulPut(consul: ConsulAgent, path: string, body: object): Promise<void> {
-  return consulSend(consul, 'PUT', path, body);
+export function consulPut(consul: ConsulAgent, path: string, body: object, token = ''): Promise<void> {
+  return consulSend(consul, 'PUT', path, body, token);
 }
 
-async function consulSend(consul: ConsulAgent, method: string, path: string, body: object): Promise<void> {
+async function consulSend(consul: ConsulAgent, method: string, path: string, body: object, token = ''): Promise<void> {
   const url = `${consul.httpAddress}${path}`;
-  const response = await fetch(url, { method, body: JSON.stringify(body), signal: AbortSignal.timeout(10_000) });
+  const response = await fetch(url, {
+    method,
+    headers: { 'x-consul-token': token },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(10_000),
+  });
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path} ${JSON.stringify(body)}: ${response.status} ${text}`);
 }
