@@ -100,9 +100,13 @@ describe('hosts of a cluster', () => {
     const [first, second, third] = runtime.hosts;
     if (first === undefined || second === undefined || third === undefined) throw new Error('hosts are missing');
     for (let index = 0; index < 20; index++) {
-      expect(runtime.pick({ hash: undefined, excluded: [first, second], maxAttempts: 1 })).toBe(third);
+      expect(runtime.pick({ hash: undefined, excluded: [first, second], maxAttempts: 1, override: undefined })).toBe(
+        third,
+      );
     }
-    expect(runtime.pick({ hash: undefined, excluded: [first, second, third], maxAttempts: 3 })).toBeDefined();
+    expect(
+      runtime.pick({ hash: undefined, excluded: [first, second, third], maxAttempts: 3, override: undefined }),
+    ).toBeDefined();
   });
 
   it('weights localities where the cluster says so', () => {

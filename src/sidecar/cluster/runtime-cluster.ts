@@ -26,10 +26,17 @@ export interface PickContext {
   readonly excluded: readonly Host[];
   /** How many picks may be thrown away for being excluded (`host_selection_retry_max_attempts`). */
   readonly maxAttempts: number;
+  /** The host that is wanted, by address, and whether nobody else will do. */
+  readonly override: { readonly address: string; readonly isStrict: boolean } | undefined;
 }
 
 /** A pick with nothing to avoid; shared so that the ordinary request allocates none. */
-export const PLAIN_PICK: PickContext = { hash: undefined, excluded: [], maxAttempts: 1 };
+export const PLAIN_PICK: PickContext = {
+  hash: undefined,
+  excluded: [],
+  maxAttempts: 1,
+  override: undefined,
+};
 
 /** A cluster of this worker: its hosts, the plan to pick among them, and its breakers. */
 export class RuntimeCluster {
@@ -41,6 +48,8 @@ export class RuntimeCluster {
   #localityWeights = new Map<string, number>();
   #plan: PickPlan;
   #planGeneration = 0;
+  /** Shares of requests that its control plane wants refused (`drop_overloads`); empty for nearly every cluster. */
+  #dropShares: readonly number[] = [];
   /** When the weights of ramping hosts are to be worked out again; undefined while none ramps. */
   #rampsUntilMs: number | undefined;
   readonly #inputs: BalancerInputs & { readonly clock: Clock };
@@ -77,9 +86,20 @@ export class RuntimeCluster {
   pick(context: PickContext): Host | undefined {
     if (this.#counters.get(this.#generationCell) !== this.#planGeneration || this.#isRamping())
       this.#plan = this.#makePlan();
+    if (context.override !== undefined) {
+      const wanted = this.#hosts.get(context.override.address);
+      if (wanted?.isEligible() === true && !context.excluded.includes(wanted)) return wanted;
+      if (context.override.isStrict) return undefined;
+    }
     const host = this.#plan.pick(context.hash);
     if (host === undefined || context.excluded.length === 0 || !context.excluded.includes(host)) return host;
     return this.#pickAnother(host, context);
+  }
+
+  /** Whether this request is one of those to be refused so that the cluster has less to do. */
+  dropsRequest(random: Random): boolean {
+    for (const share of this.#dropShares) if (random.next() < share) return true;
+    return false;
   }
 
   configure(config: Cluster): void {
@@ -91,6 +111,7 @@ export class RuntimeCluster {
   /** Takes the new membership; returns the hosts that are gone. `slots` holds one slot per endpoint, by address text. */
   assign(assignment: ClusterLoadAssignment, slots: ReadonlyMap<string, number>): readonly Host[] {
     const hosts = new Map<string, Host>();
+    this.#dropShares = assignment.dropOverloads.map(({ fraction }) => fraction).filter((share) => share > 0);
     this.#localityWeights = new Map();
     for (const group of assignment.localities) {
       this.#localityWeights.set(localityKey(group), group.loadBalancingWeight);

@@ -79,7 +79,16 @@ export class HttpChain {
     this.routes = routes;
     this.place = place;
     const { turn, random, metrics } = context;
-    const filterContext = { turn, random, metrics, statPrefix: manager.statPrefix };
+    const { limits, upstreams } = context;
+    const filterContext = {
+      turn,
+      random,
+      metrics,
+      limits,
+      clusters: upstreams.clusters,
+      limitKey: `${place.name}/${manager.statPrefix}`,
+      statPrefix: manager.statPrefix,
+    };
     this.filters = compileFilterChain(manager.httpFilters, context.filterFactories ?? FILTER_FACTORIES, filterContext);
     // Compiled ahead, so that a fault is the configuration's and not some request's.
     for (const route of routes.routesWithFilterConfigs()) this.filters.forRoute(route);

@@ -7,6 +7,7 @@ import {
   type DownstreamPeer,
   type FilterChain,
   type FilterStream,
+  type HostOverride,
   LOCAL_REPLIES,
   type LocalReply,
   NOT_PROCESSED_HEADER,
@@ -52,6 +53,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
   isRequestComplete = false;
   isRequestPassed = false;
   isLocalReply = false;
+  overrideHost: HostOverride | undefined = undefined;
   readonly peer: DownstreamPeer;
   readonly requestEdits = new HeaderEdits();
   readonly responseEdits = new HeaderEdits();
@@ -125,6 +127,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     this.isRequestComplete = false;
     this.isRequestPassed = false;
     this.isLocalReply = false;
+    this.overrideHost = undefined;
     this.requestEdits.reset();
     this.responseEdits.reset();
     this.#exchange++;

@@ -94,7 +94,7 @@ function entryForRoute(entry: ChainEntry, route: CompiledRoute): ChainEntry {
   const configs = extensions.map((extension) => decoded(extension, filter.name, route.name));
   if (configs[0]?.kind === 'disabled') return { filter, isOff: true };
   const own = configs.filter(({ kind }) => kind !== 'disabled');
-  return { filter: filter.forRoute?.(own) ?? filter, isOff: false };
+  return { filter: filter.forRoute?.(own, route.name) ?? filter, isOff: false };
 }
 
 function decoded(extension: TypedExtension, filterName: string, routeName: string): RouteFilterConfig {

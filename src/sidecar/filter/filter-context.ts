@@ -2,6 +2,7 @@ import type { Random } from '../../base/random.ts';
 import type { TypedExtension } from '../../resource/route-configuration.ts';
 import type { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import type { EventTurn } from '../../transport-socket/transport-socket.ts';
+import type { ClusterSet, SharedLimits } from '../cluster/cluster.ts';
 import type { CompiledFilter } from './filter-stream.ts';
 
 /** What a filter may use of its worker. */
@@ -9,6 +10,12 @@ export interface FilterContext {
   readonly turn: EventTurn;
   readonly random: Random;
   readonly metrics: MetricsRegistry;
+  /** For filters that look at the health of clusters. */
+  readonly clusters: Pick<ClusterSet, 'get'>;
+  /** Limits that hold for all workers together. */
+  readonly limits: SharedLimits;
+  /** Where the chain stands, the same on every worker: the key of its limits begins with it. */
+  readonly limitKey: string;
   /** The connection manager's. */
   readonly statPrefix: string;
 }

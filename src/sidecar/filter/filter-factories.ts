@@ -1,11 +1,18 @@
 import { decodeHttpFilterConfig } from '../../resource/decode-extension.ts';
 import type { HttpFilterConfig } from '../../resource/filter-config.ts';
+import { createBuffer } from './buffer.ts';
+import { createCors } from './cors.ts';
+import { createFault } from './fault.ts';
 import type { FilterContext, FilterFactory } from './filter-context.ts';
 import type { CompiledFilter } from './filter-stream.ts';
 import { createGrpcHttp1Bridge } from './grpc-http1-bridge.ts';
 import { createGrpcStats } from './grpc-stats.ts';
 import { createGrpcWeb } from './grpc-web.ts';
+import { createHeaderMutation } from './header-mutation.ts';
+import { createHealthCheck } from './health-check.ts';
+import { createHttpRateLimit } from './http-rate-limit.ts';
 import { createRbacFilter } from './rbac/rbac-filter.ts';
+import { createStatefulSession } from './stateful-session.ts';
 
 export const ROUTER_FILTER_TYPE = 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router';
 
@@ -29,8 +36,15 @@ function of<Kind extends HttpFilterConfig['kind']>(
 
 /** Every HTTP filter there is, by the type URL of its configuration. The router is no entry: it is how a chain ends. */
 export const FILTER_FACTORIES: ReadonlyMap<string, FilterFactory> = new Map<string, FilterFactory>([
+  [`${HTTP}.buffer.v3.Buffer`, of('buffer', createBuffer)],
+  [`${HTTP}.cors.v3.Cors`, of('cors', createCors)],
+  [`${HTTP}.fault.v3.HTTPFault`, of('fault', createFault)],
   [`${HTTP}.grpc_http1_bridge.v3.Config`, of('grpcHttp1Bridge', createGrpcHttp1Bridge)],
   [`${HTTP}.grpc_stats.v3.FilterConfig`, of('grpcStats', createGrpcStats)],
   [`${HTTP}.grpc_web.v3.GrpcWeb`, of('grpcWeb', createGrpcWeb)],
+  [`${HTTP}.header_mutation.v3.HeaderMutation`, of('headerMutation', createHeaderMutation)],
+  [`${HTTP}.health_check.v3.HealthCheck`, of('healthCheck', createHealthCheck)],
+  [`${HTTP}.local_ratelimit.v3.LocalRateLimit`, of('localRateLimit', createHttpRateLimit)],
   [`${HTTP}.rbac.v3.RBAC`, of('rbac', createRbacFilter)],
+  [`${HTTP}.stateful_session.v3.StatefulSession`, of('statefulSession', createStatefulSession)],
 ]);

@@ -7,6 +7,13 @@ import type { BodyEnding, BodyPiece } from './body-piece.ts';
 import type { DownstreamPeer } from './downstream-peer.ts';
 import type { LocalReply } from './local-replies.ts';
 
+/** A host by its address and port. */
+export interface HostOverride {
+  readonly address: string;
+  /** Where it cannot take the request nobody else may. */
+  readonly isStrict: boolean;
+}
+
 /** The stream as a filter sees it. */
 export interface FilterStream {
   /** As routes and the upstream see it. A filter that changes the body's length or the method puts another in its place. */
@@ -24,6 +31,8 @@ export interface FilterStream {
   readonly isRequestComplete: boolean;
   /** The caller waits for a gRPC status: answers of ours then carry one. A filter that translates for it may say so. */
   isGrpcCall: boolean;
+  /** The host that is to serve the request, whatever the balancer thinks; set in onRequestHead. */
+  overrideHost: HostOverride | undefined;
   /** The answer under way is one that we made. */
   readonly isLocalReply: boolean;
   /** Answers in the upstream's stead. A filter that does so in a request hook returns 'stop'. */
@@ -63,5 +72,5 @@ export interface CompiledFilter {
   /** Exactly once per stream, however it ended. */
   onStreamEnd?(stream: FilterStream): void;
   /** What stands in this filter's place on a route with configuration of its own; the most specific level comes first. */
-  forRoute?(configs: readonly RouteFilterConfig[]): CompiledFilter;
+  forRoute?(configs: readonly RouteFilterConfig[], routeName: string): CompiledFilter;
 }

@@ -9,7 +9,7 @@ export type { DownstreamPeer } from './downstream-peer.ts';
 export { compileFilterChain, FilterChain } from './filter-chain.ts';
 export type { FilterContext, FilterFactory } from './filter-context.ts';
 export { FILTER_FACTORIES, ROUTER_FILTER_TYPE } from './filter-factories.ts';
-export type { CompiledFilter, FilterStream, FilterVerdict } from './filter-stream.ts';
+export type { CompiledFilter, FilterStream, FilterVerdict, HostOverride } from './filter-stream.ts';
 export {
   clusterNotFound,
   codecRefusal,

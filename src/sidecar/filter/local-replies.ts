@@ -38,6 +38,7 @@ export const LOCAL_REPLIES = {
   clusterNotFound500: reply(500, 'NC', 'cluster_not_found'),
   clusterNotFound503: reply(503, 'NC', 'cluster_not_found', '', true),
   noHealthyUpstream: reply(503, 'UH', 'no_healthy_upstream', 'no healthy upstream', true),
+  dropOverload: reply(503, 'DO', 'drop_overload', 'drop overload', true),
   requestOverflow: reply(503, 'UO', 'request_overflow', `${RESET_BODY}overflow`, true),
   pendingOverflow: reply(503, 'UO', 'upstream_reset_before_response_started{overflow}', `${RESET_BODY}overflow`, true),
   pendingTimeout: reply(

@@ -1,6 +1,5 @@
 import { systemClock } from '../../base/clock.ts';
 import type { Cluster } from '../../resource/cluster.ts';
-import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
 import { ALL_EXTENSIONS, type ExtensionSupport, ROUTER_FILTER } from '../../resource/extension-support.ts';
 import type { Fault } from '../../resource/fault.ts';
 import type { FilterChain, Listener } from '../../resource/listener.ts';
@@ -16,10 +15,17 @@ import { tlsFaults } from './tls-faults.ts';
 export const DATA_PLANE_EXTENSIONS: ExtensionSupport = {
   httpFilters: new Set([
     ROUTER_FILTER,
+    'envoy.extensions.filters.http.buffer.v3.Buffer',
+    'envoy.extensions.filters.http.cors.v3.Cors',
+    'envoy.extensions.filters.http.fault.v3.HTTPFault',
     'envoy.extensions.filters.http.grpc_http1_bridge.v3.Config',
     'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig',
     'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb',
+    'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
+    'envoy.extensions.filters.http.health_check.v3.HealthCheck',
+    'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit',
     'envoy.extensions.filters.http.rbac.v3.RBAC',
+    'envoy.extensions.filters.http.stateful_session.v3.StatefulSession',
   ]),
   networkFilters: ALL_EXTENSIONS.networkFilters,
   accessLoggers: ALL_EXTENSIONS.accessLoggers,
@@ -78,11 +84,6 @@ function clusterTlsFaults({ transportSocket, transportSocketMatches }: Cluster, 
     const field = `${path}.typed_config`;
     return tlsFaults(socket, field, wallMs);
   });
-}
-
-export function assignmentFaults(assignment: ClusterLoadAssignment): Fault[] {
-  const drops = assignment.dropOverloads.some(({ fraction }) => fraction > 0);
-  return drops ? [{ field: 'policy.drop_overloads', message: NOT_YET }] : [];
 }
 
 function chainFaults(chain: FilterChain, path: string, wallMs: number): Fault[] {

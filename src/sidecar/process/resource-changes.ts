@@ -15,13 +15,7 @@ import {
   SECRET_TYPE,
 } from '../../resource/type-url.ts';
 import type { ResourceChange } from '../config/config.ts';
-import {
-  assignmentFaults,
-  clusterFaults,
-  DATA_PLANE_EXTENSIONS,
-  listenerFaults,
-  routeFaults,
-} from './data-plane-support.ts';
+import { clusterFaults, DATA_PLANE_EXTENSIONS, listenerFaults, routeFaults } from './data-plane-support.ts';
 import { secretFaults } from './tls-faults.ts';
 
 /** A decoded resource of any of the types a sidecar holds, with the wall-clock milliseconds at which it came. */
@@ -61,10 +55,10 @@ function decodeTagged(typeUrl: string, bytes: Uint8Array, wallMs: number): Decod
         value,
       }));
     case CLUSTER_LOAD_ASSIGNMENT_TYPE:
-      return tagged(
-        runnable(decodeResource(CLUSTER_LOAD_ASSIGNMENT_TYPE, bytes, DATA_PLANE_EXTENSIONS), assignmentFaults),
-        (value) => ({ kind: 'assignment', value }),
-      );
+      return tagged(decodeResource(CLUSTER_LOAD_ASSIGNMENT_TYPE, bytes, DATA_PLANE_EXTENSIONS), (value) => ({
+        kind: 'assignment',
+        value,
+      }));
     case SECRET_TYPE:
       return tagged(
         runnable(decodeResource(SECRET_TYPE, bytes), (secret) => secretFaults(secret, wallMs)),

@@ -40,10 +40,11 @@ function apply(
   additions: readonly HeaderValueOption[],
 ): void {
   for (const name of removals) edits.remove(fields, name);
-  for (const option of additions) applyOption(edits, fields, option);
+  for (const option of additions) applyHeaderValueOption(edits, fields, option);
 }
 
-function applyOption(edits: HeaderEdits, fields: HeaderFields, option: HeaderValueOption): void {
+/** One HeaderValueOption, by its append action. */
+export function applyHeaderValueOption(edits: HeaderEdits, fields: HeaderFields, option: HeaderValueOption): void {
   switch (option.appendAction) {
     case 'appendIfExistsOrAdd':
       edits.add(option.name, option.value);

@@ -10,6 +10,7 @@ export class ClusterCounters {
   readonly rqPerTryTimeout: Counter;
   readonly rqCancelled: Counter;
   readonly rqOverflow: Counter;
+  readonly rqDropOverload: Counter;
   readonly rqRxReset: Counter;
   readonly rqRetry: Counter;
   readonly rqRetrySuccess: Counter;
@@ -34,6 +35,7 @@ export class ClusterCounters {
     this.rqPerTryTimeout = registry.counter(scope, 'upstream_rq_per_try_timeout');
     this.rqCancelled = registry.counter(scope, 'upstream_rq_cancelled');
     this.rqOverflow = registry.counter(scope, 'upstream_rq_overflow');
+    this.rqDropOverload = registry.counter(scope, 'upstream_rq_drop_overload');
     this.rqRxReset = registry.counter(scope, 'upstream_rq_rx_reset');
     this.rqRetry = registry.counter(scope, 'upstream_rq_retry');
     this.rqRetrySuccess = registry.counter(scope, 'upstream_rq_retry_success');

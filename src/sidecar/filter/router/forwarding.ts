@@ -2,7 +2,7 @@ import type { ResponseHead } from '../../../http/head.ts';
 import type { HeaderFields } from '../../../http/header-fields.ts';
 import type { RouteAction } from '../../../resource/route-configuration.ts';
 import { Deadline, type DeadlineOwner } from '../../../transport-socket/transport-socket.ts';
-import { type Host, type PickContext, PLAIN_PICK } from '../../cluster/cluster.ts';
+import type { Host } from '../../cluster/cluster.ts';
 import type {
   ConnectionWaiter,
   PoolFailure,
@@ -15,6 +15,7 @@ import type { ClusterChoice, CompiledRoute } from '../../route/route.ts';
 import { clusterNotFound, LOCAL_REPLIES, type LocalReply } from '../filter.ts';
 import { AttemptLine, tryStart } from './attempt-head.ts';
 import { requestHash } from './hash-policy.ts';
+import { admissionRefusal, pickContextOf } from './request-admission.ts';
 import { RequestBody } from './request-body.ts';
 import { type AttemptFailure, RetryState } from './retry-state.ts';
 import type { RoutedStream } from './routed-stream.ts';
@@ -86,13 +87,9 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
       return;
     }
     record.clusterName = choice.name;
-    if (upstream.refusal !== undefined) {
-      this.#stream.sendLocalReply(upstream.refusal, '');
-      return;
-    }
-    if (!upstream.cluster.breakers.tryAcquire('requests')) {
-      upstream.counters.rqOverflow.increment();
-      this.#stream.sendLocalReply(LOCAL_REPLIES.requestOverflow, '');
+    const refusal = admissionRefusal(upstream, this.#upstreams.random);
+    if (refusal !== undefined) {
+      this.#stream.sendLocalReply(refusal, '');
       return;
     }
     this.#upstream = upstream;
@@ -295,7 +292,8 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     const { record } = this.#stream;
     const upstream = this.#upstream;
     if (upstream === undefined) return;
-    const host = upstream.cluster.pick(this.#pickContext());
+    const { overrideHost } = this.#stream;
+    const host = upstream.cluster.pick(pickContextOf(this.#hash, this.#triedHosts, this.#retry.policy, overrideHost));
     if (host === undefined) {
       upstream.counters.noHealthyUpstream.increment();
       this.#giveUp(LOCAL_REPLIES.noHealthyUpstream, '');
@@ -314,16 +312,6 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     const pool = upstream.poolOf(host, this.#stream.head.version);
     this.#pool = pool;
     pool.acquire(this, this.#needsFreshConnection);
-  }
-
-  #pickContext(): PickContext {
-    const policy = this.#retry.policy;
-    if (this.#hash === undefined && this.#triedHosts.length === 0) return PLAIN_PICK;
-    return {
-      hash: this.#hash,
-      excluded: policy?.previousHosts === true ? this.#triedHosts : [],
-      maxAttempts: policy?.hostSelectionRetryMaxAttempts ?? 1,
-    };
   }
 
   #requestHash(action: RouteAction): bigint | undefined {

@@ -4,7 +4,7 @@ import type { HeaderFields } from '../../../http/header-fields.ts';
 import type { StreamRecord } from '../../../telemetry/stream-record.ts';
 import type { ProxiedAddresses } from '../../../transport-socket/transport-socket.ts';
 import type { CompiledRoute } from '../../route/route.ts';
-import type { LocalReply } from '../filter.ts';
+import type { HostOverride, LocalReply } from '../filter.ts';
 
 /** The stream as the router sees it: a request that comes in, and the places where the answer goes. */
 export interface RoutedStream {
@@ -13,6 +13,8 @@ export interface RoutedStream {
   readonly requestEdits: HeaderEdits;
   readonly record: StreamRecord;
   readonly route: CompiledRoute | undefined;
+  /** Set where a filter has chosen the host. */
+  readonly overrideHost: HostOverride | undefined;
   /** Everything of the request has been handed to the router. */
   readonly isRequestPassed: boolean;
   readonly downstreamAddress: string;

@@ -139,7 +139,7 @@ export class Upstreams {
   readonly random: Random;
   readonly hash64: (text: string) => bigint;
   readonly onHostOutcome: HostOutcomeListener;
-  readonly #clusters: ClusterSet;
+  readonly clusters: ClusterSet;
   readonly #metrics: MetricsRegistry;
   readonly #tlsMaterials: TlsMaterials;
   readonly #known = new Map<string, UpstreamCluster>();
@@ -149,15 +149,15 @@ export class Upstreams {
     this.random = options.random;
     this.hash64 = options.hash64;
     this.onHostOutcome = options.onHostOutcome ?? (() => undefined);
-    this.#clusters = options.clusters;
+    this.clusters = options.clusters;
     this.#metrics = options.metrics;
     this.#tlsMaterials = options.tlsMaterials ?? new TlsMaterials();
-    this.#clusters.onHostRemoved((host) => this.#hostRemoved(host));
+    this.clusters.onHostRemoved((host) => this.#hostRemoved(host));
   }
 
   /** Of an aggregate, the cluster that takes this request. */
   get(name: string): UpstreamCluster | undefined {
-    const cluster = this.#clusters.choose(name);
+    const cluster = this.clusters.choose(name);
     if (cluster === undefined) return undefined;
     const known = this.#known.get(cluster.name);
     if (known !== undefined && known.cluster === cluster) return known;
@@ -170,7 +170,7 @@ export class Upstreams {
     this.turn.enter();
     this.#known.get(host.clusterName)?.hostRemoved(host);
     // With its cluster gone nobody asks again; what is lent finishes by itself.
-    if (this.#clusters.get(host.clusterName) === undefined) this.#known.delete(host.clusterName);
+    if (this.clusters.get(host.clusterName) === undefined) this.#known.delete(host.clusterName);
     this.turn.leave();
   }
 

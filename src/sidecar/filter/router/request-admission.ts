@@ -1,0 +1,33 @@
+import type { Random } from '../../../base/random.ts';
+import { type Host, type PickContext, PLAIN_PICK } from '../../cluster/cluster.ts';
+import type { CompiledRetryPolicy } from '../../route/route.ts';
+import { type HostOverride, LOCAL_REPLIES, type LocalReply } from '../filter.ts';
+import type { UpstreamCluster } from './upstreams.ts';
+
+/** Why a cluster takes no request now; undefined: it takes this one, whose place is to be given back. */
+export function admissionRefusal(upstream: UpstreamCluster, random: Random): LocalReply | undefined {
+  if (upstream.refusal !== undefined) return upstream.refusal;
+  if (upstream.cluster.dropsRequest(random)) {
+    upstream.counters.rqDropOverload.increment();
+    return LOCAL_REPLIES.dropOverload;
+  }
+  if (upstream.cluster.breakers.tryAcquire('requests')) return undefined;
+  upstream.counters.rqOverflow.increment();
+  return LOCAL_REPLIES.requestOverflow;
+}
+
+/** What is asked of a pick; nearly always nothing. */
+export function pickContextOf(
+  hash: bigint | undefined,
+  triedHosts: readonly Host[],
+  policy: CompiledRetryPolicy | undefined,
+  override: HostOverride | undefined,
+): PickContext {
+  if (hash === undefined && triedHosts.length === 0 && override === undefined) return PLAIN_PICK;
+  return {
+    hash,
+    excluded: policy?.previousHosts === true ? triedHosts : [],
+    maxAttempts: policy?.hostSelectionRetryMaxAttempts ?? 1,
+    override,
+  };
+}
