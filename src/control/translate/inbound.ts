@@ -54,7 +54,9 @@ export function inboundUnit(
       })
     : tcpProxyJson(PUBLIC_LISTENER, LOCAL_CLUSTER, loggers);
   const balance = options.balanceInboundConnections;
-  const listener = listenerJson({ name, address, direction: 'INBOUND', filters: [filter], loggers, balance });
+  const limit = options.maxInboundConnections;
+  const filters = limit === undefined ? [filter] : [connectionLimitJson(limit), filter];
+  const listener = listenerJson({ name, address, direction: 'INBOUND', filters, loggers, balance });
   return {
     key: 'inbound',
     resources: [
@@ -62,6 +64,18 @@ export function inboundUnit(
       { typeUrl: CLUSTER_TYPE, name: LOCAL_CLUSTER, json: localClusterJson(registration, options, protocol) },
     ],
     endpointGroups: [],
+  };
+}
+
+/** What is beyond the limit is closed before a byte of it is read; the circuit breaker behind it counts what goes on. */
+function connectionLimitJson(maxConnections: number): Json {
+  return {
+    name: 'envoy.filters.network.connection_limit',
+    typedConfig: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit',
+      statPrefix: PUBLIC_LISTENER,
+      maxConnections: String(maxConnections),
+    },
   };
 }
 
