@@ -2,7 +2,12 @@
 import { ApiError } from '../api-error.ts';
 import { type CheckDefinition, readCheckDefinition } from '../input/check-definition.ts';
 import { numberField, stringList, stringMap, textField } from '../input/fields.ts';
-import { type SidecarDefinition, serviceFrom, validateService } from '../input/service-definition.ts';
+import {
+  type SidecarDefinition,
+  serviceFrom,
+  validateService,
+  withAddressFamilies,
+} from '../input/service-definition.ts';
 import { isJsonObject, type JsonObject } from '../input/shape.ts';
 import type { NewService, ServiceRow } from '../state/catalog-rows.ts';
 
@@ -26,17 +31,19 @@ export function expandSidecar(
   const port = numberField(fields, 'Port');
   const tags = stringList(fields['Tags']);
   const meta = stringMap(fields['Meta']);
-  const service = serviceFrom({
-    ...fields,
-    ID: id,
-    Kind: textField(fields, 'Kind') || 'connect-proxy',
-    Name: textField(fields, 'Name') || `${parent.Service}${SIDECAR_SUFFIX}`,
-    Address: textField(fields, 'Address') || parent.Address,
-    Tags: tags.length > 0 ? tags : parent.Tags,
-    Meta: Object.keys(meta).length > 0 ? meta : parent.Meta,
-    Port: port > 0 ? port : freePort(id, registered),
-    Proxy: proxyWithDefaults(fields['Proxy'], parent),
-  });
+  const service = withAddressFamilies(
+    serviceFrom({
+      ...fields,
+      ID: id,
+      Kind: textField(fields, 'Kind') || 'connect-proxy',
+      Name: textField(fields, 'Name') || `${parent.Service}${SIDECAR_SUFFIX}`,
+      Address: textField(fields, 'Address') || parent.Address,
+      Tags: tags.length > 0 ? tags : parent.Tags,
+      Meta: Object.keys(meta).length > 0 ? meta : parent.Meta,
+      Port: port > 0 ? port : freePort(id, registered),
+      Proxy: proxyWithDefaults(fields['Proxy'], parent),
+    }),
+  );
   validateService(service, 'Failed Validation');
   const checks = definition.checks.length > 0 ? definition.checks : defaultChecks(service, parent);
   return { service, checks };

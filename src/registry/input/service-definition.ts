@@ -1,4 +1,5 @@
 /** From the JSON of a registration to a checked definition. Whatever is wrong is refused whole, with Consul's words where known. */
+import { isIP } from 'node:net';
 import { ApiError, multiErrorText } from '../api-error.ts';
 import type { AddressPort, NewService, ProxyRow, StringMap, UpstreamRow, Weights } from '../state/catalog-rows.ts';
 import { type CheckDefinition, readCheckDefinition } from './check-definition.ts';
@@ -25,7 +26,7 @@ const MAX_META_VALUE_CHARS = 512;
 export function readServiceDefinition(document: unknown): ServiceDefinition {
   const fields = readDocument(document);
   if (textField(fields, 'Name') === '') throw new ApiError(400, 'Missing service name');
-  const service = serviceFrom(fields);
+  const service = withAddressFamilies(serviceFrom(fields));
   validateService(service, 'Validation failed');
   return { service, checks: checksOf(fields, 'Invalid check'), sidecar: sidecarOf(fields) };
 }
@@ -55,6 +56,15 @@ export function serviceFrom(fields: JsonObject): NewService {
     Connect: isJsonObject(connect) && connect['Native'] === true ? { Native: true } : {},
     ...(isJsonObject(locality) ? { Locality: locality } : {}),
   };
+}
+
+/** As agents do: a service's own address stands among its tagged ones by its family, where nobody wrote another. */
+export function withAddressFamilies(service: NewService): NewService {
+  const family = isIP(service.Address);
+  if (family === 0) return service;
+  const own = { Address: service.Address, Port: service.Port };
+  const TaggedAddresses = { [`lan_ipv${family}`]: own, [`wan_ipv${family}`]: own, ...service.TaggedAddresses };
+  return { ...service, TaggedAddresses };
 }
 
 export function validateService(service: NewService, prefix: string): void {

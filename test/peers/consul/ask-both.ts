@@ -41,10 +41,12 @@ export class Agent {
   /** Rejects only where there is no answer; one that never becomes as long as wanted is given as it last was. */
   async ask(exchange: Exchange): Promise<PlainAnswer> {
     const deadlineMs = performance.now() + ASK_WITHIN_MS;
-    const { untilLength } = exchange;
+    const { untilLength, untilText = '' } = exchange;
     for (;;) {
       const answer = await this.#askOnce(exchange);
-      const isThere = untilLength === undefined || (Array.isArray(answer.body) && answer.body.length === untilLength);
+      const isLongEnough =
+        untilLength === undefined || (Array.isArray(answer.body) && answer.body.length === untilLength);
+      const isThere = isLongEnough && JSON.stringify(answer.body).includes(untilText);
       if (isThere || performance.now() > deadlineMs) return answer;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
@@ -84,7 +86,15 @@ export class Agent {
       !Reflect.has(value, 'ServiceID')
     )
       return '<own node>';
-    const entries = Object.entries(value).map(([name, inner]) => [name, this.#plain(inner, name)] as const);
+    // Of the agent's own node, what it is like is its own as well; addresses for transparent proxies are handed out by servers.
+    // When in its first interval a TCP check is run is chance.
+    const isTcpCheck = Reflect.get(value, 'Type') === 'tcp' && Reflect.has(value, 'CheckID');
+    const isOwnRow = Reflect.get(value, 'Node') === this.#nodeName;
+    const isShared = (name: string): boolean =>
+      name !== 'consul-virtual' && !(isOwnRow && name === 'NodeMeta') && !(isTcpCheck && name === 'Output');
+    const entries = Object.entries(value)
+      .filter(([name]) => isShared(name))
+      .map(([name, inner]) => [name, this.#plain(inner, name)] as const);
     return Object.fromEntries(
       entries.filter(([name, inner]) => name !== 'Hash' && !isZero(inner)).toSorted(([a], [b]) => (a < b ? -1 : 1)),
     );

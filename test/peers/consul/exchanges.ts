@@ -10,6 +10,8 @@ export interface Exchange {
   readonly body?: unknown;
   /** Ask until the answer has this many elements: an agent's news reach the catalog a moment later. */
   readonly untilLength?: number;
+  /** … and this text in it: an alias check looks after a while. */
+  readonly untilText?: string;
 }
 
 export interface ExchangeGroup {
@@ -28,6 +30,55 @@ const config = (body: unknown): Exchange => put('/v1/config', body);
 const filter = (text: string): string => `filter=${encodeURIComponent(text)}`;
 
 export const EXCHANGES: readonly ExchangeGroup[] = [
+  {
+    name: 'registrations with sidecars and upstreams',
+    exchanges: [
+      register({
+        Name: 'web-a',
+        ID: 'web-a-1',
+        Address: '127.0.0.9',
+        Port: 8080,
+        Tags: ['blue', 'v1'],
+        Meta: { version: '1' },
+        TaggedAddresses: { lan: { Address: '10.0.0.1', Port: 80 }, wan: { Address: '192.0.2.1', Port: 443 } },
+        Weights: { Passing: 10, Warning: 2 },
+        Connect: {
+          SidecarService: {
+            Port: 20901,
+            Proxy: {
+              // A null within a list is what Consul's servers fall over (no answer at all); one in a map they keep.
+              Config: { protocol: 'http', nested: { a: [1, 'b'], none: null } },
+              LocalServiceAddress: '127.0.0.2',
+              Expose: { Checks: false, Paths: [{ Path: '/metrics', LocalPathPort: 9102, ListenerPort: 20909 }] },
+              Upstreams: [
+                { DestinationName: 'api-a', LocalBindPort: 9191, Config: { connect_timeout_ms: 5, opaque: { x: 1 } } },
+                { DestinationType: 'prepared_query', DestinationName: 'query-a', LocalBindPort: 9192 },
+                { DestinationName: 'sock-a', LocalBindSocketPath: '/tmp/a.sock', LocalBindSocketMode: '0700' },
+                { DestinationName: 'dc-a', Datacenter: 'dc2', LocalBindPort: 9193, LocalBindAddress: '127.0.0.3' },
+              ],
+            },
+          },
+        },
+      }),
+      { ...get('/v1/health/connect/web-a', 1), untilText: 'No checks found.' },
+      get('/v1/health/service/web-a', 1),
+      get('/v1/catalog/service/web-a'),
+      get('/v1/catalog/connect/web-a'),
+      get('/v1/agent/service/web-a-1'),
+      get('/v1/agent/service/web-a-1-sidecar-proxy'),
+      get('/v1/health/service/web-a-sidecar-proxy'),
+      get(`/v1/agent/services?${filter('Service == "web-a"')}`),
+      get(`/v1/agent/services?${filter('Kind == "connect-proxy" and Meta.version == 1')}`),
+      get('/v1/agent/health/service/id/web-a-1'),
+      get('/v1/agent/health/service/name/web-a'),
+      deregister('web-a-1'),
+      get('/v1/health/connect/web-a', 0),
+      get('/v1/agent/service/web-a-1-sidecar-proxy'),
+      get('/v1/agent/health/service/id/web-a-1'),
+      get('/v1/agent/health/service/name/web-a'),
+      deregister('web-a-1'),
+    ],
+  },
   {
     name: 'registrations that are refused',
     exchanges: [
