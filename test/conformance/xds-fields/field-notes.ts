@@ -57,6 +57,7 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     'only healthy hosts are picked': ['override_host_status'],
   },
   [`${ENVOY}.cluster.v3.Cluster.CustomClusterType`]: { [NAME]: ['name'] },
+  [`${ENVOY}.cluster.v3.Cluster.TransportSocketMatch`]: { [NAME]: ['name'] },
   [`${ENVOY}.cluster.v3.OutlierDetection`]: {
     'hosts are judged by consecutive failures alone': [
       'enforcing_success_rate',
@@ -198,7 +199,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     [REPORTS]: ['trace_sampled'],
     [TUNING]: ['disable_shadow_host_suffix_append'],
   },
-  [`${ENVOY}.route.v3.RouteAction.MaxStreamDuration`]: { [TUNING]: ['grpc_timeout_header_offset'] },
   [`${ENVOY}.route.v3.RouteConfiguration`]: {
     'a cluster may come after the route that names it': ['validate_clusters'],
     'for people who read the configuration': ['metadata'],
@@ -239,6 +239,7 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     'there are no descriptors': ['stage', 'vh_rate_limits', 'always_consume_default_token_bucket'],
     [REPORTS]: ['enable_x_ratelimit_headers'],
   },
+  [`${HTTP_FILTER}.grpc_stats.v3.FilterConfig`]: { [REPORTS]: ['emit_filter_state', 'enable_upstream_stats'] },
   [`${HTTP_FILTER}.rbac.v3.RBAC`]: {
     [REPORTS]: ['track_per_rule_stats'],
   },
