@@ -1,10 +1,16 @@
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
+import { TestAuthority } from '../../../src/control/consul/testing/certificates.ts';
 import { ask } from '../../mesh/support/exchange.ts';
 import { Load } from '../../mesh/support/load.ts';
 import { until } from '../../mesh/support/waiting.ts';
 import { describeWithPeer } from '../support/peer.ts';
+import { makeTempDirectory } from '../support/temp-directory.ts';
+import { EchoClient, startGrpcEcho } from '../xds/support/grpc-backend.ts';
 import { ConnectMesh, DENIES_BY_DEFAULT } from './support/connect-mesh.ts';
 
 const WITHIN_MS = 30_000;
@@ -131,10 +137,38 @@ describeWithPeer('consul', "our sidecars under Consul's own control plane", () =
     expect(mesh.refusals).toEqual([]);
   });
 
-  test('the token of the bootstrap is shown to a Consul with ACLs', async () => {
+  test('gRPC calls pass, are denied with a status that callers know, and are counted', async () => {
+    await using mesh = await ConnectMesh.start(DENIES_BY_DEFAULT);
+    await mesh.entry('service-defaults', 'echo', { Protocol: 'grpc' });
+    await using backend = await startGrpcEcho('echo-1');
+    const echo = await mesh.add({ service: 'echo', instance: 'echo-1', appPort: backend.port });
+    const web = await mesh.add({ service: 'web', instance: 'web-1', upstreams: ['echo'] });
+    using client = new EchoClient(`127.0.0.1:${web.upstreamPort('echo')}`);
+    // What no intention allows is denied with a status that a gRPC caller understands.
+    await expect(client.call()).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    await mesh.intention('web', 'echo', 'allow');
+    await until('an answer', async () => ((await client.call()) === 'echo-1' ? true : undefined), WITHIN_MS);
+    const stats = await (await fetch(`${echo.adminUrl}/stats`)).text();
+    expect(stats).toMatch(/grpc\..*Echo.*Say.*success/);
+    expect(mesh.refusals).toEqual([]);
+  });
+
+  test('the token of the bootstrap is shown to a Consul with ACLs, over TLS', async () => {
+    using directory = temporary('connect-tls');
+    const authority = await TestAuthority.make('consul');
+    const server = await authority.sign(
+      { type: 'dns', value: 'server.dc1.consul' },
+      { type: 'ip', value: '127.0.0.1' },
+    );
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(directory.path, name), text);
+      return join(directory.path, name);
+    };
+    const caFile = file('ca.pem', authority.cert);
+    const tls = `tls { grpc { cert_file = "${file('s.pem', server.cert)}" key_file = "${file('s-key.pem', server.key)}" } }`;
     const token = 'f1a53b2c-0f3e-4c8a-9d55-0a4a3f1f1c11';
     const acl = `acl { enabled = true default_policy = "deny" tokens { initial_management = "${token}" agent = "${token}" } }`;
-    await using mesh = await ConnectMesh.start({ hcl: [acl], token });
+    await using mesh = await ConnectMesh.start({ hcl: [tls, acl], token, caFile });
     for (const name of ['web', 'api']) await mesh.entry('service-defaults', name, { Protocol: 'http' });
     await mesh.add({ service: 'api', instance: 'api-1' });
     const web = await mesh.add({ service: 'web', instance: 'web-1', upstreams: ['api'] });
@@ -168,6 +202,11 @@ describeWithPeer('consul', "our sidecars under Consul's own control plane", () =
     expect(mesh.refusals).toEqual([]);
   });
 });
+
+function temporary(name: string): Disposable & { readonly path: string } {
+  const directory = makeTempDirectory(name);
+  return { path: directory.path, [Symbol.dispose]: () => directory.remove() };
+}
 
 interface Echo extends AsyncDisposable {
   readonly port: number;

@@ -14,11 +14,13 @@ export interface ConsulOptions {
   readonly hcl?: readonly string[];
   /** Also serve the HTTP API over TLS; the certificate is among `hcl`. */
   readonly https?: boolean;
+  /** Also serve xDS over TLS; the certificate is among `hcl`. */
+  readonly grpcTls?: boolean;
 }
 
 type ConsulPorts = Awaited<ReturnType<typeof pickConsulPorts>>;
 
-const pickConsulPorts = () => pickFreePorts('http', 'https', 'grpc', 'dns', 'serfLan', 'server');
+const pickConsulPorts = () => pickFreePorts('http', 'https', 'grpc', 'grpcTls', 'dns', 'serfLan', 'server');
 
 /** A Consul agent that can be ended and started again on the same ports with the same data. */
 export class ConsulAgent implements AsyncDisposable {
@@ -46,6 +48,11 @@ export class ConsulAgent implements AsyncDisposable {
   /** host:port of the gRPC listener, which serves Consul's own xDS. */
   get grpcAddress(): string {
     return `${LOOPBACK}:${this.#ports.grpc}`;
+  }
+
+  /** host:port of the gRPC listener over TLS. */
+  get grpcTlsAddress(): string {
+    return `${LOOPBACK}:${this.#ports.grpcTls}`;
   }
 
   /** host:port of the DNS server, TCP and UDP. */
@@ -97,11 +104,19 @@ export class ConsulAgent implements AsyncDisposable {
 }
 
 /** A development agent, which is server and client in one. */
-export async function startConsul({ hcl = [], https = false }: ConsulOptions = {}): Promise<ConsulAgent> {
+export async function startConsul({
+  hcl = [],
+  https = false,
+  grpcTls = false,
+}: ConsulOptions = {}): Promise<ConsulAgent> {
   const args = ['-dev', '-node=dev', `-bind=${LOOPBACK}`, `-client=${LOOPBACK}`, '-log-level=info', ...hclArgs(hcl)];
   return retryOnPortClash(async () => {
     const ports = await pickConsulPorts();
-    const agent = new ConsulAgent('dev', ports, https ? [...args, `-https-port=${ports.https}`] : args);
+    const overTls = [
+      ...(https ? [`-https-port=${ports.https}`] : []),
+      ...(grpcTls ? [`-grpc-tls-port=${ports.grpcTls}`] : []),
+    ];
+    const agent = new ConsulAgent('dev', ports, [...args, ...overTls]);
     await agent.start();
     return agent;
   });

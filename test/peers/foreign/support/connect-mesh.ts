@@ -16,6 +16,8 @@ const CONFIG_WITHIN = '60s';
 export interface ConnectMeshOptions {
   /** Pieces of agent configuration. */
   readonly hcl?: readonly string[];
+  /** Of the authority that signed Consul's certificate: sidecars then speak TLS to it. */
+  readonly caFile?: string;
   /** With which everything is asked, and which ends up in the bootstraps. */
   readonly token?: string;
 }
@@ -51,17 +53,19 @@ export interface ConnectService {
 export class ConnectMesh implements AsyncDisposable {
   readonly consul: ConsulAgent;
   readonly #token: string;
+  readonly #caFile: string | undefined;
   readonly #directory = makeTempDirectory('connect-mesh');
   readonly #sidecars: ChildProgram[] = [];
   readonly #apps: Origin[] = [];
 
-  private constructor(consul: ConsulAgent, token: string) {
+  private constructor(consul: ConsulAgent, token: string, caFile: string | undefined) {
     this.consul = consul;
     this.#token = token;
+    this.#caFile = caFile;
   }
 
-  static async start({ hcl = [], token = '' }: ConnectMeshOptions = {}): Promise<ConnectMesh> {
-    return new ConnectMesh(await startConsul({ hcl }), token);
+  static async start({ hcl = [], token = '', caFile }: ConnectMeshOptions = {}): Promise<ConnectMesh> {
+    return new ConnectMesh(await startConsul({ hcl, grpcTls: caFile !== undefined }), token, caFile);
   }
 
   put(path: string, body: object): Promise<void> {
@@ -137,7 +141,11 @@ export class ConnectMesh implements AsyncDisposable {
 
   /** What `consul connect envoy -bootstrap` prints, not a word of ours in it. */
   async #printBootstrap(instance: string): Promise<string> {
-    const args = ['connect', 'envoy', '-bootstrap', '-sidecar-for', instance, '-grpc-addr', this.consul.grpcAddress];
+    const toConsul =
+      this.#caFile === undefined
+        ? ['-grpc-addr', this.consul.grpcAddress]
+        : ['-grpc-addr', `https://${this.consul.grpcTlsAddress}`, '-grpc-ca-file', this.#caFile];
+    const args = ['connect', 'envoy', '-bootstrap', '-sidecar-for', instance, ...toConsul];
     const env = { ...process.env, CONSUL_HTTP_ADDR: this.consul.httpAddress, CONSUL_HTTP_TOKEN: this.#token };
     const { stdout } = await run(requirePeer('consul'), args, { env, timeout: 20_000 });
     return stdout;

@@ -15,8 +15,12 @@ export interface GrpcBackend extends AsyncDisposable {
   deregister(): Promise<void>;
 }
 
-/** A gRPC server that takes calls itself, without a sidecar: in Consul's words, connect-native. */
-export async function addGrpcBackend(mesh: Mesh, service: string, instance: string): Promise<GrpcBackend> {
+export interface GrpcEcho extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** A gRPC server that answers each call with the name it is given, and is registered nowhere. */
+export async function startGrpcEcho(instance: string): Promise<GrpcEcho> {
   const server = new Server();
   const answer = (_call: unknown, done: (error: null, answer: Buffer) => void): void =>
     done(null, Buffer.from(instance));
@@ -26,14 +30,24 @@ export async function addGrpcBackend(mesh: Mesh, service: string, instance: stri
       error === null ? resolve(bound) : reject(error),
     );
   });
+  return {
+    port,
+    [Symbol.asyncDispose]: async () => {
+      server.forceShutdown();
+    },
+  };
+}
+
+/** A gRPC server that takes calls itself, without a sidecar: in Consul's words, connect-native. */
+export async function addGrpcBackend(mesh: Mesh, service: string, instance: string): Promise<GrpcBackend> {
+  const server = await startGrpcEcho(instance);
+  const { port } = server;
   const registration = { Name: service, ID: instance, Address: '127.0.0.1', Port: port, Connect: { Native: true } };
   const backend: GrpcBackend = {
     instance,
     register: () => mesh.registryPut('/v1/agent/service/register', registration),
     deregister: () => mesh.registryPut(`/v1/agent/service/deregister/${instance}`, ''),
-    [Symbol.asyncDispose]: async () => {
-      server.forceShutdown();
-    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
   await backend.register();
   return backend;
