@@ -239,16 +239,33 @@ export class ByteStream implements StreamSocketUser {
     }
     buffer.copy(copy, text.length, start, end);
     if (suffix !== '') copy.write(suffix, bodyEnd, 'latin1');
-    this.flushedBytes += size;
-    this.#socket.writeBytes(size === copy.length ? copy : copy.subarray(0, size));
-    if (this.#socket.unsentBytes > 0) {
-      // However little of it is left, no other copy is to be held beside it.
-      this.#unsent.hold(copy);
-      this.#backedUp = true;
-    } else {
-      this.#turn.copies.giveBack(copy);
-      this.#unsent.giveBack();
+    if (this.#writeNow(copy, size)) this.#turn.copies.giveBack(copy);
+  }
+
+  /**
+   * Writes a whole round's output there and then, from the front of a buffer of the caller's own. False where the buffer is
+   * the caller's no longer: the kernel has not taken all of it.
+   */
+  writeOwned(buffer: Buffer, length: number): boolean {
+    if (length <= LARGEST_TEXT_PIECE_BYTES || this.#isConnecting || this.isSecuring || this.#text !== '') {
+      this.writeBytes(buffer, 0, length);
+      this.flush();
+      return true;
     }
+    return this.isClosed || this.#isFinished || this.#finishAfterFlush || this.#writeNow(buffer, length);
+  }
+
+  #writeNow(buffer: Buffer, length: number): boolean {
+    this.flushedBytes += length;
+    this.#socket.writeBytes(length === buffer.length ? buffer : buffer.subarray(0, length));
+    if (this.#socket.unsentBytes === 0) {
+      this.#unsent.giveBack();
+      return true;
+    }
+    // However little of it is left, no other copy is to be held beside it.
+    this.#unsent.hold(buffer);
+    this.#backedUp = true;
+    return false;
   }
 
   /** The turn calls this; nobody else needs to. */

@@ -18,9 +18,28 @@ import {
   WINDOW_UPDATE_BYTES,
 } from './frame.ts';
 
-const FIRST_CAPACITY_BYTES = 1024;
-/** A buffer that one large turn has blown up is given back beyond this. */
-const KEPT_CAPACITY_BYTES = 16 * 1024;
+/** Every connection's own, for the little that most turns write. */
+const OWN_BYTES = 1024;
+const MEDIUM_BYTES = 20 * 1024;
+/** One read of 64 KiB passed on, with its frame headers, and some heads. */
+const LARGE_BYTES = 80 * 1024;
+/** Outputs are full for one turn each, so a few larger buffers serve every connection of a worker. */
+const MAX_SPARE = 8;
+const spareMedium: Buffer[] = [];
+const spareLarge: Buffer[] = [];
+
+/** A buffer of at least so many bytes, to be given back. */
+function borrow(bytes: number): Buffer {
+  if (bytes <= MEDIUM_BYTES) return spareMedium.pop() ?? Buffer.allocUnsafeSlow(MEDIUM_BYTES);
+  if (bytes <= LARGE_BYTES) return spareLarge.pop() ?? Buffer.allocUnsafeSlow(LARGE_BYTES);
+  return Buffer.allocUnsafeSlow(bytes);
+}
+
+function giveBack(buffer: Buffer): void {
+  if (buffer.length === MEDIUM_BYTES && spareMedium.length < MAX_SPARE) spareMedium.push(buffer);
+  else if (buffer.length === LARGE_BYTES && spareLarge.length < MAX_SPARE) spareLarge.push(buffer);
+}
+
 const FLAGS_OFFSET = 4;
 
 /**
@@ -29,7 +48,9 @@ const FLAGS_OFFSET = 4;
  * `outputTaken`.
  */
 export class Http2Output {
-  bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_CAPACITY_BYTES);
+  readonly #own = Buffer.allocUnsafeSlow(OWN_BYTES);
+  /** Our own, or a larger one that is borrowed until its bytes have been taken. */
+  bytes: Buffer = this.#own;
   length = 0;
   /** Counts the clearings: a frame can be amended only in the epoch that wrote it. */
   epoch = 0;
@@ -48,7 +69,13 @@ export class Http2Output {
     this.queuedBytes += this.length;
     this.length = 0;
     this.epoch += 1;
-    if (this.bytes.length > KEPT_CAPACITY_BYTES) this.bytes = Buffer.allocUnsafeSlow(FIRST_CAPACITY_BYTES);
+    giveBack(this.bytes);
+    this.bytes = this.#own;
+  }
+
+  /** Whoever was handed the bytes, more than fit into our own, keeps them. `clear` follows. */
+  giveAway(): void {
+    this.bytes = this.#own;
   }
 
   /** The kernel has taken everything. */
@@ -62,10 +89,14 @@ export class Http2Output {
   reserve(count: number): void {
     if (this.length === 0) this.#onFirstByte();
     const needed = this.length + count;
-    if (needed <= this.bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
-    this.bytes.copy(larger, 0, 0, this.length);
-    this.bytes = larger;
+    if (needed > this.bytes.length) this.#grow(needed);
+  }
+
+  #grow(needed: number): void {
+    const outgrown = this.bytes;
+    this.bytes = borrow(needed <= LARGE_BYTES ? needed : Math.max(needed, outgrown.length * 2));
+    outgrown.copy(this.bytes, 0, 0, this.length);
+    giveBack(outgrown);
   }
 
   /** Begins a frame and answers where; its payload follows from `length` on. The caller has reserved room. */

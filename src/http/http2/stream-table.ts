@@ -16,6 +16,8 @@ export class StreamTable<S extends Identified> {
   size = 0;
   #slots: (S | undefined)[] = new Array<S | undefined>(FIRST_CAPACITY).fill(undefined);
   #mask = FIRST_CAPACITY - 1;
+  /** Streams that do not lie where their id puts them. Ids come in order, so that nearly always there is none. */
+  #displaced = 0;
 
   get(id: number): S | undefined {
     for (let at = (id >>> 1) & this.#mask; ; at = (at + 1) & this.#mask) {
@@ -38,6 +40,15 @@ export class StreamTable<S extends Identified> {
     while (slots[at] !== undefined && slots[at]?.id !== id) at = (at + 1) & mask;
     if (slots[at] === undefined) return;
     this.size -= 1;
+    if (this.#displaced > 0) this.#close(at);
+    else slots[at] = undefined;
+  }
+
+  #close(gap: number): void {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    let at = gap;
+    if ((((slots[at]?.id ?? 0) >>> 1) & mask) !== at) this.#displaced -= 1;
     // What had to step aside moves back, so that no probe meets a gap too early.
     for (let next = (at + 1) & mask; ; next = (next + 1) & mask) {
       const stream = slots[next];
@@ -45,6 +56,7 @@ export class StreamTable<S extends Identified> {
       const home = (stream.id >>> 1) & mask;
       if (((next - home) & mask) < ((next - at) & mask)) continue;
       slots[at] = stream;
+      if (home === at) this.#displaced -= 1;
       at = next;
     }
     slots[at] = undefined;
@@ -57,8 +69,10 @@ export class StreamTable<S extends Identified> {
   }
 
   #place(stream: S): void {
-    let at = (stream.id >>> 1) & this.#mask;
+    const home = (stream.id >>> 1) & this.#mask;
+    let at = home;
     while (this.#slots[at] !== undefined) at = (at + 1) & this.#mask;
+    if (at !== home) this.#displaced += 1;
     this.#slots[at] = stream;
   }
 
@@ -67,6 +81,7 @@ export class StreamTable<S extends Identified> {
     const capacity = before.length * 2;
     this.#slots = new Array<S | undefined>(capacity).fill(undefined);
     this.#mask = capacity - 1;
+    this.#displaced = 0;
     for (const stream of before) if (stream !== undefined) this.#place(stream);
   }
 }

@@ -50,7 +50,8 @@ export abstract class Http2Stream {
   protected readonly writer: StreamWriter;
   #state: Http2StreamState = 'open';
   #isReset = false;
-  readonly #window: ReceiveWindow;
+  /** Made when the first body byte comes: most requests have none. */
+  #window: ReceiveWindow | undefined = undefined;
   /** Bytes lent to the sink and not credited. */
   #uncredited = 0;
   #overheadBytes = 0;
@@ -62,9 +63,6 @@ export abstract class Http2Stream {
     this.id = id;
     this.host = host;
     this.sink = sink;
-    const { streamWindowBytes } = host.limits;
-    // Until the peer has acknowledged a smaller window it may count on the one everybody starts with.
-    this.#window = new ReceiveWindow(Math.max(streamWindowBytes, FIRST_WINDOW_BYTES), streamWindowBytes / 2);
     this.writer = new StreamWriter(this, host, sendWindow);
   }
 
@@ -101,6 +99,11 @@ export abstract class Http2Stream {
   }
 
   get receiveWindow(): ReceiveWindow {
+    if (this.#window === undefined) {
+      const { streamWindowBytes } = this.host.limits;
+      // Until the peer has acknowledged a smaller window it may count on the one everybody starts with.
+      this.#window = new ReceiveWindow(Math.max(streamWindowBytes, FIRST_WINDOW_BYTES), streamWindowBytes / 2);
+    }
     return this.#window;
   }
 
@@ -170,7 +173,7 @@ export abstract class Http2Stream {
   /** A DATA frame begins. Answers the fault in it. */
   takeData(frameBytes: number, dataBytes: number): Http2Fault | undefined {
     if (this.isRemoteEnded) return STREAM_FAULTS.dataAfterEnd;
-    if (!this.#window.take(frameBytes)) return STREAM_FAULTS.streamWindow;
+    if (!this.receiveWindow.take(frameBytes)) return STREAM_FAULTS.streamWindow;
     const padding = frameBytes - dataBytes;
     if (padding > 0) this.#creditStream(padding);
     if (this.declaredBytes >= 0 && this.#receivedBytes + dataBytes > this.declaredBytes)
@@ -267,7 +270,7 @@ export abstract class Http2Stream {
 
   #creditStream(bytes: number): void {
     if (this.isRemoteEnded) return;
-    const increment = this.#window.credit(bytes);
+    const increment = this.receiveWindow.credit(bytes);
     if (increment > 0) this.host.output.windowUpdate(this.id, increment);
   }
 

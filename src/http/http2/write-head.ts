@@ -127,7 +127,18 @@ function beginBlock(encoder: HpackEncoder, output: Http2Output, streamId: number
 function writeFields(encoder: HpackEncoder, output: Http2Output, fields: HeaderFields, edits: HeaderEdits): void {
   if (fields instanceof Http2Fields) writeOwnFields(encoder, output, fields, edits);
   else writeForeignFields(encoder, output, fields, edits);
-  writePairs(encoder, output, edits.added, false);
+  writeAddedFields(encoder, output, edits);
+}
+
+function writeAddedFields(encoder: HpackEncoder, output: Http2Output, edits: HeaderEdits): void {
+  const { addedCount } = edits;
+  for (let pair = 0; pair < addedCount; pair += 1) {
+    const name = edits.addedName(pair);
+    const kind = kindOfName(name);
+    if (isMadeAnew(kind)) continue;
+    const value = edits.addedValue(pair);
+    encoder.field(output, name, edits.isAddedChecked(pair) ? value : trimmed(value), isSensitive(kind));
+  }
 }
 
 function writeOwnFields(encoder: HpackEncoder, output: Http2Output, fields: Http2Fields, edits: HeaderEdits): void {
@@ -186,7 +197,10 @@ function checkFields(fields: HeaderFields, edits: HeaderEdits): void {
   if (!(fields instanceof Http2Fields)) {
     for (let index = 0; index < fields.count; index += 1) checkField(fields.nameAt(index), fields.valueAt(index));
   }
-  checkPairs(edits.added);
+  const { addedCount } = edits;
+  for (let pair = 0; pair < addedCount; pair += 1) {
+    if (!edits.isAddedChecked(pair)) checkField(edits.addedName(pair), edits.addedValue(pair));
+  }
 }
 
 /** Throws where a pair cannot be sent. */

@@ -133,8 +133,7 @@ export class Http2Connection
   flush(): void {
     const { length } = this.#output;
     if (length > 0) {
-      this.#bytes.writeBytes(this.#output.bytes, 0, length);
-      this.#bytes.flush();
+      if (!this.#bytes.writeOwned(this.#output.bytes, length)) this.#output.giveAway();
       this.#codec.outputTaken(this.#bytes.isBackedUp);
     }
     if (this.#unsettled.length > 0) this.#settle();

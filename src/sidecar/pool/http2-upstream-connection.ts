@@ -139,8 +139,7 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
   flush(): void {
     const { length } = this.#output;
     if (length > 0 && this.#state !== 'closed') {
-      this.#bytes.writeBytes(this.#output.bytes, 0, length);
-      this.#bytes.flush();
+      if (!this.#bytes.writeOwned(this.#output.bytes, length)) this.#output.giveAway();
       this.codec.outputTaken(this.#bytes.isBackedUp);
     }
     if (this.#isEnding) this.destroy();

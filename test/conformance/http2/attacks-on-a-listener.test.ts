@@ -186,7 +186,7 @@ const FLOODS: readonly Flood[] = [
   },
   {
     row: '09: tiny DATA frames that nobody takes',
-    frameOf: (i) => (i < 8 ? headers(streamAt(i), post('/mute/')) : data(streamAt(i % 8), 'x')),
+    frameOf: (i) => (i < 2 ? headers(streamAt(i), post('/mute/')) : data(streamAt(i % 2), 'x')),
     reasons: ['tiny-data-flood'],
   },
   { row: '11: PRIORITY flood', frameOf: (i) => priority(streamAt(i), 0), reasons: ['priority-flood'] },
