@@ -81,6 +81,20 @@ describe('consul', () => {
     expect(watched.state.kind).toBe('current');
   });
 
+  test('calls every watch stale while the only server hangs, and none when it is back', async () => {
+    const [fake] = fakes;
+    connect({ addresses: [fake?.address ?? ''] });
+    const watched = consul.watchHealth(API, 'dc1', () => {});
+    await until(() => expect(watched.state.kind).toBe('current'));
+    const states = (): readonly string[] => [...new Set(consul.status.watches.map(({ state }) => state))];
+    await until(() => expect(states()).toEqual(['current']));
+    fake?.fail({ kind: 'hang' });
+    await until(() => expect(states()).toEqual(['stale']));
+    expect(consul.status.watches[0]?.error).toContain('no answer within');
+    fake?.fail({ kind: 'none' });
+    await until(() => expect(states()).toEqual(['current']));
+  });
+
   test('goes back to the server it is told to prefer, once that one has answered for a while', async () => {
     const [first, second] = fakes;
     connect();

@@ -251,13 +251,20 @@ export class Consul {
   }
 
   get status(): ConsulStatus {
+    const link = this.#link.state;
+    const reports = this.#hub.reports();
     return {
       address: this.#http.address,
-      link: this.#link.state,
-      watches: this.#hub.reports(),
+      link,
+      // A question that hangs has not failed yet; while Consul is known to be gone its answer is old all the same.
+      watches: link.kind === 'down' ? reports.map((report) => staleReport(report, link.error)) : reports,
       questions: this.#budget.usage,
     };
   }
+}
+
+function staleReport(report: WatchReport, error: string): WatchReport {
+  return report.state === 'current' ? { ...report, state: 'stale', error } : report;
 }
 
 /** Consul's word for a mesh without a CA: not trouble, but an answer. */
