@@ -63,10 +63,11 @@ async function overview(sources: ConsoleViewSources): Promise<Overview> {
       state: link.kind,
       leader: link.kind === 'up' ? link.leader : undefined,
       error: link.kind === 'down' ? link.error : undefined,
-      watches: watches.map(({ key, state, lastSuccessWallMs, subscribers, error }) => ({
+      watches: watches.map(({ key, state, lastSuccessWallMs, subscribers, isStreamed, error }) => ({
         key,
         state,
         subscribers,
+        streamed: isStreamed,
         error,
         ageSeconds:
           lastSuccessWallMs === undefined ? undefined : Math.max(0, Math.round((nowMs - lastSuccessWallMs) / 1_000)),

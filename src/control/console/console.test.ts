@@ -11,7 +11,7 @@ const OVERVIEW: Overview = {
     state: 'down',
     leader: undefined,
     error: EVIL,
-    watches: [{ key: `health ${EVIL}`, state: 'stale', ageSeconds: 12, subscribers: 1, error: EVIL }],
+    watches: [{ key: `health ${EVIL}`, state: 'stale', ageSeconds: 12, subscribers: 1, streamed: false, error: EVIL }],
   },
   services: {
     state: 'known',

@@ -34,6 +34,8 @@ export interface WatchView {
   /** Since the last good answer; undefined where there never was one. */
   readonly ageSeconds: number | undefined;
   readonly subscribers: number;
+  /** Answered from the Consul agent's own stream of events. */
+  readonly streamed: boolean;
   readonly error: string | undefined;
 }
 

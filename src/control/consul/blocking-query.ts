@@ -96,6 +96,7 @@ export class BlockingQuery<T> {
    * are asked for again without blocking: that question goes to the servers, which refuse.
    */
   #rows = 0;
+  #isStreamed = false;
   /** 0: ask without blocking. */
   #index = 0n;
   #failures = 0;
@@ -178,7 +179,13 @@ export class BlockingQuery<T> {
     return this.#index === 0n ? answerMs : waitMs + waitMs / 16 + slackMs;
   }
 
+  /** Whether the last answer came from the agent's own stream of events, at no cost to the servers. */
+  get isStreamed(): boolean {
+    return this.#isStreamed;
+  }
+
   #accept(answer: ConsulAnswer): void {
+    this.#isStreamed = answer.isStreamed;
     if (answer.isFilteredByAcls && this.#options.mustBeWhole === true) throw filteredError(this.#options.path);
     const changed = contentOf(answer) !== this.#content;
     if (changed && !this.#take(answer)) return;

@@ -43,6 +43,8 @@ export interface WatchReport {
   readonly subscribers: number;
   readonly lastSuccessWallMs: number | undefined;
   readonly error: string | undefined;
+  /** Answered last from the agent's stream of events. */
+  readonly isStreamed: boolean;
   readonly asked: number;
   readonly changed: number;
 }
@@ -190,6 +192,7 @@ function report({ key, query, listeners }: SharedWatch): WatchReport {
     subscribers: listeners.size,
     lastSuccessWallMs: state.kind === 'current' || state.kind === 'stale' ? state.lastSuccessWallMs : undefined,
     error: state.kind === 'failing' || state.kind === 'stale' ? state.error : undefined,
+    isStreamed: query.isStreamed,
     asked: counters.asked,
     changed: counters.changed,
   };

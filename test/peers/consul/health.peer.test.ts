@@ -58,6 +58,10 @@ describeWithPeer('consul', 'health as a real Consul tells it', () => {
         });
 
       await told(['127.0.0.1:21001 HEALTHY 10', '127.0.0.1:21002 HEALTHY 10']);
+      await until(
+        "health to come from the agent's stream of events",
+        async () => (await healthIsStreamed(control)) || undefined,
+      );
       await told(['127.0.0.1:21001 HEALTHY 10', '127.0.0.1:21002 HEALTHY 10'], /^strict\.api\./);
       const localities = [...probe.assignments()].find(([name]) => name.startsWith('api.'))?.[1]['endpoints'];
       expect(localities).toMatchObject([{ locality: {} }, { locality: { region: 'r1', zone: 'z1' } }]);
@@ -86,7 +90,7 @@ describeWithPeer('consul', 'health as a real Consul tells it', () => {
       await told(['127.0.0.1:21002 HEALTHY 10']);
       await put('/v1/agent/service/deregister/api-2');
       await told([]);
-      expect(await problems(control)).toEqual([]);
+      expect((await overview(control)).problems).toEqual([]);
     } finally {
       probe.stop();
       await control.stop();
@@ -122,7 +126,17 @@ async function putTo(consul: ConsulAgent, path: string, body: unknown): Promise<
   if (!response.ok) throw new Error(`PUT ${path}: ${response.status} ${text}`);
 }
 
-async function problems(control: RunningControl): Promise<unknown> {
+interface SeenOverview {
+  readonly problems: unknown;
+  readonly consul: { readonly watches: readonly { readonly key: string; readonly streamed: boolean }[] };
+}
+
+async function overview(control: RunningControl): Promise<SeenOverview> {
   const response = await fetch(`http://127.0.0.1:${control.consolePort}/api/overview`);
-  return ((await response.json()) as { readonly problems: unknown }).problems;
+  return (await response.json()) as SeenOverview;
+}
+
+async function healthIsStreamed(control: RunningControl): Promise<boolean> {
+  const { watches } = (await overview(control)).consul;
+  return watches.some(({ key, streamed }) => key.startsWith('health api') && streamed);
 }
