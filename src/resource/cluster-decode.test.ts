@@ -26,6 +26,15 @@ function aggregate(clusters: readonly string[], fields: Json = {}): Json {
 }
 
 describe('clusters', () => {
+  test('an EDS cluster waits for its endpoints as long as its source says', () => {
+    const edsConfig = { ads: {}, initialFetchTimeout: '2s' };
+    expect(decodedOk(CLUSTER_TYPE, cluster({ edsClusterConfig: { edsConfig } })).discovery).toEqual({
+      kind: 'eds',
+      serviceName: 'web',
+      initialFetchTimeoutMs: 2_000,
+    });
+  });
+
   test('an aggregate names other clusters in order', () => {
     expect(decodedOk(CLUSTER_TYPE, aggregate(['a', 'b'])).discovery).toEqual({
       kind: 'aggregate',

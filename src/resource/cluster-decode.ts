@@ -6,7 +6,7 @@ import {
   decodeClusterLoadAssignment,
   endpointAddresses,
 } from './cluster-load-assignment-decode.ts';
-import { checkConfigSource } from './config-source-decode.ts';
+import { decodeConfigSource } from './config-source-decode.ts';
 import { decodeFilterMetadata } from './extension-decode.ts';
 import { decodeLoadBalancing } from './load-balancing-decode.ts';
 import type { MessageReader } from './message-reader.ts';
@@ -86,7 +86,7 @@ function decodeDiscovery(reader: MessageReader, name: string): Cluster['discover
   if (kind !== 'eds' && reader.has('eds_cluster_config')) reader.fault('eds_cluster_config', 'needs type EDS');
   switch (kind) {
     case 'eds':
-      return { kind, serviceName: decodeServiceName(reader, name) };
+      return decodeEds(reader, name);
     case 'originalDst':
       reader.refuse('load_assignment');
       if (reader.message('original_dst_lb_config')?.boolean('use_http_header') === true) {
@@ -121,12 +121,12 @@ function decodeAggregate(reader: MessageReader, custom: MessageReader, name: str
   return { kind: 'aggregate', clusters };
 }
 
-function decodeServiceName(reader: MessageReader, name: string): string {
+function decodeEds(reader: MessageReader, name: string): Cluster['discovery'] {
   reader.refuse('load_assignment');
   const config = reader.message('eds_cluster_config');
-  checkConfigSource(config?.message('eds_config'));
+  const source = decodeConfigSource(config?.message('eds_config'));
   const serviceName = config?.string('service_name') ?? '';
-  return serviceName === '' ? name : serviceName;
+  return { kind: 'eds', serviceName: serviceName === '' ? name : serviceName, ...source };
 }
 
 function decodeRefresh(reader: MessageReader): number {

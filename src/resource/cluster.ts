@@ -1,4 +1,5 @@
 import type { ClusterLoadAssignment } from './cluster-load-assignment.ts';
+import type { InitialFetchTimeout } from './config-source-decode.ts';
 import type { Http2Options } from './http2-options.ts';
 import type { FilterMetadata } from './route-configuration.ts';
 import type { TransportSocket } from './transport-socket.ts';
@@ -7,7 +8,7 @@ import type { TransportSocket } from './transport-socket.ts';
 export interface Cluster {
   readonly name: string;
   readonly discovery:
-    | { readonly kind: 'eds'; readonly serviceName: string }
+    | ({ readonly kind: 'eds'; readonly serviceName: string } & InitialFetchTimeout)
     | { readonly kind: 'static'; readonly assignment: ClusterLoadAssignment }
     | { readonly kind: 'strictDns'; readonly assignment: ClusterLoadAssignment; readonly refreshMs: number }
     | { readonly kind: 'logicalDns'; readonly assignment: ClusterLoadAssignment; readonly refreshMs: number }

@@ -1,5 +1,5 @@
 import { decodeAccessLogs } from './access-log-decode.ts';
-import { checkConfigSource } from './config-source-decode.ts';
+import { decodeConfigSource } from './config-source-decode.ts';
 import type { ExtensionSupport } from './extension-support.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { decodeHttpFilters } from './http-filter-decode.ts';
@@ -49,8 +49,8 @@ function decodeRoutes(reader: MessageReader): HttpConnectionManager['routes'] {
   const specifier = reader.oneof('route_specifier');
   const specified = specifier === undefined ? undefined : reader.message(specifier);
   if (specifier === 'rds' && specified !== undefined) {
-    checkConfigSource(specified.message('config_source'));
-    return { kind: 'rds', routeConfigName: specified.requiredString('route_config_name') };
+    const source = decodeConfigSource(specified.message('config_source'));
+    return { kind: 'rds', routeConfigName: specified.requiredString('route_config_name'), ...source };
   }
   if (specifier === 'route_config' && specified !== undefined) {
     return { kind: 'inline', routeConfiguration: decodeRouteConfiguration(specified) };

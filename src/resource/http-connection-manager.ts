@@ -1,4 +1,5 @@
 import type { AccessLogger } from './access-logger.ts';
+import type { InitialFetchTimeout } from './config-source-decode.ts';
 import type { Http2Options } from './http2-options.ts';
 import type { Fraction } from './matcher.ts';
 import type { RouteConfiguration, TypedExtension } from './route-configuration.ts';
@@ -11,7 +12,7 @@ export interface HttpConnectionManager {
   readonly statPrefix: string;
   readonly codecType: 'auto' | 'http1' | 'http2';
   readonly routes:
-    | { readonly kind: 'rds'; readonly routeConfigName: string }
+    | ({ readonly kind: 'rds'; readonly routeConfigName: string } & InitialFetchTimeout)
     | { readonly kind: 'inline'; readonly routeConfiguration: RouteConfiguration };
   /** In order; the last one is the router. */
   readonly httpFilters: readonly HttpFilter[];

@@ -5,7 +5,7 @@ import type { RouteConfiguration } from '../../resource/route-configuration.ts';
 import type { Secret } from '../../resource/secret.ts';
 import type { CommonTlsContext } from '../../resource/transport-socket.ts';
 import { MAX_NESTED_AGGREGATES } from '../cluster/aggregate-choice.ts';
-import { clustersOf, rdsNamesOf } from './references.ts';
+import { chainsOf, clustersOf, rdsNamesOf } from './references.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { filePaths, secretNames, tlsContextsOfCluster, tlsContextsOfListener } from './tls-references.ts';
 
@@ -22,6 +22,8 @@ export interface Activation {
   readonly files: ReadonlyMap<string, string>;
   /** `cluster/<name>` or `listener/<name>` → when the wait began, monotonic milliseconds. */
   readonly warmingSince: ReadonlyMap<string, number>;
+  /** The same keys → when the wait ends, Infinity where it does not end by itself. */
+  readonly warmingUntil: ReadonlyMap<string, number>;
 }
 
 export const NOTHING_ACTIVE: Activation = {
@@ -32,12 +34,14 @@ export const NOTHING_ACTIVE: Activation = {
   secrets: new Map(),
   files: new Map(),
   warmingSince: new Map(),
+  warmingUntil: new Map(),
 };
 
 /**
  * Works out what may run now. A cluster is warm once its endpoints are known; a listener once its routes are, and the
  * clusters they name that exist; both once the secrets and files of their TLS contexts are there. What ran before keeps running in its old version until the new one is warm. After
- * `initialFetchTimeoutMs` (Envoy's 15 s) a resource goes ahead without what it waits for, so warming always ends.
+ * `initialFetchTimeoutMs` (Envoy's 15 s), or what its own source says, a resource goes ahead without what it waits for;
+ * so warming ends, unless a source says 0.
  */
 export function activate(
   store: ResourceStore,
@@ -46,17 +50,24 @@ export function activate(
   initialFetchTimeoutMs: number,
 ): Activation {
   const warmingSince = new Map<string, number>();
-  const isWarm = (key: string, complete: boolean): boolean => {
+  const warmingUntil = new Map<string, number>();
+  const isWarm = (key: string, complete: boolean, ownTimeoutMs: number | undefined): boolean => {
     if (complete) return true;
     const since = previous.warmingSince.get(key) ?? nowMs;
     warmingSince.set(key, since);
-    return nowMs - since >= initialFetchTimeoutMs;
+    const timeoutMs = ownTimeoutMs ?? initialFetchTimeoutMs;
+    const until = timeoutMs === 0 ? Number.POSITIVE_INFINITY : since + timeoutMs;
+    warmingUntil.set(key, until);
+    return nowMs >= until;
   };
 
   const clusters = new Map<string, Cluster>();
   for (const [name, cluster] of store.clusters) {
     const isComplete = clusterIsComplete(cluster, store) && tlsIsComplete(tlsContextsOfCluster(cluster), store);
-    const chosen = isWarm(`cluster/${name}`, isComplete) ? cluster : previous.clusters.get(name);
+    const { discovery } = cluster;
+    const ownTimeoutMs = discovery.kind === 'eds' ? discovery.initialFetchTimeoutMs : undefined;
+    const warm = isWarm(`cluster/${name}`, isComplete, ownTimeoutMs);
+    const chosen = warm ? cluster : previous.clusters.get(name);
     if (chosen !== undefined) clusters.set(name, chosen);
   }
 
@@ -66,6 +77,7 @@ export function activate(
       `listener/${name}`,
       listenerIsComplete(listener, store, clusters, previous.listeners.has(name)) &&
         tlsIsComplete(tlsContextsOfListener(listener), store),
+      routesTimeoutMs(listener),
     );
     const chosen = warm ? listener : previous.listeners.get(name);
     if (chosen !== undefined) listeners.set(name, chosen);
@@ -78,6 +90,7 @@ export function activate(
     routeConfigurations: routeConfigurationsOf(listeners, store, previous),
     ...tlsMaterialOf(listeners, clusters, store, previous),
     warmingSince,
+    warmingUntil,
   };
 }
 
@@ -116,18 +129,26 @@ function chosenFrom<T>(
   return chosen;
 }
 
-/** Milliseconds until a wait runs out, or undefined where nothing is awaited. */
-export function nextDeadlineMs(
-  activation: Activation,
-  nowMs: number,
-  initialFetchTimeoutMs: number,
-): number | undefined {
+/** Milliseconds until a wait runs out, or undefined where nothing is awaited that ends by itself. */
+export function nextDeadlineMs(activation: Activation, nowMs: number): number | undefined {
   let next: number | undefined;
-  for (const since of activation.warmingSince.values()) {
-    const remaining = since + initialFetchTimeoutMs - nowMs;
-    if (remaining > 0 && (next === undefined || remaining < next)) next = remaining;
+  for (const until of activation.warmingUntil.values()) {
+    const remaining = until - nowMs;
+    if (remaining > 0 && Number.isFinite(remaining) && (next === undefined || remaining < next)) next = remaining;
   }
   return next;
+}
+
+/** The longest that one of a listener's route configurations is waited for; 0 is without end. */
+function routesTimeoutMs(listener: Listener): number | undefined {
+  const timeouts = chainsOf(listener).flatMap(({ filters }) =>
+    filters.flatMap((filter) => {
+      if (filter.kind !== 'httpConnectionManager' || filter.config.routes.kind !== 'rds') return [];
+      return filter.config.routes.initialFetchTimeoutMs ?? [];
+    }),
+  );
+  if (timeouts.length === 0) return undefined;
+  return timeouts.includes(0) ? 0 : Math.max(...timeouts);
 }
 
 /** An aggregate waits for those of its clusters that exist, aggregates among them as deep as they may be nested. */

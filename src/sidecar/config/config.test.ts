@@ -70,9 +70,25 @@ describe('warming', () => {
     store.apply({ kind: 'clusters', changed: [cluster('web')], removed: [] });
     store.apply({ kind: 'listeners', changed: [rdsListener('out')], removed: [] });
     const waiting = activate(store, NOTHING_ACTIVE, 100, FETCH_TIMEOUT_MS);
-    expect(nextDeadlineMs(waiting, 1100, FETCH_TIMEOUT_MS)).toBe(14_000);
+    expect(nextDeadlineMs(waiting, 1100)).toBe(14_000);
     const late = activate(store, waiting, 15_100, FETCH_TIMEOUT_MS);
     expect([late.clusters.size, late.listeners.size]).toEqual([1, 1]);
+  });
+
+  it('waits as long as a source says, and without end where it says 0', () => {
+    const store = new ResourceStore();
+    const eds = (name: string, initialFetchTimeoutMs: number) =>
+      cluster(name, { discovery: { kind: 'eds', serviceName: name, initialFetchTimeoutMs } });
+    store.apply({ kind: 'clusters', changed: [eds('soon', 100), eds('patient', 0)], removed: [] });
+    const routes = { kind: 'rds', routeConfigName: 'web', initialFetchTimeoutMs: 200 } as const;
+    store.apply({ kind: 'listeners', changed: [httpListener('out', { routes })], removed: [] });
+    const waiting = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    expect(nextDeadlineMs(waiting, 0)).toBe(100);
+    const later = activate(store, waiting, 100, FETCH_TIMEOUT_MS);
+    expect([[...later.clusters.keys()], later.listeners.size, nextDeadlineMs(later, 100)]).toEqual([['soon'], 0, 100]);
+    const late = activate(store, later, 1_000_000, FETCH_TIMEOUT_MS);
+    expect([[...late.clusters.keys()], late.listeners.size]).toEqual([['soon'], 1]);
+    expect(nextDeadlineMs(late, 1_000_000)).toBeUndefined();
   });
 
   it('keeps the old listener running until the new one has its routes', () => {

@@ -76,7 +76,7 @@ export class ConfigDriver {
     this.#activation = next;
     if (update !== undefined) this.#options.publish(update);
     clearTimeout(this.#timer);
-    const deadlineMs = nextDeadlineMs(next, nowMs, initialFetchTimeoutMs);
+    const deadlineMs = nextDeadlineMs(next, nowMs);
     if (deadlineMs !== undefined) this.#timer = setTimeout(() => this.#run(), Math.ceil(deadlineMs));
   }
 }

@@ -87,7 +87,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
       'self',
       'resource_api_version',
     ],
-    'a resource waits 15 s for what it names': ['initial_fetch_timeout'],
   },
   [`${ENVOY}.core.v3.DataSource`]: { 'a file is looked at itself': ['watched_directory'] },
   [`${ENVOY}.core.v3.HealthCheck`]: {
