@@ -1,7 +1,7 @@
 import { decodeAccessLogs } from './access-log-decode.ts';
 import { decodeConfigSource } from './config-source-decode.ts';
 import type { ExtensionSupport } from './extension-support.ts';
-import type { HttpConnectionManager } from './http-connection-manager.ts';
+import type { ClientCertDetails, HttpConnectionManager } from './http-connection-manager.ts';
 import { decodeHttpFilters } from './http-filter-decode.ts';
 import { decodeHttp2Options } from './http2-options-decode.ts';
 import type { MessageReader } from './message-reader.ts';
@@ -89,6 +89,7 @@ type Identity = Pick<
   | 'preserveExternalRequestId'
   | 'alwaysSetRequestIdInResponse'
   | 'forwardClientCertDetails'
+  | 'currentClientCertDetails'
 >;
 
 const SERVER_HEADER_TRANSFORMATIONS = {
@@ -123,6 +124,17 @@ function decodeIdentity(reader: MessageReader): Identity {
     preserveExternalRequestId: reader.boolean('preserve_external_request_id'),
     alwaysSetRequestIdInResponse: reader.boolean('always_set_request_id_in_response'),
     forwardClientCertDetails: reader.choice('forward_client_cert_details', FORWARD_CLIENT_CERT_DETAILS, 'sanitize'),
+    currentClientCertDetails: decodeClientCertDetails(reader.message('set_current_client_cert_details')),
+  };
+}
+
+function decodeClientCertDetails(reader: MessageReader | undefined): ClientCertDetails {
+  return {
+    subject: reader?.wrappedBoolean('subject') ?? false,
+    cert: reader?.boolean('cert') ?? false,
+    chain: reader?.boolean('chain') ?? false,
+    dns: reader?.boolean('dns') ?? false,
+    uri: reader?.boolean('uri') ?? false,
   };
 }
 

@@ -56,8 +56,19 @@ export interface HttpConnectionManager {
   /** `upgrade_configs` that are enabled, lower case. */
   readonly upgradeTypes: readonly string[];
   readonly forwardClientCertDetails: 'sanitize' | 'forwardOnly' | 'appendForward' | 'sanitizeSet' | 'alwaysForwardOnly';
+  /** What an `x-forwarded-client-cert` of ours tells besides the hash. */
+  readonly currentClientCertDetails: ClientCertDetails;
   readonly tracing: Tracing | undefined;
   readonly accessLogs: readonly AccessLogger[];
+}
+
+/** HttpConnectionManager.SetCurrentClientCertDetails. */
+export interface ClientCertDetails {
+  readonly subject: boolean;
+  readonly cert: boolean;
+  readonly chain: boolean;
+  readonly dns: boolean;
+  readonly uri: boolean;
 }
 
 export interface HttpFilter {

@@ -35,6 +35,10 @@ export class StreamRecord {
   requestId = '';
   downstreamAddress = '';
   downstreamPort = 0;
+  /** What TLS settled with the downstream, '' where it is plaintext: `TLSv1.3`, the name it asked for, its first URI name. */
+  tlsVersion = '';
+  requestedServerName = '';
+  peerUri = '';
   /** The listener's own address and port as bound. */
   localAddress = '';
   localPort = 0;

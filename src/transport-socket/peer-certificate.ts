@@ -15,6 +15,8 @@ export interface PeerCertificate {
   readonly notAfterMs: number;
   /** The certificate itself, PEM. */
   readonly pem: string;
+  /** It and those that it was shown with, up to the trusted one as far as it came along, PEM. */
+  readonly chainPem: string;
 }
 
 /** What a connection's transport has settled before the first byte of application data. */

@@ -3,13 +3,15 @@ import { KeyObject, randomBytes, webcrypto } from 'node:crypto';
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsageExtension,
-  type Extension,
+  Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
   SubjectAlternativeNameExtension,
   type X509Certificate as X509,
   X509CertificateGenerator,
 } from '@peculiar/x509';
+
+export { Extension, KeyUsageFlags };
 
 /** Certificates for tests, made when a test asks for them: EC P-256, valid from a day ago for a year. */
 

@@ -208,6 +208,7 @@ export function httpConnectionManager(overrides: Partial<HttpConnectionManager> 
     http2: UNSAID_HTTP2_OPTIONS,
     upgradeTypes: [],
     forwardClientCertDetails: 'sanitize',
+    currentClientCertDetails: { subject: false, cert: false, chain: false, dns: false, uri: false },
     tracing: undefined,
     accessLogs: [],
     ...overrides,

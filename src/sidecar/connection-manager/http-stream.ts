@@ -137,7 +137,8 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     chain.counters.rqActive.add(1);
     const { manager } = chain;
     const { traces } = this.#context;
-    this.record.requestId = applyRequestPolicy(manager, head, this.requestEdits, this.peer.address, chain.requestIds);
+    const { address, transport } = this.peer;
+    this.record.requestId = applyRequestPolicy(manager, head, this.requestEdits, address, chain.requestIds, transport);
     if (chain.tracingShare !== undefined && traces !== undefined) {
       const { fields } = head;
       traces.begin(this.record, fields.get('traceparent'), fields.get('tracestate'), chain.tracingShare);

@@ -2,7 +2,9 @@ import type { RequestHead } from '../../http/head.ts';
 import type { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
+import { PLAINTEXT, type TransportFacts } from '../../transport-socket/transport-socket.ts';
 import { NOT_PROCESSED_HEADER } from '../filter/filter.ts';
+import { forwardClientCertificate } from './client-certificate.ts';
 import type { RequestIds } from './request-id.ts';
 
 /**
@@ -22,16 +24,14 @@ export function applyRequestPolicy(
   edits: HeaderEdits,
   downstreamAddress: string,
   requestIds: RequestIds,
+  transport: TransportFacts = PLAINTEXT,
 ): string {
   const { fields } = head;
   if (isEdge(manager)) stripEdgeFields(fields, edits);
   if (manager.useRemoteAddress && !manager.skipXffAppend) appendForwardedFor(fields, edits, downstreamAddress);
   if (fields.indexOf('x-forwarded-proto') < 0) edits.addChecked('x-forwarded-proto', head.scheme);
   else if (isEdge(manager)) edits.setChecked(fields, 'x-forwarded-proto', head.scheme);
-  if (manager.forwardClientCertDetails !== 'alwaysForwardOnly' && fields.indexOf('x-forwarded-client-cert') >= 0) {
-    // No peer certificate is verified here, so nobody may claim one.
-    edits.remove(fields, 'x-forwarded-client-cert');
-  }
+  forwardClientCertificate(manager, transport, fields, edits);
   if (fields.indexOf(NOT_PROCESSED_HEADER) >= 0) edits.remove(fields, NOT_PROCESSED_HEADER);
   if (manager.via !== '') edits.add('via', `${VIA_PROTOCOLS[head.version]} ${manager.via}`);
   return requestId(manager, fields, edits, requestIds);

@@ -58,6 +58,10 @@ export function startRecord(
   record.path = head.path;
   record.downstreamAddress = peer.address;
   record.downstreamPort = peer.port;
+  const { transport } = peer;
+  record.tlsVersion = transport.tlsVersion;
+  record.requestedServerName = transport.serverName;
+  record.peerUri = transport.peerCertificate?.uriNames[0] ?? '';
   record.inFlightAtArrival = openStreams;
 }
 

@@ -33,10 +33,12 @@ export const OPERATORS: ReadonlyMap<string, FieldReader> = new Map<string, Field
   ['DOWNSTREAM_DIRECT_REMOTE_ADDRESS', (record) => endpoint(record.downstreamAddress, record.downstreamPort)],
   ['DOWNSTREAM_LOCAL_ADDRESS', (record) => endpoint(record.localAddress, record.localPort)],
   ['DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT', (record) => text(record.localAddress)],
+  ['DOWNSTREAM_TLS_VERSION', (record) => text(record.tlsVersion)],
+  ['DOWNSTREAM_PEER_URI_SAN', (record) => text(record.peerUri)],
+  ['REQUESTED_SERVER_NAME', (record) => text(record.requestedServerName)],
   ['TRACE_ID', (record) => text(record.traceId)],
   // Consul's own format asks for these; a record does not keep them.
   ['CONNECTION_TERMINATION_DETAILS', () => undefined],
-  ['REQUESTED_SERVER_NAME', () => undefined],
   ['UPSTREAM_LOCAL_ADDRESS', () => undefined],
   ['UPSTREAM_TRANSPORT_FAILURE_REASON', () => undefined],
 ]);

@@ -78,9 +78,22 @@ function httpAttributes(
   if (record.userAgent !== '') attributes['user_agent.original'] = record.userAgent;
   if (record.status > 0) attributes['http.response.status_code'] = record.status;
   if (isError(record, kind)) attributes['error.type'] = grpcErrorOf(record, kind) ?? errorType(record);
-  if (kind === 'server') addPeer(attributes, 'client', record.downstreamAddress, record.downstreamPort);
-  else addClientAttributes(attributes, record);
+  if (kind === 'server') {
+    addPeer(attributes, 'client', record.downstreamAddress, record.downstreamPort);
+    addTls(attributes, record);
+  }
+  if (kind === 'client') addClientAttributes(attributes, record);
   return attributes;
+}
+
+/** How the caller came in, and who it proved to be. */
+function addTls(attributes: Record<string, string | number>, record: StreamRecord): void {
+  const { tlsVersion, peerUri, requestedServerName } = record;
+  if (tlsVersion === '') return;
+  attributes['tls.protocol.name'] = 'tls';
+  attributes['tls.protocol.version'] = tlsVersion.slice('TLSv'.length);
+  if (requestedServerName !== '') attributes['weft.tls.server_name'] = requestedServerName;
+  if (peerUri !== '') attributes['weft.peer.uri'] = peerUri;
 }
 
 function addClientAttributes(attributes: Record<string, string | number>, record: StreamRecord): void {

@@ -10,7 +10,7 @@ export const DROPPED = 32;
 /** Index as a Float64: wall clock milliseconds at which the writer's monotonic clock read zero. */
 export const ORIGIN = 24;
 
-export const RECORD_BYTES = 2_048;
+export const RECORD_BYTES = 2_304;
 
 /** Float64 positions within a record. */
 export const NUMBER = {
@@ -39,6 +39,8 @@ export const NUMBER = {
 export const BIT_INBOUND = 1;
 export const BIT_HTTPS = 2;
 export const BIT_REUSED = 4;
+export const BIT_TLS_12 = 8;
+export const BIT_TLS_13 = 16;
 /** Above the bits: `grpcStatus` less its smallest value, NOT_GRPC. */
 export const GRPC_STATUS_SHIFT = 8;
 
@@ -69,6 +71,8 @@ export const TEXTS = [
   { field: 'hostAddress', maxBytes: 96, wire: false },
   { field: 'responseFlags', maxBytes: 24, wire: false },
   { field: 'responseCodeDetails', maxBytes: 96, wire: false },
+  { field: 'peerUri', maxBytes: 192, wire: false },
+  { field: 'requestedServerName', maxBytes: 64, wire: false },
 ] as const;
 
 /** `tracestate` is kept whole (W3C: at least 512 characters are to be passed on) or not at all; it comes last. */

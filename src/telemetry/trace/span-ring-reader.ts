@@ -3,6 +3,8 @@ import {
   BIT_HTTPS,
   BIT_INBOUND,
   BIT_REUSED,
+  BIT_TLS_12,
+  BIT_TLS_13,
   DROPPED,
   GRPC_STATUS_SHIFT,
   HEAD,
@@ -93,6 +95,7 @@ export class SpanRingReader {
     record.direction = (bits & BIT_INBOUND) === 0 ? 'outbound' : 'inbound';
     record.scheme = (bits & BIT_HTTPS) === 0 ? 'http' : 'https';
     record.connectionReused = (bits & BIT_REUSED) !== 0;
+    record.tlsVersion = (bits & BIT_TLS_13) !== 0 ? 'TLSv1.3' : (bits & BIT_TLS_12) !== 0 ? 'TLSv1.2' : '';
     record.grpcStatus = (bits >>> GRPC_STATUS_SHIFT) + NOT_GRPC;
     this.#readIdentifiers(record, start);
     this.#readTexts(record, start + TEXTS_AT);

@@ -18,6 +18,7 @@ function full(): StreamRecord {
     protocol: 20,
     grpcStatus: 16,
     connectionReused: true,
+    tlsVersion: 'TLSv1.3',
     sampled: true,
     traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
     spanId: '00f067aa0ba902b7',

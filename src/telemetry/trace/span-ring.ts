@@ -3,6 +3,8 @@ import {
   BIT_HTTPS,
   BIT_INBOUND,
   BIT_REUSED,
+  BIT_TLS_12,
+  BIT_TLS_13,
   DROPPED,
   GRPC_STATUS_SHIFT,
   HEAD,
@@ -97,6 +99,8 @@ export class SpanRing {
       (record.direction === 'inbound' ? BIT_INBOUND : 0) |
       (record.scheme === 'https' ? BIT_HTTPS : 0) |
       (record.connectionReused ? BIT_REUSED : 0) |
+      (record.tlsVersion === 'TLSv1.3' ? BIT_TLS_13 : 0) |
+      (record.tlsVersion === 'TLSv1.2' ? BIT_TLS_12 : 0) |
       ((record.grpcStatus - NOT_GRPC) << GRPC_STATUS_SHIFT);
   }
 
@@ -126,6 +130,8 @@ export class SpanRing {
     next = this.#writeText(record.hostAddress, 96, next, 'utf8');
     next = this.#writeText(record.responseFlags, 24, next, 'utf8');
     next = this.#writeText(record.responseCodeDetails, 96, next, 'utf8');
+    next = this.#writeText(record.peerUri, 192, next, 'utf8');
+    next = this.#writeText(record.requestedServerName, 64, next, 'utf8');
     const { traceState } = record;
     this.#writeText(traceState.length > MAX_TRACESTATE_BYTES ? '' : traceState, MAX_TRACESTATE_BYTES, next, 'latin1');
   }

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { PeerCertificate, TransportFacts } from '../peer-certificate.ts';
 import type { VerifiedPeer } from './peer-verification.ts';
@@ -28,7 +29,21 @@ export function peerCertificateOf({ certificate, extensions }: VerifiedPeer): Pe
     sha256Fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
     notAfterMs: certificate.validToDate.getTime(),
     pem: certificate.toString(),
+    chainPem: chainPem(certificate),
   };
+}
+
+/** More than any chain holds: what a peer sends must not keep us busy. */
+const MAX_CHAIN_LENGTH = 10;
+
+function chainPem(leaf: X509Certificate): string {
+  let chain = leaf.toString();
+  let issuer = leaf.issuerCertificate;
+  for (let length = 1; issuer !== undefined && length < MAX_CHAIN_LENGTH; length++) {
+    chain += issuer.toString();
+    issuer = issuer.issuerCertificate;
+  }
+  return chain;
 }
 
 /** Node's types know it for clients only. */

@@ -267,7 +267,7 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     'addresses are written as they are': ['represent_ipv4_remote_address_as_ipv4_mapped_ipv6'],
     'request ids are UUIDs': ['request_id_extension'],
     'no such header is added': ['append_x_forwarded_port', 'append_local_overload'],
-    'nothing reads it': ['add_proxy_protocol_connection_state', 'set_current_client_cert_details'],
+    'nothing reads it': ['add_proxy_protocol_connection_state'],
   },
   [`${NETWORK_FILTER}.http_connection_manager.v3.HttpConnectionManager.Tracing`]: {
     [REPORTS]: ['verbose'],

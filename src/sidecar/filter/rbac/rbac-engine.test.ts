@@ -38,6 +38,7 @@ function certificate(names: Partial<PeerCertificate>): TransportFacts {
     issuer: '',
     serialNumber: '01',
     sha256Fingerprint: '',
+    chainPem: '',
     notAfterMs: 0,
     pem: '',
     ...names,
