@@ -23,8 +23,8 @@ const DEFAULT_BUFFER_LIMIT_BYTES = 1024 * 1024;
 const DEFAULT_PANIC_THRESHOLD_PERCENT = 50;
 
 /**
- * envoy.config.cluster.v3.Cluster. What chooses hosts or secures a connection is obeyed or refused; preconnecting, load
- * reports, DNS tuning and socket options are read past.
+ * envoy.config.cluster.v3.Cluster. What chooses hosts or secures a connection is obeyed or refused; preconnecting,
+ * DNS tuning and socket options are read past.
  */
 export function decodeCluster(reader: MessageReader): Cluster {
   reader.refuse('lb_subset_config', 'filters', 'upstream_config', 'upstream_bind_config');
@@ -57,6 +57,7 @@ export function decodeCluster(reader: MessageReader): Cluster {
       reader.wrappedNumber('per_connection_buffer_limit_bytes') ?? DEFAULT_BUFFER_LIMIT_BYTES,
     altStatName: altStatName === '' ? undefined : altStatName,
     metadata: decodeFilterMetadata(reader.message('metadata')),
+    ...(reader.message('lrs_server')?.has('self') === true ? { reportsLoads: true } : {}),
   };
 }
 

@@ -37,6 +37,8 @@ export interface Cluster {
   readonly perConnectionBufferLimitBytes: number;
   readonly altStatName: string | undefined;
   readonly metadata: FilterMetadata;
+  /** `lrs_server: { self: {} }`: its loads are reported to the control server. */
+  readonly reportsLoads?: boolean;
 }
 
 /** Cluster.TransportSocketMatch: each key must be in the endpoint's `envoy.transport_socket_match` metadata, with that value. */

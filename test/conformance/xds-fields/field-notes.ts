@@ -44,7 +44,7 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
       'connection_pool_per_downstream_connection',
     ],
     'a host that is gone is gone': ['ignore_health_on_host_removal'],
-    [REPORTS]: ['lrs_server', 'lrs_report_endpoint_metrics', 'track_cluster_stats', 'track_timeout_budgets'],
+    [REPORTS]: ['lrs_report_endpoint_metrics', 'track_cluster_stats', 'track_timeout_budgets'],
   },
   [`${ENVOY}.cluster.v3.Cluster.CommonLbConfig`]: {
     'localities are weighted by the server, not by where the proxy is': ['zone_aware_lb_config'],
