@@ -17,6 +17,8 @@ interface ControlOptions extends LogOptions {
   readonly startWithoutConsul: boolean;
   readonly stateDir: string | undefined;
   readonly preparedQueryInterval: number;
+  readonly resourceTtl: number | undefined;
+  readonly reportLoads: boolean;
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
   readonly tlsClientCa: string | undefined;
@@ -37,6 +39,12 @@ export function controlCommand(environment: Environment): Command {
     .option('--tls-cert <file>', 'serve xDS over TLS with this certificate (PEM, read again when it changes)')
     .option('--tls-key <file>', 'the private key of --tls-cert')
     .option('--tls-client-ca <file>', 'take only xDS clients with a certificate of these authorities')
+    .option(
+      '--resource-ttl <duration>',
+      'clients that know of it drop what they have not heard of for so long (default: nothing is dropped)',
+      parseDurationMs,
+    )
+    .option('--report-loads', 'ask clients to report what they send to each cluster', false)
     .option('--console-host <address>', 'address of the console and its API', '127.0.0.1')
     .option('--console-port <port>', 'port of the console and its API', parsePort, 18_080)
     .option(
@@ -62,6 +70,7 @@ export function controlCommand(environment: Environment): Command {
       consul: { ...consul, maxConcurrentQuestions: options.consulConnections },
       host: options.host,
       tls: servingFiles(options),
+      terms: { ttlMs: options.resourceTtl, reportsLoads: options.reportLoads },
       xdsPort: options.port,
       consoleHost: options.consoleHost,
       consolePort: options.consolePort,

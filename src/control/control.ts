@@ -20,7 +20,7 @@ import { ProblemLog } from './problem-log.ts';
 import { ProxyFeeds } from './proxy-feeds.ts';
 import { ProxySecrets } from './proxy-secrets.ts';
 import { type ServingFiles, servingCertificates } from './serving-certificates.ts';
-import { SnapshotStore } from './snapshot/snapshot.ts';
+import { type ResourceTerms, SnapshotStore } from './snapshot/snapshot.ts';
 import { StateFolder } from './state-folder.ts';
 import { datacenter, type GrpcScope, type Problem } from './translate/translate.ts';
 import { TrustDomainFeed } from './trust-domain-feed.ts';
@@ -31,6 +31,8 @@ export interface ControlOptions {
     readonly maxConcurrentQuestions?: number | undefined;
   };
   readonly host?: string | undefined;
+  /** A time to live for all resources, and whether clients report loads; neither by default. */
+  readonly terms?: ResourceTerms | undefined;
   /** What the xDS server shows and whom it takes; absent serves plaintext. */
   readonly tls?: ServingFiles | undefined;
   /** 0 picks a free port. */
@@ -96,6 +98,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   // Translate, and keep snapshots: what a proxy is made of is watched only while it is connected.
   const store = new SnapshotStore({
     nowMs,
+    terms: options.terms,
     onWanted: (nodeId, node) => {
       log.info(`proxy ${nodeId} connected from ${node.peer}`);
       feeds.want(nodeId);

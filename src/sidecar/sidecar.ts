@@ -18,10 +18,11 @@ import { unknownFields } from '../resource/unknown-fields.ts';
 import type { Logs } from '../telemetry/log/log.ts';
 import { readTraceExportSettings } from '../telemetry/trace/export-settings.ts';
 import type { SpanExporter } from '../telemetry/trace/span-exporter.ts';
-import type { LastGoodConfigWriter, XdsClient } from '../xds/client/client.ts';
+import type { LastGoodConfigWriter, LoadReporter, XdsClient } from '../xds/client/client.ts';
 import type { ResourceChange } from './config/config.ts';
 import {
   type AnyResource,
+  clusterTotals,
   DataPlane,
   decodeAnyResource,
   FirstConfig,
@@ -87,6 +88,8 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     xds === undefined ? undefined : xdsClient(xds, options, dataPlane, firstConfig, () => lastGood?.schedule());
   const lastGood = xds === undefined || client === undefined ? undefined : lastGoodWriter(xds, options, client);
 
+  const loads = xds === undefined || client === undefined ? undefined : loadReporter(xds, bootstrap, client, dataPlane);
+
   const admin = new SidecarAdmin({ bootstrap, dataPlane, client, logs, version: WEFT_VERSION });
   const metrics = sidecarMetrics({
     dataPlane,
@@ -97,6 +100,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   });
   const end = async (flushMs: number): Promise<void> => {
     client?.stop();
+    loads?.stop();
     await dataPlane.stop();
     await spans?.shutdown(flushMs);
     await admin.stop();
@@ -109,6 +113,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
       if (bootstrap.subscribes.clusters) client.setSubscription(CLUSTER_TYPE, 'everything');
       if (bootstrap.subscribes.listeners) client.setSubscription(LISTENER_TYPE, 'everything');
       client.start();
+      loads?.start();
     }
     await firstConfig.ready;
   } catch (error) {
@@ -152,6 +157,20 @@ async function startSpanExporter({
     serviceInstanceId: bootstrap.node.id,
     log,
     clock: systemClock,
+  });
+}
+
+/** To the server that answers at present: that is what `self` means. */
+function loadReporter(
+  xds: XdsClientModule,
+  { node }: Bootstrap,
+  client: XdsClient<AnyResource>,
+  dataPlane: DataPlane,
+): LoadReporter {
+  return new xds.LoadReporter({
+    node,
+    server: () => (client.state.kind === 'streaming' ? client.state.server : undefined),
+    clusters: () => clusterTotals(dataPlane.driver.activation.clusters.values(), dataPlane.metrics),
   });
 }
 

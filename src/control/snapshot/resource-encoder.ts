@@ -20,13 +20,26 @@ interface Kept {
   readonly resource: EncodedResource;
 }
 
+/** What is said of every resource, whoever made it. */
+export interface ResourceTerms {
+  /** Clients that know of it drop what they have not heard of for so long. */
+  readonly ttlMs?: number | undefined;
+  /** Clients report to this server what they send to each cluster. */
+  readonly reportsLoads?: boolean | undefined;
+}
+
 /** Literals to bytes, once per content: proxies that hold the same cluster share one buffer, and one literal. */
 export class ResourceEncoder {
   readonly #kept = new Map<string, Kept>();
   /** Literals that were shared need not be looked into again. */
   readonly #known = new WeakMap<ResourceLiteral, EncodedResource>();
+  readonly #terms: ResourceTerms;
   #keptBytes = 0;
   readonly counters = { encoded: 0, reused: 0, refused: 0 };
+
+  constructor(terms: ResourceTerms = {}) {
+    this.#terms = terms;
+  }
 
   encode(literal: ResourceLiteral): EncodeResult {
     const known = this.#known.get(literal);
@@ -47,10 +60,12 @@ export class ResourceEncoder {
 
   /** Encodes what changes too often to be worth keeping. */
   encodeAnew(literal: ResourceLiteral): EncodeResult {
-    const built = buildMessage(literal.typeUrl.slice(TYPE_URL_PREFIX.length), literal.json);
+    const reports = this.#terms.reportsLoads === true && literal.typeUrl === CLUSTER_TYPE;
+    const json = reports ? { ...literal.json, lrsServer: { self: {} } } : literal.json;
+    const built = buildMessage(literal.typeUrl.slice(TYPE_URL_PREFIX.length), json);
     if (!built.ok) return this.#refuse(literal, built.faults);
     this.counters.encoded += 1;
-    return { ok: true, resource: toResource(literal, built.value) };
+    return { ok: true, resource: toResource(literal, built.value, this.#terms.ttlMs) };
   }
 
   #keep(literal: ResourceLiteral): Kept | Extract<EncodeResult, { ok: false }> {
@@ -93,7 +108,11 @@ function costOf({ resource }: Kept): number {
 }
 
 /** The version is a digest of the bytes, so that equal content has an equal version at every control server. */
-function toResource({ typeUrl, name, json }: ResourceLiteral, bytes: Uint8Array): EncodedResource {
+function toResource(
+  { typeUrl, name, json }: ResourceLiteral,
+  bytes: Uint8Array,
+  ttlMs: number | undefined,
+): EncodedResource {
   const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const version = hash('sha256', message).slice(0, 16);
   const assignmentName = typeUrl === CLUSTER_TYPE ? serviceNameOf(json) : undefined;
@@ -102,6 +121,7 @@ function toResource({ typeUrl, name, json }: ResourceLiteral, bytes: Uint8Array)
     name,
     version,
     message,
+    ...(ttlMs === undefined ? {} : { ttlMs }),
     ...(assignmentName === undefined ? {} : { assignmentName }),
   });
 }

@@ -19,10 +19,11 @@ import {
 import { type AssignmentSet, AssignmentSets } from './assignment-sets.ts';
 import { BurstMerger } from './burst-merger.ts';
 import { inconsistencies } from './consistency.ts';
-import { type EncodeResult, ResourceEncoder } from './resource-encoder.ts';
+import { type EncodeResult, ResourceEncoder, type ResourceTerms } from './resource-encoder.ts';
 import type { ResourceLiteral } from './resource-literal.ts';
 
 export { BurstMerger } from './burst-merger.ts';
+export type { ResourceTerms } from './resource-encoder.ts';
 export type { Json, ResourceLiteral } from './resource-literal.ts';
 
 /** All of one proxy but its endpoints, which are shared by name. */
@@ -34,6 +35,7 @@ export interface ProxyParts {
 
 export interface SnapshotStoreOptions {
   readonly nowMs: () => number;
+  readonly terms?: ResourceTerms | undefined;
   /** The first stream of a node opened: somebody should make its parts. */
   readonly onWanted: (nodeId: string, node: NodeIdentity) => void;
   /** The last stream of a node ended. */
@@ -60,7 +62,7 @@ interface ProxyEntry {
 
 export class SnapshotStore implements SnapshotSource {
   readonly #options: SnapshotStoreOptions;
-  readonly #encoder = new ResourceEncoder();
+  readonly #encoder: ResourceEncoder;
   readonly #proxies = new Map<string, ProxyEntry>();
   readonly #assignments = new AssignmentSets<ProxyEntry>();
   readonly #changedAssignments = new Set<string>();
@@ -69,6 +71,7 @@ export class SnapshotStore implements SnapshotSource {
 
   constructor(options: SnapshotStoreOptions) {
     this.#options = options;
+    this.#encoder = new ResourceEncoder(options.terms);
     this.#merger = new BurstMerger(() => this.#spreadAssignments(), options.nowMs);
   }
 

@@ -3,6 +3,7 @@
  * updates over, merges what they count, drains and replaces them. Does not know where resources come from, nor what a
  * request is.
  */
+export { clusterTotals } from './cluster-totals.ts';
 export { DataPlane, type DataPlaneOptions } from './data-plane.ts';
 export { FirstConfig } from './first-config.ts';
 export { sidecarMetrics } from './main-metrics.ts';

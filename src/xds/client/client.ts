@@ -24,6 +24,7 @@ export {
   type LastGoodResource,
   loadLastGoodConfig,
 } from './last-good-config.ts';
+export { type ClusterTotals, LoadReporter } from './load-reporter.ts';
 export { type BackoffPolicy, DEFAULT_BACKOFF } from './reconnect-backoff.ts';
 export type { DecodeResource, HeldResource, RejectedResource, Wanted } from './type-ledger.ts';
 
