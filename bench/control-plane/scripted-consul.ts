@@ -13,6 +13,8 @@ export interface MeshShape {
 
 const SIDECARS_PER_NODE = 10;
 const FIRST_INDEX = 100;
+/** Consul's, for questions that name none; ours name milliseconds. */
+const DEFAULT_WAIT_MS = 300_000;
 const FIRST_BIND_PORT = 9_000;
 
 interface HeldQuestion {
@@ -81,22 +83,29 @@ export class ScriptedConsul {
       return;
     }
     const index = this.#indexes.get(path) ?? FIRST_INDEX;
-    if (asked === index) this.#hold(path, index, response);
+    const waitMs = Number.parseInt(url.searchParams.get('wait') ?? '', 10) || DEFAULT_WAIT_MS;
+    if (asked === index) this.#hold(path, index, waitMs, response);
     else send(response, index, body());
   }
 
-  #hold(path: string, index: number, response: ServerResponse): void {
+  #hold(path: string, index: number, waitMs: number, response: ServerResponse): void {
     const questions = this.#held.get(path) ?? new Set();
     this.#held.set(path, questions);
     const question: HeldQuestion = {
       index,
       answer: () => {
+        clearTimeout(timer);
         questions.delete(question);
         send(response, this.#indexes.get(path) ?? FIRST_INDEX, this.#body(path, '')?.());
       },
     };
+    // Consul's own jitter, so that questions do not end together.
+    const timer = setTimeout(question.answer, waitMs + (waitMs / 16) * Math.random());
     questions.add(question);
-    response.on('close', () => questions.delete(question));
+    response.on('close', () => {
+      clearTimeout(timer);
+      questions.delete(question);
+    });
   }
 
   #body(path: string, filter: string): (() => unknown) | undefined {
