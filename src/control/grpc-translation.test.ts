@@ -135,6 +135,23 @@ describe('a service for gRPC clients', () => {
     expect(problems[0]?.message).toContain('detected circular resolver redirect');
   });
 
+  test('a failover is lower priorities of one assignment, for gRPC clients as for sidecars', () => {
+    const { targets } = translateGrpcService(
+      'api',
+      scope(api('service-resolver', { Failover: { '*': { Service: 'spare' } } })),
+    );
+    const [only] = targets;
+    if (only === undefined) throw new Error('no target');
+    const [name, target] = only;
+    expect(name).toBe(API);
+    expect(grpcCluster(name, target).json['edsClusterConfig']).toMatchObject({ serviceName: `failover~${API}` });
+    expect(grpcEndpointGroup(name, target)).toMatchObject({
+      name: `failover~${API}`,
+      query: { service: 'api' },
+      failover: [{ query: { service: 'spare' } }],
+    });
+  });
+
   test('a cluster asked for by name is the one the routes name, with its subset', () => {
     const given = scope(
       api('service-resolver', { DefaultSubset: 'v1', Subsets: { v1: { Filter: 'Service.Meta.v == 1' } } }),

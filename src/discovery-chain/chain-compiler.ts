@@ -129,9 +129,10 @@ export class ChainCompiler<Route, Split, Balancer> {
     return nodeKey('resolver', this.#resolver(target, entry, false).name);
   }
 
-  /** Follows redirects and the default subset to where they end; `named` is who asks, for messages. */
-  #resolver(first: TargetName, named: EntryName, isFailover: boolean): ResolverNode<Balancer> {
+  /** Follows redirects and the default subset to where they end; the entry that names that place is kept for messages. */
+  #resolver(first: TargetName, asker: EntryName, isFailover: boolean): ResolverNode<Balancer> {
     const redirects: string[] = [];
+    let named = asker;
     for (let target = first; ; ) {
       const id = targetId(target);
       const known = this.nodes.get(nodeKey('resolver', id));
@@ -146,6 +147,7 @@ export class ChainCompiler<Route, Split, Balancer> {
       }
       const next = this.#next(target, resolver);
       if (next === undefined) return this.#make(target, resolver, named, isFailover);
+      named = { kind: 'service-resolver', name: target.service };
       target = next;
     }
   }

@@ -12,8 +12,6 @@ const ALWAYS: Json = { defaultValue: { numerator: 100, denominator: 'HUNDRED' } 
 export function rateLimitFilterJson(limits: InstanceRateLimits): Json {
   return {
     name: LOCAL_RATE_LIMIT_FILTER,
-    // So that a proxy without this filter keeps its listener.
-    isOptional: true,
     typedConfig: limits.requestsPerSecond === 0 ? unlimitedJson() : limitJson(limits),
   };
 }
