@@ -1,3 +1,6 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildAny } from '../../src/resource/strict-builder.ts';
 import {
@@ -106,6 +109,30 @@ test('a failover takes over while nobody else is healthy, and hands back', async
   await load.stop();
   expect(load.failures).toEqual([]);
   await remove('service-resolver', 'shop');
+});
+
+test('limits of an instance are kept by its own sidecar, access logs tell of them', async () => {
+  const port = caller.upstreamPort('shop');
+  const folder = mkdtempSync(join(tmpdir(), 'weft-logs-'));
+  const Path = join(folder, 'access.log');
+  await mesh.registryPut('/v1/config', {
+    ...{ Kind: 'proxy-defaults', Name: 'global', Config: { protocol: 'http' } },
+    AccessLogs: { Enabled: true, Type: 'file', Path, TextFormat: '%REQ(:PATH)% %RESPONSE_CODE%' },
+  });
+  await mesh.registryPut('/v1/config', {
+    ...{ Kind: 'service-defaults', Name: 'shop', Protocol: 'http' },
+    RateLimits: { InstanceLevel: { Routes: [{ PathExact: '/limited', RequestsPerSecond: 1 }] } },
+  });
+  const status = async (path: string): Promise<number> => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
+  await until('a request refused', async () => ((await status('/limited')) === 429 ? true : undefined));
+  expect(await status('/free')).toBe(200);
+  await until('both in the log', () => {
+    const lines = existsSync(Path) ? readFileSync(Path, 'utf8').split('\n') : [];
+    return lines.includes('/limited 429') && lines.includes('/free 200') ? true : undefined;
+  });
+  await remove('service-defaults', 'shop');
+  await mesh.registryPut('/v1/config', { Kind: 'proxy-defaults', Name: 'global', Config: { protocol: 'http' } });
+  rmSync(folder, { recursive: true, force: true });
 });
 
 test('an entry that cannot be translated is named in the console, and what ran before stays', async () => {
