@@ -89,7 +89,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     this.record.workerId = context.workerId;
     this.#forwarding = new Forwarding(this, context.upstreams);
     this.#deadlines = new StreamDeadlines(context.turn, this);
-    this.#request = new RequestPath(this, this.#forwarding, writer);
+    this.#request = new RequestPath(this, this.#forwarding, writer, context.upstreams);
     this.#response = new ResponsePath(this);
   }
 
@@ -407,7 +407,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     const reply = answerOfRoute(this.#chain.manager, route, this.head, this.responseEdits);
     if (reply !== undefined)
       this.sendLocalReply(reply, reply === LOCAL_REPLIES.upgradeNotAllowed ? this.head.upgrade : '');
-    else if (route.action.kind === 'route') this.#forwarding.begin(route, route.action);
+    else if (route.action.kind === 'route') this.#request.forward(route, route.action);
   }
 
   /** What is left of the head is what routes, policies and the upstream all see. */

@@ -1,7 +1,9 @@
 import type { HeaderFields } from '../../http/header-fields.ts';
+import type { RouteAction } from '../../resource/route-configuration.ts';
 import { BodyFlow, type BodySink, type FilterChain, type FilterStream, OPEN } from '../filter/filter.ts';
-import type { Forwarding } from '../filter/router/router.ts';
+import { type Forwarding, type Mirror, startMirrors, type Upstreams } from '../filter/router/router.ts';
 import { CopiedFields } from '../pool/pool.ts';
+import type { CompiledRoute } from '../route/route.ts';
 import type { DownstreamWriter } from './downstream-writer.ts';
 
 /** The stream whose request it is. */
@@ -16,6 +18,8 @@ export interface RequestPathOwner extends FilterStream {
   requestPassed(): void;
 }
 
+const NO_MIRRORS: readonly Mirror[] = [];
+
 /**
  * A request on its way from the codec through the filters to the router. Where no filter holds it or looks at its body,
  * bytes go straight through.
@@ -24,6 +28,7 @@ export class RequestPath implements BodySink {
   readonly #owner: RequestPathOwner;
   readonly #forwarding: Forwarding;
   readonly #writer: DownstreamWriter;
+  readonly #upstreams: Upstreams;
   /** The filter that holds the request; OPEN once the router has it. */
   #gate = OPEN;
   #isPlain = true;
@@ -31,10 +36,13 @@ export class RequestPath implements BodySink {
   #trailers: HeaderFields | undefined = undefined;
   /** What may wait behind a filter before reading stops. */
   #holdBytes = 0;
+  /** Copies of the request for other clusters. */
+  #mirrors: readonly Mirror[] = NO_MIRRORS;
   /** The router's own back-pressure. */
   #isHeldByRouter = false;
 
-  constructor(owner: RequestPathOwner, forwarding: Forwarding, writer: DownstreamWriter) {
+  constructor(owner: RequestPathOwner, forwarding: Forwarding, writer: DownstreamWriter, upstreams: Upstreams) {
+    this.#upstreams = upstreams;
     this.#owner = owner;
     this.#forwarding = forwarding;
     this.#writer = writer;
@@ -45,10 +53,11 @@ export class RequestPath implements BodySink {
     this.#isPlain = true;
     this.#isHeldByRouter = false;
     this.#holdBytes = 0;
+    this.#mirrors = NO_MIRRORS;
     const exchange = this.#owner.exchange();
     this.#runFilters(filters, 0);
     if (this.#owner.exchange() !== exchange) return;
-    this.#isPlain = this.#gate === OPEN && filters.requestBody.length === 0;
+    this.#isPlain = this.#gate === OPEN && filters.requestBody.length === 0 && this.#mirrors.length === 0;
     if (this.#isPlain) return;
     this.#flow ??= new BodyFlow(this.#owner, this);
     this.#flow.begin(filters.requestBody, this.#gate);
@@ -85,6 +94,16 @@ export class RequestPath implements BodySink {
     if (this.#isPlain) return;
     this.#flow?.clear();
     this.#trailers = undefined;
+    for (const mirror of this.#mirrors) mirror.streamEnded();
+    this.#mirrors = NO_MIRRORS;
+  }
+
+  /** Hands the request to the router, and copies of it to the mirrors that the route asks for. */
+  forward(route: CompiledRoute, action: RouteAction): void {
+    const exchange = this.#owner.exchange();
+    this.#forwarding.begin(route, action);
+    if (action.requestMirrorPolicies.length === 0 || this.#owner.exchange() !== exchange) return;
+    this.#mirrors = startMirrors(this.#upstreams, this.#owner, route, action);
   }
 
   holdUpTo(bytes: number): void {
@@ -106,12 +125,14 @@ export class RequestPath implements BodySink {
   }
 
   passBody(buffer: Buffer, start: number, end: number): void {
+    for (const mirror of this.#mirrors) mirror.body(buffer, start, end);
     this.#forwarding.sendBody(buffer, start, end);
   }
 
   passEnd(trailers: HeaderFields | undefined): void {
     if (trailers !== undefined && this.#owner.passesTrailers) this.#forwarding.sendTrailers(trailers);
     this.#owner.requestPassed();
+    for (const mirror of this.#mirrors) mirror.end();
     this.#forwarding.endRequest();
   }
 

@@ -3,7 +3,6 @@ import type { Cluster } from '../../resource/cluster.ts';
 import { ALL_EXTENSIONS, type ExtensionSupport, ROUTER_FILTER } from '../../resource/extension-support.ts';
 import type { Fault } from '../../resource/fault.ts';
 import type { FilterChain, Listener } from '../../resource/listener.ts';
-import type { RouteConfiguration } from '../../resource/route-configuration.ts';
 import { compileAccessLogFormat } from '../../telemetry/access-log/access-log.ts';
 import { chainsOf } from '../config/references.ts';
 import { tlsFaults } from './tls-faults.ts';
@@ -41,16 +40,6 @@ export function listenerFaults(listener: Listener, wallMs = systemClock.wallMs()
     faults.push(...chainFaults(chain, `filter_chains[${index}]`, wallMs));
   });
   return faults;
-}
-
-export function routeFaults(configuration: RouteConfiguration): Fault[] {
-  return configuration.virtualHosts.flatMap((virtualHost, host) =>
-    virtualHost.routes.flatMap((route, index) =>
-      route.action.kind === 'route' && route.action.requestMirrorPolicies.length > 0
-        ? [{ field: `virtual_hosts[${host}].routes[${index}].route.request_mirror_policies`, message: NOT_YET }]
-        : [],
-    ),
-  );
 }
 
 export function clusterFaults(cluster: Cluster, wallMs = systemClock.wallMs()): Fault[] {
@@ -100,14 +89,6 @@ function chainFaults(chain: FilterChain, path: string, wallMs: number): Fault[] 
       if (!compiled.ok)
         faults.push({ field: `${path}.filters.access_log[${index}]`, message: compiled.faults.join('; ') });
     });
-    const { routes } = filter.config;
-    if (routes.kind === 'inline')
-      faults.push(
-        ...routeFaults(routes.routeConfiguration).map(({ field, message }) => ({
-          field: `${path}.filters.route_config.${field}`,
-          message,
-        })),
-      );
   }
   return faults;
 }

@@ -1,17 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import {
-  cluster,
-  httpConnectionManager,
-  httpListener,
-  route,
-  routeAction,
-  routeConfiguration,
-  virtualHost,
-} from '../../../test/support/resources.ts';
+import { cluster, httpConnectionManager, httpListener } from '../../../test/support/resources.ts';
 import { buildMessage } from '../../resource/strict-builder.ts';
 import { EMPTY_TLS_CONTEXT } from '../../resource/transport-socket.ts';
 import { CLUSTER_TYPE, LISTENER_TYPE } from '../../resource/type-url.ts';
-import { clusterFaults, listenerFaults, routeFaults } from './data-plane-support.ts';
+import { clusterFaults, listenerFaults } from './data-plane-support.ts';
 import { decodeAnyResource, resourceChange, staticChanges } from './resource-changes.ts';
 
 const UNKNOWN_POLICY_LISTENER = {
@@ -63,7 +55,7 @@ describe('resources this data plane takes', () => {
     expect(clusterFaults(cluster('c', { transportSocket: unknown }))[0]?.message).toContain('NO-SUCH-SUITE');
   });
 
-  it('names mirroring and the original destination as what it lacks', () => {
+  it('names the original destination as what it lacks', () => {
     expect(listenerFaults({ ...httpListener('l'), listenerFilters: [{ kind: 'originalDst' }] })[0]?.message).toContain(
       'originalDst',
     );
@@ -75,14 +67,6 @@ describe('resources this data plane takes', () => {
       'health_checks',
     );
     expect(listenerFaults(httpListener('l', httpConnectionManager({ codecType: 'http2' })))).toEqual([]);
-    const mirrored = routeConfiguration({
-      virtualHosts: [
-        virtualHost({
-          routes: [route({ action: routeAction({ requestMirrorPolicies: [{ cluster: 'm', fraction: 1 }] }) })],
-        }),
-      ],
-    });
-    expect(routeFaults(mirrored)[0]?.field).toBe('virtual_hosts[0].routes[0].route.request_mirror_policies');
     expect(listenerFaults(httpListener('l'))).toEqual([]);
     expect(clusterFaults(cluster('c'))).toEqual([]);
   });

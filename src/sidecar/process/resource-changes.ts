@@ -15,7 +15,7 @@ import {
   SECRET_TYPE,
 } from '../../resource/type-url.ts';
 import type { ResourceChange } from '../config/config.ts';
-import { clusterFaults, DATA_PLANE_EXTENSIONS, listenerFaults, routeFaults } from './data-plane-support.ts';
+import { clusterFaults, DATA_PLANE_EXTENSIONS, listenerFaults } from './data-plane-support.ts';
 import { secretFaults } from './tls-faults.ts';
 
 /** A decoded resource of any of the types a sidecar holds, with the wall-clock milliseconds at which it came. */
@@ -42,13 +42,10 @@ function decodeTagged(typeUrl: string, bytes: Uint8Array, wallMs: number): Decod
         value,
       }));
     case ROUTE_CONFIGURATION_TYPE:
-      return tagged(
-        runnable(decodeResource(ROUTE_CONFIGURATION_TYPE, bytes, DATA_PLANE_EXTENSIONS), routeFaults),
-        (value) => ({
-          kind: 'routeConfiguration',
-          value,
-        }),
-      );
+      return tagged(decodeResource(ROUTE_CONFIGURATION_TYPE, bytes, DATA_PLANE_EXTENSIONS), (value) => ({
+        kind: 'routeConfiguration',
+        value,
+      }));
     case CLUSTER_TYPE:
       return tagged(runnable(decodeResource(CLUSTER_TYPE, bytes, DATA_PLANE_EXTENSIONS), clusterFaults), (value) => ({
         kind: 'cluster',
