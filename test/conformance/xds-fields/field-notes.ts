@@ -239,6 +239,9 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     [REPORTS]: ['enable_x_ratelimit_headers'],
   },
   [`${HTTP_FILTER}.grpc_stats.v3.FilterConfig`]: { [REPORTS]: ['emit_filter_state', 'enable_upstream_stats'] },
+  [`${HTTP_FILTER}.header_mutation.v3.HeaderMutation`]: {
+    'mutations run from the outside in': ['most_specific_header_mutations_wins'],
+  },
   [`${HTTP_FILTER}.rbac.v3.RBAC`]: {
     [REPORTS]: ['track_per_rule_stats'],
   },
