@@ -84,7 +84,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
       'authorities',
       'api_config_source',
       'ads',
-      'self',
       'resource_api_version',
     ],
   },

@@ -37,7 +37,8 @@ describeWithPeer('consul', "our sidecars under Consul's own control plane", () =
     await becomes(200);
     const { origin } = await ask({ port, path: '/hello' });
     expect([origin.instance, origin.url]).toEqual(['api-1', '/hello']);
-    // Nobody gets in without a certificate of the mesh.
+    // The application is told who called; nobody gets in without a certificate of the mesh.
+    expect(origin.headers['x-forwarded-client-cert']?.join()).toMatch(/URI=spiffe:\/\/[^;]+\/svc\/web/);
     await expect(ask({ port: api.inboundPort })).rejects.toThrow();
 
     await mesh.entry('service-intentions', 'api', {
