@@ -111,7 +111,7 @@ describe('control server', () => {
     await mesh.put('/v1/config', { Kind: 'service-intentions', Name: 'api', Sources });
     await until(async () => {
       const { intentions, problems } = await overview();
-      expect(intentions[0]).toMatchObject({ enforced: false, rules: [{ source: 'web' }, { source: 'stranger' }] });
+      expect(intentions[0]).toMatchObject({ enforced: false, rules: [{ source: 'stranger' }, { source: 'web' }] });
       expect(problems).toHaveLength(1);
       expect(problems[0].where).toMatch(/^intention stranger → api \(ModifyIndex \d+\)$/);
       expect(problems[0].message).toContain('denies calls; it is not enforced');

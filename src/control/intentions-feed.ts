@@ -1,17 +1,13 @@
 import { type Consul, knownValue, type Watched } from './consul/consul.ts';
 import {
+  type AllIntentions,
+  intentionsOf,
   type Problem,
   type ServiceIntentions,
   type ServiceName,
   unenforcedIntentions,
   warningAt,
 } from './translate/translate.ts';
-
-interface FollowedService {
-  readonly watched: Watched<ServiceIntentions>;
-  problems: readonly Problem[];
-  holders: number;
-}
 
 /**
  * The intentions of every service that has a connected sidecar. They are known and shown; nothing here enforces them, and
@@ -20,7 +16,11 @@ interface FollowedService {
 export class IntentionsFeed {
   readonly #consul: Consul;
   readonly #warn: (message: string) => void;
-  readonly #followed = new Map<ServiceName, FollowedService>();
+  /** How many proxies of each service are followed. */
+  readonly #holders = new Map<ServiceName, number>();
+  /** Watched from the first proxy on. */
+  #watched: Watched<AllIntentions> | undefined;
+  #told: ReadonlySet<string> = new Set();
 
   constructor(consul: Consul, warn: (message: string) => void) {
     this.#consul = consul;
@@ -29,56 +29,53 @@ export class IntentionsFeed {
 
   /** Follows a service until it is released as often as it was retained. */
   retain(service: ServiceName): void {
-    const followed = this.#followed.get(service);
-    if (followed !== undefined) {
-      followed.holders += 1;
-      return;
-    }
-    const watched = this.#consul.watchIntentions(service, () => this.#read(service));
-    this.#followed.set(service, { watched, problems: [], holders: 1 });
-    this.#read(service);
+    const held = this.#holders.get(service) ?? 0;
+    this.#holders.set(service, held + 1);
+    this.#watched ??= this.#consul.watchIntentions(() => this.#tellAll());
+    if (held === 0) this.#told = new Set([...this.#told, ...this.#tell([service])]);
   }
 
   release(service: ServiceName): void {
-    const followed = this.#followed.get(service);
-    if (followed === undefined) return;
-    followed.holders -= 1;
-    if (followed.holders > 0) return;
-    followed.watched.release();
-    this.#followed.delete(service);
+    const left = (this.#holders.get(service) ?? 1) - 1;
+    if (left > 0) this.#holders.set(service, left);
+    else this.#holders.delete(service);
   }
 
   problems(): readonly Problem[] {
-    return [...this.#followed].flatMap(([service, { watched, problems }]) => {
-      const { state } = watched;
-      if (state.kind !== 'failing') return problems;
-      return [...problems, warningAt(`intentions of ${service}`, `never read so far: ${state.error}`)];
-    });
+    const state = this.#watched?.state;
+    if (state?.kind === 'failing') return [warningAt('intentions', `never read so far: ${state.error}`)];
+    return this.#unenforced(this.#holders.keys());
   }
 
   /** By service, in the order of the names. */
   all(): readonly { readonly service: ServiceName; readonly known: ServiceIntentions | undefined }[] {
-    return [...this.#followed]
-      .map(([service, { watched }]) => ({ service, known: knownValue(watched.state) }))
-      .sort((a, b) => (a.service < b.service ? -1 : 1));
+    const all = this.#watched === undefined ? undefined : knownValue(this.#watched.state);
+    return [...this.#holders.keys()]
+      .sort((a, b) => (a < b ? -1 : 1))
+      .map((service) => ({ service, known: all === undefined ? undefined : intentionsOf(service, all) }));
   }
 
   stop(): void {
-    for (const { watched } of this.#followed.values()) watched.release();
-    this.#followed.clear();
+    this.#watched?.release();
+    this.#watched = undefined;
+    this.#holders.clear();
   }
 
-  #read(service: ServiceName): void {
-    const followed = this.#followed.get(service);
-    const known = followed === undefined ? undefined : knownValue(followed.watched.state);
-    if (followed === undefined || known === undefined) return;
-    // An intention for all services is every service's, and is told once.
-    const told = new Set([...this.#followed.values()].flatMap(({ problems }) => problems.map(lineOf)));
-    followed.problems = unenforcedIntentions(service, known);
-    for (const line of followed.problems.map(lineOf)) if (!told.has(line)) this.#warn(line);
+  #tellAll(): void {
+    const all = this.#watched === undefined ? undefined : knownValue(this.#watched.state);
+    if (all !== undefined) this.#told = this.#tell(this.#holders.keys());
   }
-}
 
-function lineOf({ where, message }: Problem): string {
-  return `${where} ${message}`;
+  /** An intention for all services is every service's, and is told once. Gives what holds now. */
+  #tell(services: Iterable<ServiceName>): ReadonlySet<string> {
+    const lines = new Set(this.#unenforced(services).map(({ where, message }) => `${where} ${message}`));
+    for (const line of lines) if (!this.#told.has(line)) this.#warn(line);
+    return lines;
+  }
+
+  #unenforced(services: Iterable<ServiceName>): readonly Problem[] {
+    const all = this.#watched === undefined ? undefined : knownValue(this.#watched.state);
+    if (all === undefined) return [];
+    return [...services].flatMap((service) => unenforcedIntentions(service, intentionsOf(service, all)));
+  }
 }

@@ -14,7 +14,7 @@ import {
   type ServiceName,
 } from '../translate/catalog.ts';
 import type { CaRoots, LeafCertificate } from '../translate/identity.ts';
-import type { ServiceIntentions } from '../translate/intentions.ts';
+import type { AllIntentions } from '../translate/intentions.ts';
 import type { WatchState, WatchTimings } from './blocking-query.ts';
 import { ConfigEntriesFeed } from './config-entries-feed.ts';
 import { ConnectionBudget, DEFAULT_MAX_CONCURRENT_QUESTIONS } from './connection-budget.ts';
@@ -238,11 +238,8 @@ export class Consul {
     return this.#hub.subscribe(leafWatch(service), listener);
   }
 
-  watchIntentions(
-    service: ServiceName,
-    listener: (state: WatchState<ServiceIntentions>) => void,
-  ): Watched<ServiceIntentions> {
-    return this.#hub.subscribe(intentionsWatch(service), listener);
+  watchIntentions(listener: (state: WatchState<AllIntentions>) => void): Watched<AllIntentions> {
+    return this.#hub.subscribe(intentionsWatch, listener);
   }
 
   /** What the console shows: every service, asked once and kept for seconds. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Intention, IntentionHeader, IntentionPermission, ServiceIntentions } from '../translate/intentions.ts';
-import { count, flag, headerName, list, modifyIndex, regex, text } from './fields.ts';
+import type { AllIntentions, Intention, IntentionHeader, IntentionPermission } from '../translate/intentions.ts';
+import { count, flag, headerName, issuesText, list, modifyIndex, regex, text } from './fields.ts';
 
 const action = z.enum(['allow', 'deny']);
 const jwt = z
@@ -69,43 +69,40 @@ function pathOf(http: {
   return { kind: 'any', value: '' };
 }
 
-const intention = z
+const source = z
   .object({
-    SourceName: z.string().min(1),
-    SourcePeer: text,
-    DestinationName: z.string().min(1),
+    Name: z.string().min(1),
+    Peer: text,
     Action: z.union([z.literal(''), action]).nullish(),
     Permissions: list(permission),
-    JWT: jwt,
     Precedence: count,
-    ModifyIndex: modifyIndex,
   })
-  .transform((read, context): Intention => {
-    const rest = {
-      source: read.SourceName,
-      sourcePeer: read.SourcePeer,
-      destination: read.DestinationName,
-      jwtProviders: read.JWT,
-      precedence: read.Precedence,
-      modifyIndex: read.ModifyIndex,
-    };
+  .transform((read, context) => {
+    const rest = { source: read.Name, sourcePeer: read.Peer, precedence: read.Precedence };
     if (read.Permissions.length > 0) {
-      return { ...rest, decision: { kind: 'permissions', permissions: read.Permissions } };
+      return { ...rest, decision: { kind: 'permissions' as const, permissions: read.Permissions } };
     }
     if (read.Action) return { ...rest, decision: { kind: read.Action } };
     context.addIssue({ code: 'custom', message: 'has neither an action nor permissions' });
     return z.NEVER;
   });
 
+const entry = z
+  .object({ Name: z.string().min(1), Sources: list(source), JWT: jwt, ModifyIndex: modifyIndex })
+  .transform(({ Name: destination, Sources: sources, JWT: jwtProviders, ModifyIndex: index }) => ({
+    destination,
+    intentions: sources.map((read): Intention => ({ ...read, destination, jwtProviders, modifyIndex: index })),
+  }));
+
 /**
- * Reads `/v1/connect/intentions/match?by=destination`. One that cannot be read makes the whole unreadable: to leave one out
- * would be to decide differently.
+ * Reads `/v1/config/service-intentions`. One that cannot be read makes the whole unreadable: to leave one out would be to
+ * decide differently.
  */
-export function parseIntentions(service: string, body: unknown, defaultPolicy: string): ServiceIntentions {
-  const rows = z.record(z.string(), list(intention)).parse(body)[service] ?? [];
+export function parseIntentions(body: unknown, defaultPolicy: string): AllIntentions {
+  const read = list(entry).safeParse(body);
+  if (!read.success) throw new Error(`intentions that cannot be read: ${issuesText(read.error)}`);
   return {
-    // Consul's own order within a precedence is kept.
-    intentions: [...rows].sort((a, b) => b.precedence - a.precedence),
+    byDestination: new Map(read.data.map(({ destination, intentions }) => [destination, intentions])),
     defaultPolicy: defaultPolicy === 'allow' || defaultPolicy === 'deny' ? defaultPolicy : 'unknown',
   };
 }

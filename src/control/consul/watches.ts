@@ -1,7 +1,7 @@
 import type { HealthQuery, NodeName, ServiceName } from '../translate/catalog.ts';
 import type { ConfigEntryKind } from '../translate/config-entries.ts';
 import type { CaRoots, LeafCertificate } from '../translate/identity.ts';
-import type { ServiceIntentions } from '../translate/intentions.ts';
+import type { AllIntentions } from '../translate/intentions.ts';
 import { lastGoodEntries, lastGoodServices } from './last-good-rows.ts';
 import {
   type NodeProxies,
@@ -103,13 +103,14 @@ export function leafWatch(service: ServiceName): WatchSpec<LeafCertificate> {
   };
 }
 
-/** Who may call a service, written for it or for all, with what holds where nothing is written. */
-export function intentionsWatch(service: ServiceName): WatchSpec<ServiceIntentions> {
-  return {
-    key: `intentions ${service}`,
-    path: '/v1/connect/intentions/match',
-    query: { by: 'destination', name: service },
-    mustBeWhole: true,
-    parse: (body, _previous, { defaultPolicy }) => parseIntentions(service, body, defaultPolicy),
-  };
-}
+/**
+ * Who may call whom, with what holds where nothing is written. All in one watch, as other entries are: one for each service
+ * would cost a connection for each.
+ */
+export const intentionsWatch: WatchSpec<AllIntentions> = {
+  key: 'config service-intentions',
+  path: '/v1/config/service-intentions',
+  query: {},
+  mustBeWhole: true,
+  parse: (body, _previous, { defaultPolicy }) => parseIntentions(body, defaultPolicy),
+};

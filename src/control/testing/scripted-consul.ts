@@ -9,7 +9,7 @@ export function fillConsul(fake: FakeConsul): void {
   fake.set('/v1/agent/self', { Config: { NodeName: 'n1' } });
   fake.set(`/v1/agent/service/${SCRIPTED_PROXY}`, { ID: SCRIPTED_PROXY, Kind: 'connect-proxy' });
   fake.set('/v1/connect/ca/roots', { TrustDomain: 'mesh.consul' });
-  fake.set('/v1/connect/intentions/match', { web: [] });
+  fake.set('/v1/config/service-intentions', []);
   fake.set('/v1/config/proxy-defaults', [{ Kind: 'proxy-defaults', Name: 'global', Config: { protocol: 'http' } }]);
   for (const kind of ['service-defaults', 'service-router', 'service-splitter', 'service-resolver']) {
     fake.set(`/v1/config/${kind}`, []);

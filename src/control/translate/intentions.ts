@@ -40,12 +40,32 @@ export interface Intention {
   readonly modifyIndex: number;
 }
 
+/** Every intention of the mesh. */
+export interface AllIntentions {
+  /** By the service they are written for, or `*`. */
+  readonly byDestination: ReadonlyMap<string, readonly Intention[]>;
+  readonly defaultPolicy: IntentionAction | 'unknown';
+}
+
 /** Everything that decides about calls to one service. */
 export interface ServiceIntentions {
   /** Strongest first: the first whose source matches decides. */
   readonly intentions: readonly Intention[];
   /** Where no intention matches. `unknown` where the agent does not say. */
   readonly defaultPolicy: IntentionAction | 'unknown';
+}
+
+/** Those written for the service and those written for all, as Consul's `/v1/connect/intentions/match` orders them. */
+export function intentionsOf(service: ServiceName, all: AllIntentions): ServiceIntentions {
+  const own = [...(all.byDestination.get(service) ?? []), ...(all.byDestination.get('*') ?? [])];
+  return { intentions: own.sort(byPrecedence), defaultPolicy: all.defaultPolicy };
+}
+
+/** Strongest first; among equals by source and then by destination. */
+function byPrecedence(a: Intention, b: Intention): number {
+  if (a.precedence !== b.precedence) return b.precedence - a.precedence;
+  if (a.source !== b.source) return a.source < b.source ? -1 : 1;
+  return a.destination < b.destination ? -1 : a.destination > b.destination ? 1 : 0;
 }
 
 const NOT_ENFORCED =

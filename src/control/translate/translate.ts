@@ -31,7 +31,14 @@ export {
   translateGrpcService,
 } from './grpc-service.ts';
 export type { CaRoot, CaRoots, LeafCertificate } from './identity.ts';
-export { type Intention, intentionText, type ServiceIntentions, unenforcedIntentions } from './intentions.ts';
+export {
+  type AllIntentions,
+  type Intention,
+  intentionsOf,
+  intentionText,
+  type ServiceIntentions,
+  unenforcedIntentions,
+} from './intentions.ts';
 export { DEFAULT_TRUST_DOMAIN } from './names.ts';
 export { errorAt, type Problem, warningAt } from './problem.ts';
 export { LEAF_SECRET, leafSecret, ROOTS_SECRET, rootsSecret } from './secrets.ts';
