@@ -38,3 +38,18 @@ test('a reset forgets everything, far indexes included', () => {
   edits.reset();
   expect([edits.isRemoved(1000), edits.added.length, edits.isEmpty]).toEqual([false, 0, true]);
 });
+
+test('a line made beforehand stays with its own pair, and none is left behind for the next head', () => {
+  const edits = new HeaderEdits();
+  edits.add('a', '1');
+  edits.addChecked('b', '2', 'b: 2\r\n');
+  edits.addChecked('c', '3');
+  edits.remove(fieldsOf(), 'a');
+  expect([0, 1].map((pair) => [edits.addedName(pair), edits.addedLine(pair)])).toEqual([
+    ['b', 'b: 2\r\n'],
+    ['c', ''],
+  ]);
+  edits.reset();
+  edits.add('d', '4');
+  expect(edits.addedLine(0)).toBe('');
+});

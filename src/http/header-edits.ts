@@ -8,6 +8,8 @@ export class HeaderEdits {
   /** Names at even, values at odd places; what lies at or beyond `#length` is left over from an earlier head. */
   readonly #pairs: string[] = [];
   #length = 0;
+  /** By pair: the whole line where it was made beforehand, else ''. */
+  readonly #lines: string[] = [];
   /** By pair: 1 where it needs no check before it is written. */
   #checked = new Uint8Array(16);
   /** By field. Up to 64 bytes lie inside the object; more cost an allocation of their own for each stream. */
@@ -48,16 +50,22 @@ export class HeaderEdits {
     return this.#checked[pair] === 1;
   }
 
+  /** The pair as HTTP/1 writes it, line end included, or '' where it is still to be put together. */
+  addedLine(pair: number): string {
+    return this.#lines[pair] as string;
+  }
+
   add(name: string, value: string): void {
-    this.#append(name, value, 0);
+    this.#append(name, value, 0, '');
   }
 
   /**
    * Adds a field that writers need not look at again: an end-to-end name in lower case that is a constant of ours, and a
-   * value that is one too, was made here, or has been checked before.
+   * value that is one too, was made here, or has been checked before. `line` is the same as `lineOf` gives it, where that
+   * was at hand.
    */
-  addChecked(name: string, value: string): void {
-    this.#append(name, value, 1);
+  addChecked(name: string, value: string, line = ''): void {
+    this.#append(name, value, 1, line);
   }
 
   removeAt(index: number): void {
@@ -75,20 +83,20 @@ export class HeaderEdits {
   /** Replaces every field of that name with one. */
   set(fields: HeaderFields, name: string, value: string): void {
     this.remove(fields, name);
-    this.#append(name, value, 0);
+    this.#append(name, value, 0, '');
   }
 
   /** As `set`, for a pair as `addChecked` takes it. */
   setChecked(fields: HeaderFields, name: string, value: string): void {
     this.remove(fields, name);
-    this.#append(name, value, 1);
+    this.#append(name, value, 1, '');
   }
 
   isRemoved(index: number): boolean {
     return index <= this.#highestRemoved && this.#removed[index] === 1;
   }
 
-  #append(name: string, value: string, checked: 0 | 1): void {
+  #append(name: string, value: string, checked: 0 | 1, line: string): void {
     const at = this.#length;
     if (at === this.#pairs.length) this.#pairs.push(name, value);
     else {
@@ -96,6 +104,7 @@ export class HeaderEdits {
       this.#pairs[at + 1] = value;
     }
     const pair = at >> 1;
+    this.#lines[pair] = line;
     if (pair >= this.#checked.length) this.#checked = larger(this.#checked, pair);
     this.#checked[pair] = checked;
     this.#length = at + 2;
@@ -103,9 +112,15 @@ export class HeaderEdits {
 
   #dropPair(pair: number): void {
     this.#pairs.splice(pair * 2, 2);
+    this.#lines.splice(pair, 1);
     this.#checked.copyWithin(pair, pair + 1, this.#length >> 1);
     this.#length -= 2;
   }
+}
+
+/** A field as HTTP/1 writes it. */
+export function lineOf(name: string, value: string): string {
+  return `${name}: ${value}\r\n`;
 }
 
 /** A copy that reaches at least as far as `index`. */

@@ -46,7 +46,8 @@ export class Deadlines {
   /** Arms, moves or (with Infinity) disarms a deadline. */
   schedule(deadline: Deadline, atMs: number): void {
     deadline.atMs = atMs;
-    if (atMs === Number.POSITIVE_INFINITY) return;
+    // Most are moved later or disarmed: then the wheel need not be told.
+    if (atMs === Number.POSITIVE_INFINITY || (deadline.tick >= 0 && deadline.tick * TICK_MS <= atMs)) return;
     const tick = Math.max(Math.ceil(atMs / TICK_MS), this.#currentTick + 1);
     if (deadline.tick >= 0) {
       if (deadline.tick <= tick) return;

@@ -1,4 +1,4 @@
-import type { HeaderEdits } from '../header-edits.ts';
+import { type HeaderEdits, lineOf } from '../header-edits.ts';
 import type { HeaderFields } from '../header-fields.ts';
 import { checkedName, checkedValue } from './checked-text.ts';
 import { type Http1Fields, REWRITE } from './field-table.ts';
@@ -57,7 +57,7 @@ export function appendAddedFields(text: string, edits: HeaderEdits): string {
   for (let pair = 0; pair < count; pair += 1) {
     const name = edits.addedName(pair);
     const value = edits.addedValue(pair);
-    if (edits.isAddedChecked(pair)) written += `${name}: ${value}\r\n`;
+    if (edits.isAddedChecked(pair)) written += edits.addedLine(pair) || lineOf(name, value);
     else if (name !== 'host' && !isHopByHopName(name)) {
       written += `${checkedName(name)}: ${checkedValue(name, value)}\r\n`;
     }

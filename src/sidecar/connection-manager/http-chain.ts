@@ -1,4 +1,5 @@
 import type { Random } from '../../base/random.ts';
+import { lineOf } from '../../http/header-edits.ts';
 import { DEFAULT_HTTP1_LIMITS, type Http1Limits, isCanonicalValue } from '../../http/http1/http1.ts';
 import type { Http2Limits } from '../../http/http2/http2.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
@@ -65,6 +66,7 @@ export class HttpChain {
   readonly normalizesPath: boolean;
   /** The configured `server` value may be written without a look at each response. */
   readonly isServerNameChecked: boolean;
+  readonly serverLine: string;
   /** The worker's observer and the chain's own access logs. */
   readonly observer: StreamObserver;
 
@@ -95,6 +97,7 @@ export class HttpChain {
     this.counters = new ManagerCounters(metrics, manager.statPrefix);
     this.requestIds = new RequestIds(random);
     this.isServerNameChecked = isCanonicalValue(manager.serverName);
+    this.serverLine = lineOf('server', manager.serverName);
     this.limits = {
       ...DEFAULT_HTTP1_LIMITS,
       maxHeadBytes: manager.maxRequestHeadersBytes,

@@ -3,6 +3,9 @@ import type { Random } from '../../base/random.ts';
 /** Identifiers made at a time. */
 const BATCH = 64;
 const LENGTH = 36;
+const BEFORE = Buffer.from('x-request-id: ', 'latin1');
+const BEHIND = Buffer.from('\r\n', 'latin1');
+const LINE_LENGTH = BEFORE.length + LENGTH + BEHIND.length;
 const WORDS = 4;
 const VERSION_DIGIT_AT = 14;
 const VARIANT_DIGIT_AT = 19;
@@ -15,13 +18,14 @@ const DASH = 0x2d;
 
 /**
  * Makes version 4 UUIDs (RFC 9562 §5.4). They identify requests in logs and are no secret. Each is a slice of a text that
- * is written for many at once: digit by digit as strings, one costs more than routing its request.
+ * is written for many at once, as the lines of heads that they will be: digit by digit as strings, one costs more than routing its request.
  */
 export class RequestIds {
   readonly #random: Random;
-  readonly #bytes = Buffer.alloc(BATCH * LENGTH, DASH);
+  readonly #bytes = Buffer.alloc(BATCH * LINE_LENGTH, DASH);
   #text = '';
   #next = 0;
+  #last = 0;
 
   constructor(random: Random) {
     this.#random = random;
@@ -29,13 +33,23 @@ export class RequestIds {
 
   next(): string {
     if (this.#next === this.#text.length) this.#refill();
-    const start = this.#next;
-    this.#next = start + LENGTH;
+    this.#last = this.#next;
+    this.#next += LINE_LENGTH;
+    const start = this.#last + BEFORE.length;
     return this.#text.slice(start, start + LENGTH);
   }
 
+  /** The identifier made last as HTTP/1 writes it. */
+  get line(): string {
+    return this.#text.slice(this.#last, this.#last + LINE_LENGTH);
+  }
+
   #refill(): void {
-    for (let start = 0; start < this.#bytes.length; start += LENGTH) this.#write(start);
+    for (let line = 0; line < this.#bytes.length; line += LINE_LENGTH) {
+      BEFORE.copy(this.#bytes, line);
+      this.#write(line + BEFORE.length);
+      BEHIND.copy(this.#bytes, line + BEFORE.length + LENGTH);
+    }
     this.#text = this.#bytes.toString('latin1');
     this.#next = 0;
   }

@@ -1,5 +1,5 @@
 import type { RequestHead } from '../../http/head.ts';
-import type { HeaderEdits } from '../../http/header-edits.ts';
+import { type HeaderEdits, lineOf } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
 import { PLAINTEXT, type TransportFacts } from '../../transport-socket/transport-socket.ts';
@@ -17,6 +17,11 @@ const EDGE_STRIPPED = new Set(['x-forwarded-host', 'x-forwarded-port', 'forwarde
 /** RFC 9110 §7.6.3. */
 const VIA_PROTOCOLS = { 10: '1.0', 11: '1.1', 20: '2' } as const;
 
+const SCHEME_LINES = {
+  http: lineOf('x-forwarded-proto', 'http'),
+  https: lineOf('x-forwarded-proto', 'https'),
+} as const;
+
 /** What a connection manager does to every request's fields before routes see it. Answers the request's identifier. */
 export function applyRequestPolicy(
   manager: HttpConnectionManager,
@@ -29,7 +34,8 @@ export function applyRequestPolicy(
   const { fields } = head;
   if (isEdge(manager)) stripEdgeFields(fields, edits);
   if (manager.useRemoteAddress && !manager.skipXffAppend) appendForwardedFor(fields, edits, downstreamAddress);
-  if (fields.indexOf('x-forwarded-proto') < 0) edits.addChecked('x-forwarded-proto', head.scheme);
+  if (fields.indexOf('x-forwarded-proto') < 0)
+    edits.addChecked('x-forwarded-proto', head.scheme, SCHEME_LINES[head.scheme]);
   else if (isEdge(manager)) edits.setChecked(fields, 'x-forwarded-proto', head.scheme);
   forwardClientCertificate(manager, transport, fields, edits);
   if (fields.indexOf(NOT_PROCESSED_HEADER) >= 0) edits.remove(fields, NOT_PROCESSED_HEADER);
@@ -47,7 +53,7 @@ function requestId(
   const isTrusted = known !== undefined && (!manager.useRemoteAddress || manager.preserveExternalRequestId);
   if (isTrusted || !manager.generateRequestId) return known ?? '';
   const fresh = requestIds.next();
-  if (known === undefined) edits.addChecked('x-request-id', fresh);
+  if (known === undefined) edits.addChecked('x-request-id', fresh, requestIds.line);
   else edits.setChecked(fields, 'x-request-id', fresh);
   return fresh;
 }

@@ -24,7 +24,7 @@ function applyResponsePolicy(chain: HttpChain, fields: HeaderFields, edits: Head
   const transformation = manager.serverHeaderTransformation;
   if (transformation === 'overwrite') edits.remove(fields, 'server');
   if (transformation === 'overwrite' || (transformation === 'appendIfAbsent' && fields.indexOf('server') < 0)) {
-    if (chain.isServerNameChecked) edits.addChecked('server', manager.serverName);
+    if (chain.isServerNameChecked) edits.addChecked('server', manager.serverName, chain.serverLine);
     else edits.add('server', manager.serverName);
   }
   if (manager.via !== '') edits.add('via', `1.1 ${manager.via}`);

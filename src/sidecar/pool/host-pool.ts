@@ -98,11 +98,14 @@ export class HostPool implements UpstreamPool, ConnectionOwner, DeadlineOwner {
       connection.retire();
       return;
     }
-    const [waiter] = this.#waiters.keys();
-    if (waiter === undefined) this.#idle.push(connection);
-    else {
+    if (this.#waiters.size === 0) {
+      this.#idle.push(connection);
+      return;
+    }
+    for (const waiter of this.#waiters.keys()) {
       this.#dequeue(waiter);
       waiter.onConnectionReady(connection);
+      return;
     }
   }
 

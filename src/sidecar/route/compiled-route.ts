@@ -72,14 +72,18 @@ export class CompiledRoute {
     this.#hostFromPath = host?.kind === 'pathRegex' ? new RegexRewrite(host.pattern, host.substitution) : undefined;
   }
 
-  /** `path` and `query` are the two halves of request.path, split once by the caller. */
-  matches(request: MatchableRequest, path: string, query: string, random: Random): boolean {
+  /** `path` is request.path without its query, cut once by the caller. */
+  matches(request: MatchableRequest, path: string, random: Random): boolean {
     if (!this.#matchesPath(path)) return false;
     for (const matches of this.#predicates) if (!matches(request)) return false;
-    for (const matches of this.#queryPredicates) if (!matches(query)) return false;
+    if (this.#queryPredicates.length > 0 && !this.#acceptsQuery(request.path.slice(path.length + 1))) return false;
     const { match } = this.route;
     if (match.grpc && !isGrpc(request)) return false;
     return match.runtimeFraction >= 1 || random.next() < match.runtimeFraction;
+  }
+
+  #acceptsQuery(query: string): boolean {
+    return this.#queryPredicates.every((matches) => matches(query));
   }
 
   /** undefined where the cluster is named by a request header that is missing or empty. */

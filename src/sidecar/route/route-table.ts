@@ -42,11 +42,10 @@ export class RouteTable {
     if (host === undefined) return undefined;
     const queryAt = request.path.indexOf('?');
     const path = queryAt < 0 ? request.path : request.path.slice(0, queryAt);
-    const query = queryAt < 0 ? '' : request.path.slice(queryAt + 1);
     const { routes } = host;
     for (let index = 0; index < routes.length; index++) {
       const route = routes[index];
-      if (route?.matches(request, path, query, this.#random)) return route;
+      if (route?.matches(request, path, this.#random)) return route;
     }
     return undefined;
   }
