@@ -27,13 +27,14 @@ export async function comparePeers(
   peers: readonly Peer[],
   load: Load,
   options: BenchOptions,
+  maxWarmUpSteps = MAX_WARM_UP_STEPS,
 ): Promise<CaseReport> {
   const samples = new Map<string, Sample[]>();
   let rounds = 0;
   for (let round = 1; round <= options.rounds && !options.signal.aborted; round++) {
     for (const peer of peers) {
       if (options.signal.aborted) break;
-      const sample = await measure(peer, load, options.secondsPerRound);
+      const sample = await measure(peer, load, options.secondsPerRound, maxWarmUpSteps);
       samples.set(peer.name, [...(samples.get(peer.name) ?? []), sample]);
       options.progress(
         `${name} · round ${round}/${options.rounds} · ${peer.name}: ${sample.cpuMicrosPerRequest.toFixed(1)} µs CPU/request, ${(sample.requests / sample.seconds).toFixed(0)} requests/s`,
@@ -50,10 +51,10 @@ export async function comparePeers(
   return { name, rounds, results, ratios };
 }
 
-async function measure(peer: Peer, load: Load, seconds: number): Promise<Sample> {
+async function measure(peer: Peer, load: Load, seconds: number, maxWarmUpSteps: number): Promise<Sample> {
   const running = await peer.start();
   try {
-    await warmUp(running, load);
+    await warmUp(running, load, maxWarmUpSteps);
     const before = cpuMicros(running.pids());
     const result = await load(running, seconds);
     const used = cpuMicros(running.pids()) - before;
@@ -63,9 +64,9 @@ async function measure(peer: Peer, load: Load, seconds: number): Promise<Sample>
   }
 }
 
-async function warmUp(running: RunningPeer, load: Load): Promise<void> {
+async function warmUp(running: RunningPeer, load: Load, maxSteps: number): Promise<void> {
   let requests = 0;
-  for (let step = 0; step < MAX_WARM_UP_STEPS && requests < WARM_UP_REQUESTS; step++) {
+  for (let step = 0; step < maxSteps && requests < WARM_UP_REQUESTS; step++) {
     requests += (await load(running, WARM_UP_STEP_SECONDS)).requests;
   }
 }

@@ -171,7 +171,7 @@ const manager = httpConnectionManager({
   },
 });
 const place = { name: 'bench', direction: 'outbound', host: '127.0.0.1', port: 1 } as const;
-const slot = new ChainSlot(new HttpChain(context, manager, routes, place, 1_048_576));
+const slot = new ChainSlot(new HttpChain(context, manager, routes, place, 1_048_576, {}));
 
 function handIn(socket: MemorySocket, bytes: Buffer): void {
   bytes.copy(turn.readBuffer);

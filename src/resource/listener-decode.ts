@@ -3,6 +3,7 @@ import { decodeAddress } from './address-decode.ts';
 import { decodeFilterMetadata } from './extension-decode.ts';
 import type { ExtensionSupport } from './extension-support.ts';
 import { decodeFilterChain } from './filter-chain-decode.ts';
+import { HTTP2_LIMITS_METADATA, readHttp2Limits } from './http2-limits.ts';
 import type { FilterChain, FilterChainMatch, Listener, ListenerFilter } from './listener.ts';
 import type { MessageReader } from './message-reader.ts';
 
@@ -25,6 +26,10 @@ export function decodeListener(reader: MessageReader, support: ExtensionSupport)
   if (defaultChain?.has('filter_chain_match')) defaultChain.fault('filter_chain_match', 'must not be set here');
   if (filterChains.length === 0 && defaultChain === undefined) reader.fault('filter_chains', 'must not be empty');
   refuseEqualMatches(reader, filterChains);
+  const metadata = decodeFilterMetadata(reader.message('metadata'));
+  for (const { key, problem } of readHttp2Limits(metadata).problems) {
+    reader.fault(`metadata.filter_metadata[${HTTP2_LIMITS_METADATA}].${key}`, problem);
+  }
   return {
     name: reader.string('name'),
     address: decodeListenAddress(reader),
@@ -37,7 +42,7 @@ export function decodeListener(reader: MessageReader, support: ExtensionSupport)
     defaultFilterChain: defaultChain === undefined ? undefined : decodeFilterChain(defaultChain, support),
     perConnectionBufferLimitBytes: decodeBufferLimit(reader),
     tcpBacklogSize: reader.wrappedNumber('tcp_backlog_size') ?? DEFAULT_TCP_BACKLOG_SIZE,
-    metadata: decodeFilterMetadata(reader.message('metadata')),
+    metadata,
   };
 }
 

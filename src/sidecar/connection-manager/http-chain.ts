@@ -3,6 +3,7 @@ import { lineOf } from '../../http/header-edits.ts';
 import { DEFAULT_HTTP1_LIMITS, type Http1Limits, isCanonicalValue } from '../../http/http1/http1.ts';
 import type { Http2Limits } from '../../http/http2/http2.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
+import type { FilterMetadata } from '../../resource/route-configuration.ts';
 import type { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import { allOf, type StreamObserver } from '../../telemetry/telemetry.ts';
 import type { TraceStarter } from '../../telemetry/trace/trace.ts';
@@ -76,6 +77,7 @@ export class HttpChain {
     routes: RouteTable,
     place: ListenerPlace,
     bufferLimitBytes: number,
+    listenerMetadata: FilterMetadata,
   ) {
     this.manager = manager;
     this.routes = routes;
@@ -107,7 +109,7 @@ export class HttpChain {
     };
     this.headTimeoutMs =
       manager.requestHeadersTimeoutMs > 0 ? manager.requestHeadersTimeoutMs : DEFAULT_HEAD_TIMEOUT_MS;
-    this.http2Limits = downstreamHttp2Limits(manager, this.headTimeoutMs);
+    this.http2Limits = downstreamHttp2Limits(manager, this.headTimeoutMs, listenerMetadata);
     const { tracing } = manager;
     this.tracingShare = tracing === undefined ? undefined : Math.min(tracing.randomSampling, tracing.overallSampling);
     this.highWaterMarkBytes = Math.min(bufferLimitBytes, MAX_WATERMARK_BYTES);

@@ -67,9 +67,9 @@ export class FilterChainSlots {
     const { metrics, limits } = this.#context;
     const limitKey = `${this.#place.name}/${place}`;
     const networkFilters = compileNetworkFilters(chain.chain, { metrics, limits, limitKey });
-    const limit = runtime.listener.perConnectionBufferLimitBytes;
+    const { perConnectionBufferLimitBytes: limit, metadata } = runtime.listener;
     if (chain.kind === 'http') {
-      const http = new HttpChain(this.#context, chain.manager, chain.routes, this.#place, limit);
+      const http = new HttpChain(this.#context, chain.manager, chain.routes, this.#place, limit, metadata);
       return { key, match, transport, networkFilters, kind: 'http', http: new ChainSlot(http) };
     }
     const counters = new TcpCounters(this.#context.metrics, chain.proxy.statPrefix);

@@ -442,6 +442,16 @@ describe('http2_protocol_options', () => {
     expect(path.counter('http', 'ingress', 'downstream_cx_protocol_error')).toBe(0);
   });
 
+  it('have neighbours in the metadata of the listener, for what they cannot say', async () => {
+    const metadata = { 'weft.http2_limits': { reset_burst: 3, resets_per_second: 0 } };
+    const client = await RawPeer.connect(await path.serve({ codecType: 'http2' }, { metadata }));
+    peers.push(client);
+    const malformed = [1, 3, 5, 7].map((id) => headers(id, [[':method', 'GET']], true));
+    client.socket.write(Buffer.concat([CLIENT_HELLO, ...malformed]));
+    expect(await client.ends()).toContain('too-many-resets');
+    expect(path.counter('http', 'ingress', 'downstream_http2_missing_authority')).toBe(4);
+  });
+
   it('make a malformed request the end of its connection where they say so', async () => {
     const http2 = { ...UNSAID_HTTP2_OPTIONS, streamErrorOnInvalidHttpMessage: false };
     const client = await RawPeer.connect(await path.serve({ codecType: 'http2', http2 }));
