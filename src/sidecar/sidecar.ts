@@ -14,7 +14,6 @@ import {
   ROUTE_CONFIGURATION_TYPE,
   SECRET_TYPE,
 } from '../resource/type-url.ts';
-import { unknownFields } from '../resource/unknown-fields.ts';
 import type { Logs } from '../telemetry/log/log.ts';
 import { readTraceExportSettings } from '../telemetry/trace/export-settings.ts';
 import type { SpanExporter } from '../telemetry/trace/span-exporter.ts';
@@ -30,6 +29,7 @@ import {
   SidecarAdmin,
   sidecarMetrics,
   staticChanges,
+  UnknownFieldLog,
 } from './process/process.ts';
 
 type XdsClientModule = typeof import('../xds/client/client.ts');
@@ -182,6 +182,7 @@ function xdsClient(
   onChanged: () => void,
 ): XdsClient<AnyResource> {
   const log = logs.logger('xds');
+  const unknown = new UnknownFieldLog(log);
   return new xds.XdsClient<AnyResource>({
     servers: bootstrap.controlServers,
     node: bootstrap.node,
@@ -189,11 +190,7 @@ function xdsClient(
     userAgentVersion: WEFT_VERSION,
     decode: (typeUrl, message) => decodeAnyResource(typeUrl, message, systemClock.wallMs()),
     onUpdate({ typeUrl, changed, removed }) {
-      for (const { name, message } of changed) {
-        const fields = unknownFields(typeUrl, message);
-        if (fields.length > 0)
-          log.warn({ typeUrl, name, fields }, 'fields that this sidecar does not know have no effect');
-      }
+      for (const { name, message } of changed) unknown.look(typeUrl, name, message);
       const accepted = changed.map((resource) => resource.value);
       dataPlane.apply([resourceChange(typeUrl, accepted, removed)]);
       onChanged();

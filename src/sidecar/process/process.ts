@@ -10,3 +10,4 @@ export { sidecarMetrics } from './main-metrics.ts';
 export type { BoundListener, ListenerFailure } from './messages.ts';
 export { type AnyResource, decodeAnyResource, resourceChange, staticChanges } from './resource-changes.ts';
 export { SidecarAdmin } from './sidecar-admin.ts';
+export { UnknownFieldLog } from './unknown-field-log.ts';
