@@ -7,6 +7,16 @@ export interface ProxyShape {
   readonly adminPort?: number;
   /** Heads may take minutes and breakers let 20,000 through: for measurements of clients that do not move. */
   readonly isPatient?: boolean;
+  /** In front: what is behind stays plaintext. */
+  readonly certificate?: CertificateFiles;
+}
+
+/** Paths of files in PEM. */
+export interface CertificateFiles {
+  readonly chain: string;
+  readonly key: string;
+  /** Both in one file, as HAProxy wants them. */
+  readonly both: string;
 }
 
 const TYPE = 'type.googleapis.com/';
@@ -29,7 +39,12 @@ export function envoyBootstrap(port: number, shape: ProxyShape): EnvoyBootstrap 
         {
           name: 'bench',
           address: socketAddress(port),
-          filter_chains: [{ filters: [shape.kind === 'tcp' ? tcpProxy() : connectionManager(shape)] }],
+          filter_chains: [
+            {
+              filters: [shape.kind === 'tcp' ? tcpProxy() : connectionManager(shape)],
+              ...(shape.certificate === undefined ? {} : { transport_socket: downstreamTls(shape.certificate) }),
+            },
+          ],
         },
       ],
       clusters: [
@@ -40,6 +55,17 @@ export function envoyBootstrap(port: number, shape: ProxyShape): EnvoyBootstrap 
         },
         ...(shape.otlpPort === undefined ? [] : [otlpCluster(shape.otlpPort)]),
       ],
+    },
+  };
+}
+
+function downstreamTls({ chain, key }: CertificateFiles): unknown {
+  const certificates = [{ certificate_chain: { filename: chain }, private_key: { filename: key } }];
+  return {
+    name: 'tls',
+    typed_config: {
+      '@type': `${TYPE}envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext`,
+      common_tls_context: { tls_certificates: certificates, alpn_protocols: ['http/1.1'] },
     },
   };
 }

@@ -4,17 +4,21 @@ import { join } from 'node:path';
 import { PROXY_CORE } from '../harness/options.ts';
 import { processTree } from '../harness/process-usage.ts';
 import { freePort, startPinned } from '../harness/program.ts';
+import type { CertificateFiles } from './envoy-bootstrap.ts';
 import { findProgram } from './find-program.ts';
 import type { FoundPeer, RunningPeer } from './peer.ts';
 
 /** nginx as a bare reverse proxy with upstream keep-alive: one worker, no logs. */
-export function nginxProxy(originPort: number): FoundPeer {
+export function nginxProxy(originPort: number, certificate?: CertificateFiles): FoundPeer {
+  const tls =
+    certificate === undefined ? '' : `ssl_certificate ${certificate.chain}; ssl_certificate_key ${certificate.key};`;
   return nginxPeer(
     'nginx',
     (port) => `
     upstream origin { server 127.0.0.1:${originPort}; keepalive 256; keepalive_requests 100000000; }
     server {
-      listen 127.0.0.1:${port};
+      listen 127.0.0.1:${port}${certificate === undefined ? '' : ' ssl'};
+      ${tls}
       location / { proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; }
     }`,
   );

@@ -8,6 +8,7 @@ import { memorySuite } from './memory.ts';
 import { microSuite } from './micro.ts';
 import { slowClientsSuite } from './slow-clients.ts';
 import { tcpSuite } from './tcp.ts';
+import { tlsSuite } from './tls.ts';
 import { xdsSuite } from './xds.ts';
 
 /** Every suite of `npm run bench`, by name. */
@@ -16,6 +17,7 @@ export const SUITES: Readonly<Record<string, (options: BenchOptions) => Promise<
   http2: http2Suite,
   grpc: grpcSuite,
   tcp: tcpSuite,
+  tls: tlsSuite,
   latency: latencySuite,
   memory: memorySuite,
   micro: microSuite,
