@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -76,6 +76,16 @@ describe('state folder', () => {
     expect(state.counters.failed).toBe(1);
     expect(faults).toEqual([expect.stringContaining('cannot be written')]);
     open();
+  });
+
+  test('keeps the newest files only, where there are too many', async () => {
+    for (const key of ['a', 'b', 'c']) await kept(key, '1');
+    const old = new Date('2020-01-01');
+    for (const name of readdirSync(folder)) utimesSync(join(folder, name), old, old);
+    await kept('d', '1');
+    const state = new StateFolder({ folder, wallMs: () => 0, onFault: () => {}, maxFiles: 1 });
+    expect(readdirSync(folder)).toHaveLength(1);
+    expect(state.recall('d')?.body).toBe('1');
   });
 
   test('removes what an unfinished write left behind', () => {

@@ -13,12 +13,16 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024 + MAX_HEADER_BYTES;
 /** A value that changes all the time is written this often. */
 const WRITE_AFTER_MS = 1_000;
 const WRITES_AT_A_TIME = 4;
+/** More than one server has watches and proxies for. */
+const MAX_FILES = 50_000;
 
 export interface StateFolderOptions {
   readonly folder: string;
   readonly wallMs: () => number;
   /** A file that cannot be written or read: the program goes on, and somebody should know. */
   readonly onFault: (message: string) => void;
+  /** Of those there are at the start, the oldest beyond this many go. */
+  readonly maxFiles?: number;
 }
 
 interface Header {
@@ -47,10 +51,26 @@ export class StateFolder implements WatchMemory {
     } catch (error) {
       throw new Error(`--state-dir: cannot make ${options.folder}: ${messageOf(error)}`, { cause: error });
     }
+    const names = readdirSync(options.folder);
     // What a write left behind that did not come to its end.
-    for (const name of readdirSync(options.folder)) {
-      if (name.endsWith('.tmp')) rmSync(join(options.folder, name), { force: true });
-    }
+    this.#remove(names.filter((name) => name.endsWith('.tmp')));
+    this.#keepNewest(
+      names.filter((name) => name.endsWith(SUFFIX)),
+      options.maxFiles ?? MAX_FILES,
+    );
+  }
+
+  /** Proxies come and go for years, and what was kept of each is small but stays. */
+  #keepNewest(names: readonly string[], maxFiles: number): void {
+    if (names.length <= maxFiles) return;
+    const byAge = names
+      .map((name) => ({ name, changedMs: statSync(join(this.#options.folder, name)).mtimeMs }))
+      .sort((a, b) => a.changedMs - b.changedMs);
+    this.#remove(byAge.slice(0, names.length - maxFiles).map(({ name }) => name));
+  }
+
+  #remove(names: readonly string[]): void {
+    for (const name of names) rmSync(join(this.#options.folder, name), { force: true });
   }
 
   get folder(): string {

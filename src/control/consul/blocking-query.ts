@@ -211,6 +211,8 @@ export class BlockingQuery<T> {
     memory?.keep(lastGoodBody === undefined ? body : lastGoodBody(body, value, () => memory.recall()?.body));
     this.#content = contentOf(answer);
     this.#rows = rows;
+    // Consul itself has spoken: what was known before the start is of no more use.
+    this.#recalled = undefined;
     this.counters.changed += 1;
     this.#enter({ kind: 'current', value, lastSuccessWallMs: this.#options.clock.wallMs() });
     return true;
