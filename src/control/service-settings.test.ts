@@ -150,6 +150,15 @@ describe('rate limits of an instance', () => {
     expectDecodable(proxy);
   });
 
+  test('are said by keys of ours where Consul takes no RateLimits', () => {
+    const Config = { weft_requests_per_second: 20, weft_requests_burst: 50 };
+    const proxy = translated(registration({ Config }), HTTP_MESH);
+    const [filter] = filterOf(proxy, PUBLIC)['httpFilters'] as readonly Json[];
+    expect(filter?.['typedConfig']).toMatchObject({ tokenBucket: { maxTokens: 50, tokensPerFill: 20 } });
+    expect(proxy.problems).toEqual([]);
+    expectDecodable(proxy);
+  });
+
   test('of routes alone leave the rest unlimited', () => {
     const proxy = limited({ Routes: [{ PathPrefix: '/slow', RequestsPerSecond: 1 }] });
     const [filter] = filterOf(proxy, PUBLIC)['httpFilters'] as readonly Json[];

@@ -48,6 +48,23 @@ export const NUMBER_KEYS = {
     otherwise: '4,000',
     meaning: "how long a connection to the app may idle before the sidecar closes it; stay below the app's own limit",
   },
+  weft_requests_per_second: {
+    place: 'proxy',
+    type: 'whole number',
+    min: 1,
+    max: 10_000_000,
+    otherwise: '`service-defaults.RateLimits`, else no limit',
+    meaning:
+      "requests one instance takes a second, of all callers together (Consul's community edition refuses `RateLimits`)",
+  },
+  weft_requests_burst: {
+    place: 'proxy',
+    type: 'whole number',
+    min: 1,
+    max: 10_000_000,
+    otherwise: 'as many as in a second',
+    meaning: 'how many of them may come at once, where `weft_requests_per_second` is set',
+  },
   weft_slow_start_ms: {
     place: 'upstream',
     type: 'whole number',

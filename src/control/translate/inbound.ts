@@ -36,8 +36,8 @@ export function inboundUnit(
   const protocol = options.protocol ?? protocolOfService(registration.destinationService, entries);
   const { name, address } = publicAddress(registration, options);
   const defaults = entries.serviceDefaults.get(registration.destinationService);
-  const rateLimits = defaults?.rateLimits;
-  if (defaults !== undefined && rateLimits !== undefined && !isHttp(protocol)) {
+  const rateLimits = rateLimitsOf(options, defaults?.rateLimits);
+  if (defaults?.rateLimits !== undefined && !isHttp(protocol)) {
     report(warningAt(originText(defaults.origin), 'RateLimits count requests, and a service of protocol tcp has none'));
   }
   const filter = isHttp(protocol)
@@ -65,6 +65,15 @@ export function inboundUnit(
     ],
     endpointGroups: [],
   };
+}
+
+/** A key of ours counts for all requests; limits of routes stay the entry's. */
+function rateLimitsOf(
+  { requestsPerSecond, requestsBurst = 0 }: ProxyOptions,
+  written: InstanceRateLimits | undefined,
+): InstanceRateLimits | undefined {
+  if (requestsPerSecond === undefined) return written;
+  return { routes: written?.routes ?? [], requestsPerSecond, maxBurst: requestsBurst };
 }
 
 /** What is beyond the limit is closed before a byte of it is read; the circuit breaker behind it counts what goes on. */

@@ -17,6 +17,9 @@ export interface ProxyOptions {
   readonly maxInboundConnections: number | undefined;
   readonly balanceInboundConnections: string | undefined;
   readonly maxRequestHeadersKb: number | undefined;
+  /** `weft_requests_per_second` and `weft_requests_burst`; undefined leaves it to service-defaults. */
+  readonly requestsPerSecond: number | undefined;
+  readonly requestsBurst: number | undefined;
   /** `weft_local_keepalive_ms`: how long a connection to the application may idle in the pool. */
   readonly localKeepaliveMs: number;
   /** `weft_trace_sampling_percent`: of requests that arrive without a decision. */
@@ -45,6 +48,8 @@ interface OwnOptions {
   readonly maxInboundConnections: number | undefined;
   readonly balanceInboundConnections: 'exact_balance' | undefined;
   readonly maxRequestHeadersKb: number | undefined;
+  readonly requestsPerSecond: number | undefined;
+  readonly requestsBurst: number | undefined;
   readonly localKeepaliveMs: number | undefined;
   readonly traceSamplingPercent: number | undefined;
 }
@@ -80,6 +85,8 @@ export function proxyOptions(
     balanceInboundConnections:
       own.balanceInboundConnections ?? (service?.balanceInboundConnections || mesh?.balanceInboundConnections),
     maxRequestHeadersKb: own.maxRequestHeadersKb ?? mesh?.maxRequestHeadersKb,
+    requestsPerSecond: own.requestsPerSecond ?? mesh?.requestsPerSecond,
+    requestsBurst: own.requestsBurst ?? mesh?.requestsBurst,
     localKeepaliveMs: own.localKeepaliveMs ?? mesh?.localKeepaliveMs ?? DEFAULT_LOCAL_KEEPALIVE_MS,
     traceSamplingPercent: own.traceSamplingPercent ?? mesh?.traceSamplingPercent ?? DEFAULT_TRACE_SAMPLING_PERCENT,
   };
@@ -96,6 +103,8 @@ function readOptions(reader: OptionReader, problems: Problem[]): OwnOptions {
     localIdleTimeoutMs: reader.number('local_idle_timeout_ms', { min: 0, max: DAY_MS }),
     maxInboundConnections: reader.number('max_inbound_connections', { min: 1, max: MAX_CONNECTIONS }),
     balanceInboundConnections: reader.oneOf('balance_inbound_connections', ['exact_balance']),
+    requestsPerSecond: numberKey(reader, 'weft_requests_per_second'),
+    requestsBurst: numberKey(reader, 'weft_requests_burst'),
     maxRequestHeadersKb: reader.number('max_request_headers_kb', { min: 1, max: 8192 }),
     localKeepaliveMs: numberKey(reader, 'weft_local_keepalive_ms'),
     traceSamplingPercent: numberKey(reader, 'weft_trace_sampling_percent'),

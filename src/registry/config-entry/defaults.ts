@@ -149,9 +149,22 @@ export const PROXY_DEFAULTS: ConfigEntryKind = {
         faults.push('cannot specify both access log JSONFormat and TextFormat');
       }
     }
-    return faults;
+    return [...faults, ...failoverPolicyFaults(entry)];
   },
 };
+
+function failoverPolicyFaults(entry: JsonObject): string[] {
+  const policy = entry['FailoverPolicy'];
+  const mode = isJsonObject(policy) ? textField(policy, 'Mode') : '';
+  const locality = entry['PrioritizeByLocality'];
+  const isLocal = isJsonObject(locality) && textField(locality, 'Mode') !== '';
+  return [
+    ...(['', 'sequential', 'order-by-locality'].includes(mode)
+      ? []
+      : [`Failover-policy mode must be one of '', 'sequential', or 'order-by-locality'`]),
+    ...(isLocal ? ['Prioritize-by-locality requires Consul Enterprise '] : []),
+  ];
+}
 
 function modeFaults(entry: JsonObject): string[] {
   const faults: string[] = [];

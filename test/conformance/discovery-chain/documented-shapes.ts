@@ -295,6 +295,13 @@ export const DOCUMENTED_SHAPES: readonly ChainCase[] = [
   of('resolver: a failover to a namespace', resolver({ Failover: { '*': { Service: 'b', Namespace: 'other' } } })),
   of('resolver: locality', resolver({ PrioritizeByLocality: { Mode: 'failover' } })),
   of('resolver: a failover policy', resolver({ Failover: { '*': { Service: 'b', Policy: { Mode: 'sequential' } } } })),
+  of(
+    'defaults: how failover is done, for all',
+    { ...HTTP, FailoverPolicy: { Mode: 'sequential' } },
+    resolver({ Failover: { '*': { Service: 'backup' } } }),
+  ),
+  of('defaults: a failover policy of no name', { ...HTTP, FailoverPolicy: { Mode: 'random' } }),
+  of('defaults: locality', { ...HTTP, PrioritizeByLocality: { Mode: 'failover' } }),
   of('defaults: mesh gateways', HTTP, defaults({ Protocol: 'http', MeshGateway: { Mode: 'local' } })),
   of('defaults: dialed directly', HTTP, defaults({ Protocol: 'http', TransparentProxy: { DialedDirectly: true } })),
   of('defaults: outside the mesh', defaults({ ExternalSNI: 'shop.example.com' })),
