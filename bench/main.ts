@@ -7,6 +7,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { chartSvg } from './harness/chart.ts';
+import { controlPlaneChart } from './harness/control-plane-chart.ts';
 import type { BenchOptions } from './harness/options.ts';
 import type { SuiteReport } from './harness/report.ts';
 import { reportText } from './harness/report-text.ts';
@@ -54,5 +55,8 @@ const [onlyReport] = reports;
 if (values.json !== undefined) {
   writeFileSync(values.json, `${JSON.stringify(reports.length === 1 ? onlyReport : reports, null, 2)}\n`);
 }
-if (values.svg !== undefined) writeFileSync(values.svg, chartSvg(reports));
+if (values.svg !== undefined) {
+  const controlPlane = reports.flatMap((report) => report.controlPlane ?? []);
+  writeFileSync(values.svg, controlPlane.length > 0 ? controlPlaneChart(controlPlane) : chartSvg(reports));
+}
 process.exit(abort.signal.aborted ? 130 : 0);
