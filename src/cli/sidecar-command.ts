@@ -50,6 +50,7 @@ export function sidecarCommand(environment: Environment): Command {
       '--state-dir <folder>',
       'where the last good configuration is kept (default: weft in the user cache folder)',
     )
+    .option('--ignore-resource-deletion', 'keep what a control server takes away until it sends another', false)
     .option('--no-state', 'keep no last good configuration on disk')
     .option('--drain-timeout <duration>', 'how long streams may finish after SIGTERM', parseDurationMs, 30_000)
     .option(

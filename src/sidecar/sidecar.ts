@@ -45,6 +45,8 @@ export interface SidecarOptions {
   readonly otel: Readonly<Record<string, string>>;
   /** How long to wait for a first configuration before giving up; 0 does not give up. */
   readonly waitForConfigMs: number;
+  /** Keep listeners, clusters and routes that a control server takes away. */
+  readonly ignoresDeletion?: boolean | undefined;
   readonly logs: Logs;
 }
 
@@ -176,7 +178,7 @@ function loadReporter(
 
 function xdsClient(
   xds: XdsClientModule,
-  { bootstrap, logs }: SidecarOptions,
+  { bootstrap, logs, ignoresDeletion = false }: SidecarOptions,
   dataPlane: DataPlane,
   firstConfig: FirstConfig,
   onChanged: () => void,
@@ -187,6 +189,7 @@ function xdsClient(
     servers: bootstrap.controlServers,
     node: bootstrap.node,
     isDelta: bootstrap.deltaXds,
+    ignoresDeletion,
     userAgentVersion: WEFT_VERSION,
     decode: (typeUrl, message) => decodeAnyResource(typeUrl, message, systemClock.wallMs()),
     onUpdate({ typeUrl, changed, removed }) {

@@ -49,6 +49,8 @@ export interface XdsClientCounters {
   undecodable: number;
   resourcesChanged: number;
   resourcesRemoved: number;
+  /** Removals that were not obeyed. */
+  deletionsIgnored: number;
   /** Names asked for that do not exist. */
   absent: number;
 }
@@ -66,6 +68,7 @@ export function newClientCounters(): XdsClientCounters {
     undecodable: 0,
     resourcesChanged: 0,
     resourcesRemoved: 0,
+    deletionsIgnored: 0,
     absent: 0,
   };
 }

@@ -391,3 +391,22 @@ test.each(variants)(
     await eventually(() => server.tokens).toEqual(['secret', 'secret']);
   },
 );
+
+test.each([false, true])(
+  'deletions may be ignored (delta %s): what is held stays, and a newer version still counts',
+  async (isDelta) => {
+    const source = new MemorySource();
+    source.set([namedResource(CDS, 'web', '1'), namedResource(CDS, 'api', '1')]);
+    const server = await startXdsServer({ source, host: '127.0.0.1', port: 0 });
+    stops.push(() => server.stop());
+    const { client, updates } = run([server], { isDelta, ignoresDeletion: true });
+    client.start();
+    await eventually(() => client.resources(CDS).size).toBe(2);
+    source.set([]);
+    await eventually(() => client.view().counters.deletionsIgnored).toBeGreaterThanOrEqual(2);
+    expect([...client.resources(CDS).keys()].sort()).toEqual(['api', 'web']);
+    source.set([namedResource(CDS, 'web', '2')]);
+    await eventually(() => client.resources(CDS).get('web')?.message.includes('2')).toBe(true);
+    expect(updates.join(' ')).not.toContain('-');
+  },
+);

@@ -55,6 +55,8 @@ export interface XdsClientOptions<Value> {
   readonly onState?: (state: XdsClientState, lastError: string) => void;
   /** gRPC metadata of every stream. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Keep what a server takes away: a server that has lost its memory then takes nobody down. */
+  readonly ignoresDeletion?: boolean;
   readonly typeUrls?: readonly string[];
   readonly clock?: Clock;
   readonly random?: Random;
@@ -81,7 +83,9 @@ export class XdsClient<Value> {
   constructor(options: XdsClientOptions<Value>) {
     this.#options = options;
     const typeUrls = options.typeUrls ?? RESOURCE_TYPES;
-    this.#ledgers = new Map(typeUrls.map((typeUrl) => [typeUrl, new TypeLedger(typeUrl, options.decode)]));
+    this.#ledgers = new Map(
+      typeUrls.map((typeUrl) => [typeUrl, new TypeLedger(typeUrl, options.decode, options.ignoresDeletion)]),
+    );
     this.#absence = new AbsenceTimers(
       options.doesNotExistTimeoutMs ?? DEFAULT_DOES_NOT_EXIST_TIMEOUT_MS,
       (typeUrl, name) => {
@@ -192,9 +196,10 @@ export class XdsClient<Value> {
     this.#counters.responseBytes += bytes;
     const ledger = this.#ledgers.get(response.typeUrl);
     if (ledger === undefined) return [`type_url: ${response.typeUrl} was not asked for`];
-    const { changed, removed, absent, faults } = ledger.apply(response, attempt.scopeOf(response.typeUrl));
+    const { changed, removed, kept, absent, faults } = ledger.apply(response, attempt.scopeOf(response.typeUrl));
     this.#counters.resourcesChanged += changed.length;
     this.#counters.resourcesRemoved += removed.length;
+    this.#counters.deletionsIgnored += kept.length;
     if (faults.length === 0) this.#counters.acknowledged += 1;
     else {
       this.#counters.rejected += 1;

@@ -27,6 +27,8 @@ export interface LedgerUpdate<Value> {
   readonly changed: readonly HeldResource<Value>[];
   /** Names held until now. */
   readonly removed: readonly string[];
+  /** Names held, said to be gone, and kept all the same. */
+  readonly kept: readonly string[];
   /** Names asked for, not held, and said not to exist. */
   readonly absent: readonly string[];
   /** One line per faulty resource; empty means ACK. */
@@ -48,11 +50,14 @@ export class TypeLedger<Value> {
   readonly #decode: DecodeResource<Value>;
   readonly #held = new Map<string, HeldResource<Value>>();
   readonly #rejected = new Map<string, RejectedResource>();
+  readonly #ignoresDeletion: boolean;
   #wanted: Wanted = 'nothing';
 
-  constructor(typeUrl: string, decode: DecodeResource<Value>) {
+  /** With `ignoresDeletion`, what is held stays until another version comes or it is no longer wanted (gRFC A53). */
+  constructor(typeUrl: string, decode: DecodeResource<Value>, ignoresDeletion = false) {
     this.typeUrl = typeUrl;
     this.#decode = decode;
+    this.#ignoresDeletion = ignoresDeletion;
   }
 
   get wanted(): Wanted {
@@ -161,14 +166,16 @@ export class TypeLedger<Value> {
     }
   }
 
-  #remove(gone: Iterable<string>): { removed: string[]; absent: string[] } {
+  #remove(gone: Iterable<string>): { removed: string[]; kept: string[]; absent: string[] } {
     const removed: string[] = [];
+    const kept: string[] = [];
     const absent: string[] = [];
     for (const name of gone) {
       this.#rejected.delete(name);
-      if (this.#held.delete(name)) removed.push(name);
+      if (this.#ignoresDeletion && this.#held.has(name)) kept.push(name);
+      else if (this.#held.delete(name)) removed.push(name);
       else if (this.#wanted instanceof Set && this.#wanted.has(name)) absent.push(name);
     }
-    return { removed, absent };
+    return { removed, kept, absent };
   }
 }
