@@ -98,6 +98,8 @@ export interface HeaderMutationFilterConfig {
   readonly kind: 'headerMutation';
   readonly requestMutations: readonly HeaderMutation[];
   readonly responseMutations: readonly HeaderMutation[];
+  /** Of several levels of routes the most specific has the last word; by default the least specific has it. */
+  readonly mostSpecificWins: boolean;
 }
 
 export type HeaderMutation =

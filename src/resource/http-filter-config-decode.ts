@@ -25,7 +25,7 @@ export const HTTP_FILTER_DECODERS: ReadonlyMap<string, (reader: MessageReader) =
   [`${HTTP}.rbac.v3.RBAC`, decodeRbacFilter],
   [`${HTTP}.fault.v3.HTTPFault`, decodeFault],
   [`${HTTP}.local_ratelimit.v3.LocalRateLimit`, decodeLocalRateLimit],
-  [`${HTTP}.header_mutation.v3.HeaderMutation`, (reader) => decodeMutations(reader.message('mutations'))],
+  [`${HTTP}.header_mutation.v3.HeaderMutation`, decodeHeaderMutationFilter],
   [`${HTTP}.health_check.v3.HealthCheck`, decodeHealthCheckFilter],
   [`${HTTP}.cors.v3.Cors`, () => ({ kind: 'cors' })],
   [`${HTTP}.grpc_web.v3.GrpcWeb`, () => ({ kind: 'grpcWeb' })],
@@ -83,12 +83,18 @@ function decodeAbort(reader: MessageReader): NonNullable<FaultFilterConfig['abor
   return { by: 'httpStatus', status, fraction };
 }
 
+function decodeHeaderMutationFilter(reader: MessageReader): HeaderMutationFilterConfig {
+  const mostSpecificWins = reader.boolean('most_specific_header_mutations_wins');
+  return { ...decodeMutations(reader.message('mutations')), mostSpecificWins };
+}
+
 /** envoy.extensions.filters.http.header_mutation.v3.Mutations. */
 export function decodeMutations(reader: MessageReader | undefined): HeaderMutationFilterConfig {
   return {
     kind: 'headerMutation',
     requestMutations: reader?.messages('request_mutations').flatMap(decodeMutation) ?? [],
     responseMutations: reader?.messages('response_mutations').flatMap(decodeMutation) ?? [],
+    mostSpecificWins: false,
   };
 }
 
@@ -123,9 +129,10 @@ function decodeGrpcHttp1Bridge(reader: MessageReader): HttpFilterConfig {
 /** Counting for every method makes a label of what clients send, so it is off unless asked for. */
 function decodeGrpcStats(reader: MessageReader): HttpFilterConfig {
   const services = reader.message('individual_method_stats_allowlist')?.messages('services') ?? [];
-  const paths = services.flatMap((service) =>
-    service.strings('method_names').map((method) => `/${service.string('name')}/${method}`),
-  );
+  const paths = services.flatMap((service) => {
+    const name = service.requiredString('name');
+    return service.strings('method_names').map((method) => `/${name}/${method}`);
+  });
   return {
     kind: 'grpcStats',
     statsForAllMethods: reader.wrappedBoolean('stats_for_all_methods') ?? false,

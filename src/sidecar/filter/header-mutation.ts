@@ -28,7 +28,7 @@ function withMutations(
     },
     forRoute(configs) {
       const own = configs.filter((config) => config.kind === 'headerMutation');
-      return withMutations(name, [chain, ...own], chain);
+      return withMutations(name, [chain, ...(chain.mostSpecificWins ? own.toReversed() : own)], chain);
     },
   };
 }

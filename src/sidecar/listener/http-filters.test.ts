@@ -134,6 +134,10 @@ describe('fault', () => {
 describe('header mutation', () => {
   const add = (key: string, value: string): Json => ({ append: { header: { key, value } } });
 
+  const overwrite = (value: string): Json => ({
+    append: { header: { key: 'x-a', value }, appendAction: 'OVERWRITE_IF_EXISTS_OR_ADD' },
+  });
+
   it('changes requests and responses: the chain first, then the route', async () => {
     const json = { mutations: { requestMutations: [add('x-a', 'chain'), { remove: 'x-b' }], responseMutations: [] } };
     const own = { mutations: { requestMutations: [add('x-a', 'route')], responseMutations: [add('x-c', 'route')] } };
@@ -147,6 +151,28 @@ describe('header mutation', () => {
     expect(request).toContain('x-a: chain\r\nx-a: route\r\n');
     expect(request).not.toContain('x-b');
     expect(await client.receives('ok')).toContain('x-c: route\r\n');
+  });
+
+  it.each([
+    [false, 'host'],
+    [true, 'route'],
+  ])('of route and virtual host the last word has (most specific wins: %s) the %s', async (wins, expected) => {
+    const PER_ROUTE = `${HTTP}.header_mutation.v3.HeaderMutationPerRoute`;
+    const own = (value: string) =>
+      new Map([['f', buildExtension(PER_ROUTE, { mutations: { requestMutations: [overwrite(value)] } })]]);
+    const host = virtualHost({
+      routes: [route({ typedPerFilterConfig: own('route') })],
+      typedPerFilterConfig: own('host'),
+    });
+    const filter = httpFilter('f', `${HTTP}.header_mutation.v3.HeaderMutation`, {
+      mostSpecificHeaderMutationsWins: wins,
+    });
+    const client = await connect({
+      httpFilters: [filter, ...httpConnectionManager().httpFilters],
+      routes: { kind: 'inline', routeConfiguration: routeConfiguration({ virtualHosts: [host] }) },
+    });
+    client.send('GET / HTTP/1.1\r\nhost: web\r\n\r\n');
+    expect(await serveOne()).toContain(`x-a: ${expected}\r\n`);
   });
 });
 

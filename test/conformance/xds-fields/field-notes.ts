@@ -238,9 +238,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     [REPORTS]: ['enable_x_ratelimit_headers'],
   },
   [`${HTTP_FILTER}.grpc_stats.v3.FilterConfig`]: { [REPORTS]: ['emit_filter_state', 'enable_upstream_stats'] },
-  [`${HTTP_FILTER}.header_mutation.v3.HeaderMutation`]: {
-    'mutations run from the outside in': ['most_specific_header_mutations_wins'],
-  },
   [`${HTTP_FILTER}.rbac.v3.RBAC`]: {
     [REPORTS]: ['track_per_rule_stats'],
   },
@@ -360,10 +357,8 @@ export const PARTLY_REFUSED: Readonly<Record<string, Readonly<Record<string, str
   [`${ENVOY}.core.v3.TransportSocket`]: {
     typed_config: 'sockets other than TLS, raw_buffer and upstream PROXY protocol',
   },
-  [`${ENVOY}.endpoint.v3.ClusterLoadAssignment.Policy`]: { drop_overloads: 'above 0' },
   [`${ENVOY}.listener.v3.Listener`]: { use_original_dst: 'true', bind_to_port: 'false', transparent: 'true' },
   [`${ENVOY}.listener.v3.FilterChain`]: { use_proxy_proto: 'true' },
-  [`${ENVOY}.route.v3.RouteAction`]: { request_mirror_policies: 'not yet' },
   [`${NETWORK_FILTER}.http_connection_manager.v3.HttpConnectionManager`]: { codec_type: 'HTTP3' },
   [`${BALANCING}.ring_hash.v3.RingHash`]: { hash_function: 'MURMUR_HASH_2' },
   [`${TLS}.DownstreamTlsContext`]: { require_sni: 'true' },
