@@ -12,6 +12,8 @@ const CLUSTER_SIZE_MAX = 9;
 export interface ConsulOptions {
   /** Pieces of agent configuration in HCL, merged over ours in order. */
   readonly hcl?: readonly string[];
+  /** Further options of the command line, which count before ours. */
+  readonly args?: readonly string[];
   /** Also serve the HTTP API over TLS; the certificate is among `hcl`. */
   readonly https?: boolean;
   /** Also serve xDS over TLS; the certificate is among `hcl`. */
@@ -106,17 +108,18 @@ export class ConsulAgent implements AsyncDisposable {
 /** A development agent, which is server and client in one. */
 export async function startConsul({
   hcl = [],
+  args = [],
   https = false,
   grpcTls = false,
 }: ConsulOptions = {}): Promise<ConsulAgent> {
-  const args = ['-dev', '-node=dev', `-bind=${LOOPBACK}`, `-client=${LOOPBACK}`, '-log-level=info', ...hclArgs(hcl)];
+  const own = ['-dev', '-node=dev', `-bind=${LOOPBACK}`, `-client=${LOOPBACK}`, '-log-level=info', ...hclArgs(hcl)];
   return retryOnPortClash(async () => {
     const ports = await pickConsulPorts();
     const overTls = [
       ...(https ? [`-https-port=${ports.https}`] : []),
       ...(grpcTls ? [`-grpc-tls-port=${ports.grpcTls}`] : []),
     ];
-    const agent = new ConsulAgent('dev', ports, [...args, ...overTls]);
+    const agent = new ConsulAgent('dev', ports, [...own, ...overTls, ...args]);
     await agent.start();
     return agent;
   });
