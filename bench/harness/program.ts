@@ -8,7 +8,7 @@ export interface RunningProgram {
   stop(): Promise<void>;
 }
 
-const START_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 5_000;
 
 /** Starts `taskset -c CORE command` and waits until `port` accepts. Fails with what the program printed. */

@@ -40,7 +40,7 @@ const KEYS: ReadonlyMap<string, LimitKey> = new Map([
   ['small_data_budget_bytes', { name: 'dataOverheadBudgetBytes', smallest: 256, largest: 64 * MIB }],
   ['max_unread_bytes', { name: 'maxQueuedBytes', smallest: 65_536, largest: 64 * MIB }],
   ['max_backlog_bytes', { name: 'maxBacklogBytes', smallest: 65_536, largest: 1024 * MIB }],
-  ['max_stream_buffer_bytes', { name: 'maxSendBufferBytes', smallest: 131_072, largest: 64 * MIB }],
+  ['max_stream_buffer_bytes', { name: 'maxSendBufferBytes', smallest: 131_072, largest: 256 * MIB }],
   ['max_trailer_bytes', { name: 'maxTrailerBytes', smallest: 0, largest: MIB }],
   ['max_path_bytes', { name: 'maxTargetBytes', smallest: 1, largest: MIB }],
   ['stream_stall_timeout_ms', { name: 'sendStallTimeoutMs', smallest: 1, largest: 3_600_000 }],

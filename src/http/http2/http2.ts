@@ -14,7 +14,12 @@ export * as Http2ErrorCode from './error-code.ts';
 export { CONNECTION_FAULTS, type Http2Fault, STREAM_FAULTS } from './faults.ts';
 export { CLIENT_PREFACE } from './frame.ts';
 export { Http2RequestHead, Http2ResponseHead } from './http2-heads.ts';
-export { DEFAULT_HTTP2_LIMITS, type Http2Limits, MESH_HTTP2_LIMITS } from './limits.ts';
+export {
+  DEFAULT_HTTP2_LIMITS,
+  type Http2Limits,
+  MESH_HTTP2_LIMITS,
+  RELAYED_SEND_BUFFER_BYTES,
+} from './limits.ts';
 export { Http2Output } from './output.ts';
 export { Http2ServerConnection, type Http2ServerSink } from './server-connection.ts';
 export type { Http2ServerStream } from './server-stream.ts';

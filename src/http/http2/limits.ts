@@ -52,6 +52,12 @@ export interface Http2Limits {
   readonly malformedEndsConnection: boolean;
 }
 
+/**
+ * For a side whose bodies come from another connection: what one of them may hold is bounded by the window that the other
+ * side was given, whatever configuration made of that. This bound is only there to be never reached.
+ */
+export const RELAYED_SEND_BUFFER_BYTES = 256 * 1024 * 1024;
+
 /** At the edge. */
 export const DEFAULT_HTTP2_LIMITS: Http2Limits = Object.freeze({
   maxConcurrentStreams: 100,

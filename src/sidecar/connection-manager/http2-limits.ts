@@ -1,4 +1,9 @@
-import { configuredLimits, type Http2Limits, MESH_HTTP2_LIMITS } from '../../http/http2/http2.ts';
+import {
+  configuredLimits,
+  type Http2Limits,
+  MESH_HTTP2_LIMITS,
+  RELAYED_SEND_BUFFER_BYTES,
+} from '../../http/http2/http2.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
 import { readHttp2Limits } from '../../resource/http2-limits.ts';
 import type { FilterMetadata } from '../../resource/route-configuration.ts';
@@ -13,6 +18,7 @@ export function downstreamHttp2Limits(
 ): Http2Limits {
   return {
     ...configuredLimits(MESH_HTTP2_LIMITS, manager.http2),
+    maxSendBufferBytes: RELAYED_SEND_BUFFER_BYTES,
     ...readHttp2Limits(metadata).values,
     maxHeadBytes: manager.maxRequestHeadersBytes,
     maxFields: manager.maxHeadersCount,

@@ -285,6 +285,34 @@ describe('back-pressure', () => {
   });
 });
 
+describe('windows larger than ours', () => {
+  it('may be configured on both sides: what they let in while a reader stands still is kept, and comes whole', async () => {
+    const total = 3_000_000;
+    let uploaded = 0;
+    const host = await Host.listen((stream) => {
+      stream.respond({ ':status': 200, 'content-length': total });
+      stream.end(Buffer.alloc(total, 'd'));
+      setTimeout(() => stream.on('data', (bytes: Buffer) => (uploaded += bytes.length)), 100);
+    });
+    const wide = { ...UNSAID_HTTP2_OPTIONS, initialStreamWindowSizeBytes: 1_000_000 };
+    use([host.port], { upstreamProtocol: { kind: 'explicitHttp2', http2: wide } });
+    const session = http2.connect(`http://127.0.0.1:${await path.serve({ http2: wide })}`);
+    closers.push(() => session.destroy());
+    const stream = session.request({ ':method': 'POST', ':path': '/', 'content-length': total }, { endStream: false });
+    stream.end(Buffer.alloc(total, 'u'));
+    await once(stream, 'response');
+    const taken = (): number => path.counter('cluster', 'web', 'upstream_cx_rx_bytes_total');
+    for (let before = -1; before !== taken(); ) {
+      before = taken();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(taken()).toBeGreaterThan(500_000);
+    let received = 0;
+    for await (const bytes of stream) received += (bytes as Buffer).length;
+    expect([received, uploaded]).toEqual([total, total]);
+  });
+});
+
 describe('which protocol a cluster is spoken to', () => {
   it("is the downstream's where configuration says so", async () => {
     const host = await Host.listen((stream) => stream.end('two'));

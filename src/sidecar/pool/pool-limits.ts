@@ -1,5 +1,10 @@
 import { DEFAULT_HTTP1_LIMITS, type Http1Limits } from '../../http/http1/http1.ts';
-import { configuredLimits, type Http2Limits, MESH_HTTP2_LIMITS } from '../../http/http2/http2.ts';
+import {
+  configuredLimits,
+  type Http2Limits,
+  MESH_HTTP2_LIMITS,
+  RELAYED_SEND_BUFFER_BYTES,
+} from '../../http/http2/http2.ts';
 import type { Address } from '../../resource/address.ts';
 import type { Http2Options } from '../../resource/http2-options.ts';
 import type { PoolTls } from './pool-tls.ts';
@@ -53,12 +58,13 @@ export interface PooledHost {
   connectFailed(): void;
 }
 
-/** What one read and the body kept for another try may hold, both, while the host's window is closed. */
-const MAX_SEND_BUFFER_BYTES = 262_144;
-
 /** Bounds on one HTTP/2 connection to a host. */
 export function upstreamHttp2Limits(options: PoolOptions): Http2Limits {
   const { http2, connectTimeoutMs } = options;
-  const limits = { ...MESH_HTTP2_LIMITS, maxSendBufferBytes: MAX_SEND_BUFFER_BYTES, headTimeoutMs: connectTimeoutMs };
+  const limits = {
+    ...MESH_HTTP2_LIMITS,
+    maxSendBufferBytes: RELAYED_SEND_BUFFER_BYTES,
+    headTimeoutMs: connectTimeoutMs,
+  };
   return http2 === undefined ? limits : configuredLimits(limits, http2);
 }
