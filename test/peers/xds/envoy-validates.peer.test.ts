@@ -58,6 +58,7 @@ const ROUTES = [
     },
   },
   { Match: { HTTP: { PathRegex: '/old/.*' } }, Destination: { PrefixRewrite: '/new' } },
+  { Match: { HTTP: { PathPrefix: '/admin', CaseInsensitive: true } }, Destination: { PrefixRewrite: '/' } },
 ];
 
 const SPLITS = [
