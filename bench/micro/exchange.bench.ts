@@ -135,7 +135,7 @@ const context: ManagerContext = {
   metrics,
   tlsMaterials: new TlsMaterials(),
   upstreams: new Upstreams({ turn, clusters, metrics, random: systemRandom, hash64 }),
-  limits: new SharedLimits(counters, systemClock),
+  limits: new SharedLimits(counters, systemClock, metrics.counter({ kind: 'weft' }, 'shared_limits_exhausted')),
   observer: { streamEnded: () => undefined },
   traces: new TraceStarter(systemRandom, undefined),
   workerId: 0,

@@ -22,9 +22,10 @@ export class SharedLimits {
   /** Between this thread's clock and the one clock that all threads share. */
   readonly #offsetMs: number;
   /** Limits for which no slot was left. */
-  exhausted = 0;
+  readonly #exhausted: { increment(): void };
 
-  constructor(counters: SharedCounters, clock: Clock) {
+  constructor(counters: SharedCounters, clock: Clock, exhausted: { increment(): void }) {
+    this.#exhausted = exhausted;
     this.#counters = counters;
     this.#clock = clock;
     this.#offsetMs = clock.wallMs() - clock.nowMs();
@@ -57,7 +58,7 @@ export class SharedLimits {
       const used = counters.limitCell(slot, LIMIT_FIELD.used);
       return new LimitCells(counters, used, counters.limitCell(slot, LIMIT_FIELD.fill));
     }
-    this.exhausted++;
+    this.#exhausted.increment();
     return new LimitCells(undefined, 0, 1);
   }
 }

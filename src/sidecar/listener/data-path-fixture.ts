@@ -68,7 +68,7 @@ export class DataPath {
       random: this.#random,
       upstreams: this.upstreams,
       tlsMaterials: this.tlsMaterials,
-      limits: new SharedLimits(counters, systemClock),
+      limits: new SharedLimits(counters, systemClock, metrics.counter({ kind: 'weft' }, 'shared_limits_exhausted')),
       observer: { streamEnded: (record) => this.#keep(record) },
       accessLogs: this.accessLogs,
       traces: options.traces,

@@ -53,7 +53,7 @@ const context: ManagerContext = {
   metrics,
   upstreams,
   tlsMaterials,
-  limits: new SharedLimits(counters, systemClock),
+  limits: new SharedLimits(counters, systemClock, metrics.counter({ kind: 'weft' }, 'shared_limits_exhausted')),
   observer: { streamEnded: () => undefined },
   accessLogs,
   traces: new TraceStarter(systemRandom, spanRing),
