@@ -18,6 +18,7 @@ import {
 } from './tls-listener-fixture.ts';
 
 const ADDRESS = '127.0.0.1:0';
+const SECOND_ADDRESS = { kind: 'ip', host: '127.0.0.2', port: 0 } as const;
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
 let authority: TestAuthority;
 let stranger: TestAuthority;
@@ -59,6 +60,13 @@ function keep(peer: RawPeer): RawPeer {
 const ssl = (name: string): number => path.counter('listener', ADDRESS, `ssl.${name}`);
 const mutual = (alpnProtocols: readonly string[] = []) =>
   downstreamTls(commonContext(api, authority.certificatePem, { alpnProtocols }), true);
+
+/** What a client would begin its next handshake with; TLS 1.3 hands it out when the first is over. */
+async function sessionOf({ socket }: RawPeer, version: 'TLSv1.2' | 'TLSv1.3'): Promise<Buffer> {
+  if (!(socket instanceof tls.TLSSocket)) throw new Error('no TLS');
+  const [session] = (await once(socket, version === 'TLSv1.3' ? 'session' : 'secureConnect')) as [Buffer | undefined];
+  return session ?? socket.getSession() ?? Buffer.alloc(0);
+}
 
 describe('a chain with TLS', () => {
   it('carries HTTP/1.1, says https, and keeps the connection', async () => {
@@ -174,6 +182,22 @@ describe('who is turned away is counted and logged', () => {
     expect(path.refusals).toHaveLength(3);
     expect(upstream.connections).toHaveLength(0);
     expect(path.records).toHaveLength(0);
+  });
+
+  it('a client that brings the session of a listener which asked for nothing', async () => {
+    const open = httpListener('open', {}, { filterChains: [httpChain(downstreamTls(commonContext(api)))] });
+    const closed = httpListener('closed', {}, { filterChains: [httpChain(mutual())], address: SECOND_ADDRESS });
+    expect(await path.apply([open, closed])).toEqual([]);
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const first = keep(dialTls(path.listeners.get('open')?.port ?? 0, { maxVersion: version }));
+      const session = await sessionOf(first, version);
+      expect(session.length).toBeGreaterThan(0);
+      const port = path.listeners.get('closed')?.port ?? 0;
+      const second = keep(dialTls(port, { host: SECOND_ADDRESS.host, maxVersion: version, session }));
+      await second.ends();
+    }
+    expect(path.counter('listener', '127.0.0.2:0', 'ssl.fail_verify_no_cert')).toBe(2);
+    expect(path.counter('listener', '127.0.0.2:0', 'ssl.handshake')).toBe(0);
   });
 
   it('a client that says nothing, when its time is up', async () => {
