@@ -56,7 +56,6 @@ export function clusterFaults(cluster: Cluster, wallMs = systemClock.wallMs()): 
       message: `HTTP and gRPC checks of a PROXY protocol cluster: ${NOT_YET}; use tcp`,
     });
   }
-  if (cluster.discovery.kind === 'originalDst') faults.push({ field: 'type', message: `ORIGINAL_DST ${NOT_YET}` });
   return faults;
 }
 

@@ -410,3 +410,20 @@ test.each([false, true])(
     expect(updates.join(' ')).not.toContain('-');
   },
 );
+
+test('a server that sends again at once what was refused is not answered at once', async () => {
+  const server = await scripted();
+  run([server], { isDelta: true }).client.start();
+  await server.nextDelta();
+  const bad = { typeUrl: CDS, resources: [namedResource(CDS, 'bad', '1')] };
+  server.sendDelta({ ...bad, nonce: 'n1' });
+  const refusal = 'bad: a.b: is wrong; c: is missing';
+  expect(await server.nextDelta()).toMatchObject({ responseNonce: 'n1', errorDetail: refusal });
+  server.sendDelta({ ...bad, nonce: 'n2' });
+  server.sendDelta({ typeUrl: EDS, nonce: 'e1' });
+  // Another type is answered while the same refusal waits; the next response of its own type does not overtake it.
+  expect(await server.nextDelta()).toMatchObject({ responseNonce: 'e1' });
+  server.sendDelta({ typeUrl: CDS, resources: [namedResource(CDS, 'good', '1')], nonce: 'n3' });
+  expect(await server.nextDelta()).toMatchObject({ responseNonce: 'n2', errorDetail: refusal });
+  expect(await server.nextDelta()).toMatchObject({ responseNonce: 'n3', errorDetail: undefined });
+});

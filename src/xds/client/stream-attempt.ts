@@ -3,6 +3,7 @@ import type { ClientIdentity, DiscoveryResponse } from '../discovery-codec.ts';
 import { AdsStream } from './ads-stream.ts';
 import { DeltaExchange } from './delta-exchange.ts';
 import type { Exchange } from './exchange.ts';
+import { NackPace } from './nack-pace.ts';
 import { SotwExchange } from './sotw-exchange.ts';
 import type { TypeLedger } from './type-ledger.ts';
 
@@ -34,6 +35,9 @@ export class StreamAttempt {
   readonly #exchange: Exchange;
   readonly #events: AttemptEvents;
   readonly #patience: NodeJS.Timeout | undefined;
+  readonly #nackPace = new NackPace();
+  /** By type: NACKs that are not due yet. */
+  readonly #heldAnswers = new Map<string, { readonly timer: NodeJS.Timeout; readonly send: () => void }>();
   #isOver = false;
 
   constructor(index: number, server: ControlServer, context: AttemptContext, events: AttemptEvents) {
@@ -70,6 +74,7 @@ export class StreamAttempt {
   close(): void {
     this.#isOver = true;
     clearTimeout(this.#patience);
+    for (const { timer } of this.#heldAnswers.values()) clearTimeout(timer);
     this.#stream.close();
   }
 
@@ -85,7 +90,26 @@ export class StreamAttempt {
     }
     clearTimeout(this.#patience);
     const faults = this.#events.onResponse(this, response, bytes.length);
-    if (!this.#isOver) this.#exchange.answer(response, faults);
+    if (!this.#isOver) this.#answer(response, faults);
+  }
+
+  /** A held answer goes out before the next one of its type: servers keep count of what they have not heard of. */
+  #answer(response: DiscoveryResponse, faults: readonly string[]): void {
+    const { typeUrl } = response;
+    this.#heldAnswers.get(typeUrl)?.send();
+    const waitMs = this.#nackPace.waitMs(typeUrl, faults);
+    if (waitMs === 0) this.#exchange.answer(response, faults);
+    else this.#hold(typeUrl, waitMs, () => this.#exchange.answer(response, faults));
+  }
+
+  #hold(typeUrl: string, waitMs: number, answer: () => void): void {
+    const send = (): void => {
+      clearTimeout(timer);
+      this.#heldAnswers.delete(typeUrl);
+      answer();
+    };
+    const timer = setTimeout(send, waitMs);
+    this.#heldAnswers.set(typeUrl, { timer, send });
   }
 
   #end(reason: string): void {

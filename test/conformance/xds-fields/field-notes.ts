@@ -218,7 +218,11 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     [RUNTIME]: ['runtime_key_prefix'],
   },
   [`${ENVOY}.cluster.v3.Cluster.OriginalDstLbConfig`]: {
-    'ORIGINAL_DST is refused': ['http_header_name', 'upstream_port_override', 'metadata_key'],
+    'a cluster of ORIGINAL_DST has no host: its listener filter is refused': [
+      'http_header_name',
+      'upstream_port_override',
+      'metadata_key',
+    ],
   },
   [`${HTTP_FILTER}.cors.v3.CorsPolicy`]: { [REPORTS]: ['shadow_enabled'] },
   [`${HTTP_FILTER}.fault.v3.HTTPFault`]: {
@@ -346,7 +350,6 @@ export const READ_WITHOUT_EFFECT: Readonly<Record<string, Readonly<Record<string
 export const PARTLY_REFUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   [`${ENVOY}.accesslog.v3.AccessLog`]: { typed_config: 'loggers other than file, stdout and stderr' },
   [`${ENVOY}.cluster.v3.Cluster`]: {
-    type: 'ORIGINAL_DST',
     eds_cluster_config: 'where the type is not EDS',
     load_assignment: 'with EDS, and in an aggregate',
     lb_policy: 'LOAD_BALANCING_POLICY_CONFIG without the list',

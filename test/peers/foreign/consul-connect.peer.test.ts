@@ -6,6 +6,7 @@ import { status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { TestAuthority } from '../../../src/control/consul/testing/certificates.ts';
 import { ask } from '../../mesh/support/exchange.ts';
+import { freePort } from '../../mesh/support/free-ports.ts';
 import { Load } from '../../mesh/support/load.ts';
 import { until } from '../../mesh/support/waiting.ts';
 import { describeWithPeer } from '../support/peer.ts';
@@ -181,6 +182,22 @@ describeWithPeer('consul', "our sidecars under Consul's own control plane", () =
     expect(web.sidecar?.output).not.toContain(token);
     expect(await (await fetch(`${web.adminUrl}/config_dump`)).text()).not.toContain(token);
     expect(mesh.refusals).toEqual([]);
+  });
+
+  test('what is not supported is refused by name, and all else of the same sidecar runs', async () => {
+    await using mesh = await ConnectMesh.start();
+    for (const name of ['web', 'api']) await mesh.entry('service-defaults', name, { Protocol: 'http' });
+    await mesh.add({ service: 'api', instance: 'api-1' });
+    const proxy = { Mode: 'transparent', TransparentProxy: { OutboundListenerPort: await freePort() } };
+    const web = await mesh.add({ service: 'web', instance: 'web-1', upstreams: ['api'], proxy });
+    const port = web.upstreamPort('api');
+    await until('an answer', async () => ((await ask({ port })).status === 200 ? true : undefined), WITHIN_MS);
+    const refused = await until('the refusals', () =>
+      mesh.refusals.length >= 1 ? mesh.refusals.join('\n') : undefined,
+    );
+    expect(refused).toMatch(/outbound_listener\S*: listener_filters\[0\]: originalDst is not supported/);
+    // Consul's own log has them too.
+    expect(mesh.consul.output).toMatch(/originalDst is not supported/);
   });
 
   test('TCP passes both sidecars, and a denied connection is closed before a byte of the application', async () => {

@@ -33,6 +33,8 @@ export interface ServiceOptions {
   /** Where the application listens; absent: an HTTP application of the mesh's own. */
   readonly appPort?: number;
   readonly meta?: Readonly<Record<string, string>>;
+  /** More of the sidecar's `Proxy` block. */
+  readonly proxy?: object;
   /** `false` leaves the sidecar to the test. */
   readonly startsSidecar?: boolean;
 }
@@ -87,7 +89,7 @@ export class ConnectMesh implements AsyncDisposable {
   }
 
   async add(options: ServiceOptions): Promise<ConnectService> {
-    const { service, instance, upstreams = [], meta = {}, startsSidecar = true } = options;
+    const { service, instance, upstreams = [], meta = {}, proxy = {}, startsSidecar = true } = options;
     const app = options.appPort === undefined ? await startOrigin({ service, instance }) : undefined;
     if (app !== undefined) this.#apps.push(app);
     const inboundPort = await freePort();
@@ -105,6 +107,7 @@ export class ConnectMesh implements AsyncDisposable {
           // Consul would probe the address once in ten seconds, and holds the instance for dead until it answers.
           Checks: [{ TCP: `127.0.0.1:${inboundPort}`, Interval: '250ms', Timeout: '10s' }],
           Proxy: {
+            ...proxy,
             Upstreams: upstreams.map((name) => ({ DestinationName: name, LocalBindPort: ports.get(name) ?? 0 })),
           },
         },
