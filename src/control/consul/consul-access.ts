@@ -56,29 +56,48 @@ export function scopeParameters({ datacenter, namespace, partition }: ConsulAcce
   };
 }
 
-/** Makes connections with the certificates of now. Throws, naming the variable, where a file cannot be read at first. */
-export function tlsConnector(tls: ConsulTls, timeoutMs: number, nowMs: () => number): Connector {
+/** What a TLS connection to Consul is made with. */
+export interface TlsMaterial {
+  readonly ca?: string[];
+  readonly cert?: string;
+  readonly key?: string;
+  readonly servername?: string;
+  readonly rejectUnauthorized?: false;
+}
+
+/** The certificates of now: the same object while none has changed. Throws, naming the variable, as tlsConnector does. */
+export function tlsMaterialSource(tls: ConsulTls, nowMs: () => number): () => TlsMaterial {
   const authorities = caFilesOf(tls).map(([name, path]) => new WatchedFile(name, path, nowMs));
   const certificate = fileOf('CONSUL_CLIENT_CERT', tls.certificateFile, nowMs);
   const key = fileOf('CONSUL_CLIENT_KEY', tls.keyFile, nowMs);
   if ((certificate === undefined) !== (key === undefined)) {
     throw new Error('CONSUL_CLIENT_CERT and CONSUL_CLIENT_KEY belong together: set both or neither');
   }
-  let made: { readonly of: string; readonly connector: Connector } | undefined;
-  return (options, callback) => {
+  let made: { readonly of: string; readonly material: TlsMaterial } | undefined;
+  return () => {
     const ca = authorities.map(({ text }) => text);
     const own = certificate === undefined || key === undefined ? {} : { cert: certificate.text, key: key.text };
     const of = JSON.stringify([ca, own]);
     if (made?.of !== of) {
-      const connector = buildConnector({
-        timeout: timeoutMs,
+      const material: TlsMaterial = {
         ...(ca.length === 0 ? {} : { ca }),
         ...own,
         ...(isSet(tls.serverName) ? { servername: tls.serverName } : {}),
         ...(tls.verify === false ? { rejectUnauthorized: false } : {}),
-      });
-      made = { of, connector };
+      };
+      made = { of, material };
     }
+    return made.material;
+  };
+}
+
+/** Makes connections with the certificates of now. Throws, naming the variable, where a file cannot be read at first. */
+export function tlsConnector(tls: ConsulTls, timeoutMs: number, nowMs: () => number): Connector {
+  const material = tlsMaterialSource(tls, nowMs);
+  let made: { readonly of: TlsMaterial; readonly connector: Connector } | undefined;
+  return (options, callback) => {
+    const of = material();
+    if (made?.of !== of) made = { of, connector: buildConnector({ timeout: timeoutMs, ...of }) };
     made.connector(options, callback);
   };
 }

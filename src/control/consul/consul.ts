@@ -19,6 +19,7 @@ import type { WatchState, WatchTimings } from './blocking-query.ts';
 import { ConfigEntriesFeed } from './config-entries-feed.ts';
 import { ConnectionBudget, DEFAULT_MAX_CONCURRENT_QUESTIONS } from './connection-budget.ts';
 import type { ConsulAccess } from './consul-access.ts';
+import { ConsulClients } from './consul-clients.ts';
 import { ConsulHttp } from './consul-http.ts';
 import { ConsulLink, type LinkState } from './consul-link.ts';
 import { locateProxy, type ProxyLocation } from './locate-proxy.ts';
@@ -112,7 +113,7 @@ export class Consul {
     const { onSubscriberFault, memory } = options;
     this.#memory = memory;
     this.#hub = new WatchHub({ consul: this.#budget, clock, random, timings, lingerMs, memory, onSubscriberFault });
-    this.#oneShots = new OneShots(this.#http, () => this.#http.address);
+    this.#oneShots = new OneShots(new ConsulClients(options, () => clock.nowMs()), () => this.#http.address);
     this.#link = new ConsulLink({
       probe: () => this.#probe(),
       clock,
@@ -172,6 +173,7 @@ export class Consul {
     this.#link.stop();
     this.entries.stop();
     this.#hub.stop();
+    this.#oneShots.close();
     await this.#http.close();
   }
 

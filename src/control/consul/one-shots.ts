@@ -1,9 +1,8 @@
+import type Consul from 'consul';
 import { z } from 'zod';
-import type { ConsulAsk } from './consul-http.ts';
+import type { ConsulClients } from './consul-clients.ts';
 import { text } from './fields.ts';
 
-/** A question that is asked once must not keep anyone waiting: a console shows what it has. */
-const ANSWER_WITHIN_MS = 2_000;
 /** Services an overview reads; a bigger mesh shows the first of them by name and says so. */
 const MAX_OVERVIEW_SERVICES = 500;
 const OVERVIEW_CONCURRENCY = 8;
@@ -42,15 +41,15 @@ const healthRow = z.object({
 
 const servicesBody = z.record(z.string(), z.array(z.string()).nullish());
 
-/** Questions that are asked once and not watched. */
+/** Questions that are asked once and not watched, through Consul's own client for Node. */
 export class OneShots {
-  readonly #consul: ConsulAsk;
+  readonly #clients: ConsulClients;
   readonly #addressOfNow: () => string;
   readonly #agents = new Map<string, Promise<AgentIdentity>>();
   #overview: { readonly atMs: number; readonly services: Promise<readonly ServiceOverview[]> } | undefined;
 
-  constructor(consul: ConsulAsk, addressOfNow: () => string) {
-    this.#consul = consul;
+  constructor(clients: ConsulClients, addressOfNow: () => string) {
+    this.#clients = clients;
     this.#addressOfNow = addressOfNow;
   }
 
@@ -66,7 +65,7 @@ export class OneShots {
   }
 
   async #askAgent(): Promise<AgentIdentity> {
-    const { Config: config } = agentSelf.parse(await this.#ask('/v1/agent/self'));
+    const { Config: config } = agentSelf.parse(await this.#ask('/v1/agent/self', (client) => client.agent.self()));
     return { node: config.NodeName, datacenter: config.Datacenter };
   }
 
@@ -83,7 +82,9 @@ export class OneShots {
   }
 
   async #readServices(): Promise<readonly ServiceOverview[]> {
-    const tagsByName = servicesBody.parse(await this.#ask('/v1/catalog/services'));
+    const tagsByName = servicesBody.parse(
+      await this.#ask('/v1/catalog/services', (client) => client.catalog.services()),
+    );
     const names = Object.keys(tagsByName).sort().slice(0, MAX_OVERVIEW_SERVICES);
     const services: ServiceOverview[] = [];
     let next = 0;
@@ -100,7 +101,7 @@ export class OneShots {
   }
 
   async #instances(service: string): Promise<readonly InstanceOverview[]> {
-    const rows = await this.#ask(`/v1/health/service/${encodeURIComponent(service)}`);
+    const rows = await this.#ask(`/v1/health/service/${service}`, (client) => client.health.service({ service }));
     return z
       .array(healthRow)
       .parse(rows)
@@ -114,8 +115,12 @@ export class OneShots {
       }));
   }
 
-  async #ask(path: string): Promise<unknown> {
-    return (await this.#consul.ask(path, {}, { deadlineMs: ANSWER_WITHIN_MS })).json();
+  #ask(where: string, question: (client: Consul) => Promise<unknown>): Promise<unknown> {
+    return this.#clients.ask(this.#addressOfNow(), where, question);
+  }
+
+  close(): void {
+    this.#clients.close();
   }
 }
 
