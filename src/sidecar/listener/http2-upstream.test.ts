@@ -291,7 +291,9 @@ describe('windows larger than ours', () => {
     let uploaded = 0;
     const host = await Host.listen((stream) => {
       stream.respond({ ':status': 200, 'content-length': total });
-      stream.end(Buffer.alloc(total, 'd'));
+      // An answer that ends first would end the request with it (RFC 9113 §8.1).
+      stream.write(Buffer.alloc(total, 'd'));
+      stream.on('end', () => stream.end());
       setTimeout(() => stream.on('data', (bytes: Buffer) => (uploaded += bytes.length)), 100);
     });
     const wide = { ...UNSAID_HTTP2_OPTIONS, initialStreamWindowSizeBytes: 1_000_000 };
