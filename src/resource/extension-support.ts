@@ -15,6 +15,8 @@ export const ROUTER_FILTER = 'envoy.extensions.filters.http.router.v3.Router';
 export const ALL_EXTENSIONS: ExtensionSupport = {
   httpFilters: new Set([
     ROUTER_FILTER,
+    'envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency',
+    'envoy.extensions.filters.http.admission_control.v3.AdmissionControl',
     'envoy.extensions.filters.http.buffer.v3.Buffer',
     'envoy.extensions.filters.http.cors.v3.Cors',
     'envoy.extensions.filters.http.fault.v3.HTTPFault',

@@ -1,10 +1,13 @@
 import type { Fraction, HeaderMatcher, StringMatcher } from './matcher.ts';
+import type { AdaptiveConcurrencyConfig, AdmissionControlConfig } from './overload-filter-config.ts';
 import type { Rbac } from './rbac.ts';
 import type { HeaderValueOption } from './route-configuration.ts';
 
 /** The typed configs of HTTP and network filters, narrowed. Durations are milliseconds. */
 export type HttpFilterConfig =
   | { readonly kind: 'router'; readonly suppressEnvoyHeaders: boolean }
+  | AdaptiveConcurrencyConfig
+  | AdmissionControlConfig
   | RbacFilterConfig
   | FaultFilterConfig
   | LocalRateLimitConfig

@@ -10,6 +10,7 @@ import type {
 import { decodeHeaderName, decodeHeaderValueOption } from './header-mutation-decode.ts';
 import { decodeHeaderMatcher, decodeStringMatcher } from './matcher-decode.ts';
 import type { MessageReader } from './message-reader.ts';
+import { decodeAdaptiveConcurrency, decodeAdmissionControl } from './overload-filter-decode.ts';
 import { decodeFractionalPercent, decodePercent, decodeRuntimeFraction } from './percent-decode.ts';
 import { decodeLocalRateLimit } from './rate-limit-decode.ts';
 import { decodeRbac } from './rbac-decode.ts';
@@ -22,6 +23,8 @@ export const HTTP_FILTER_DECODERS: ReadonlyMap<string, (reader: MessageReader) =
   (reader: MessageReader) => HttpFilterConfig
 >([
   [`${HTTP}.router.v3.Router`, decodeRouter],
+  [`${HTTP}.adaptive_concurrency.v3.AdaptiveConcurrency`, decodeAdaptiveConcurrency],
+  [`${HTTP}.admission_control.v3.AdmissionControl`, decodeAdmissionControl],
   [`${HTTP}.rbac.v3.RBAC`, decodeRbacFilter],
   [`${HTTP}.fault.v3.HTTPFault`, decodeFault],
   [`${HTTP}.local_ratelimit.v3.LocalRateLimit`, decodeLocalRateLimit],

@@ -1,5 +1,7 @@
 import { decodeHttpFilterConfig } from '../../resource/decode-extension.ts';
 import type { HttpFilterConfig } from '../../resource/filter-config.ts';
+import { createAdaptiveConcurrency } from './adaptive-concurrency.ts';
+import { createAdmissionControl } from './admission-control.ts';
 import { createBuffer } from './buffer.ts';
 import { createCors } from './cors.ts';
 import { createFault } from './fault.ts';
@@ -36,6 +38,8 @@ function of<Kind extends HttpFilterConfig['kind']>(
 
 /** Every HTTP filter there is, by the type URL of its configuration. The router is no entry: it is how a chain ends. */
 export const FILTER_FACTORIES: ReadonlyMap<string, FilterFactory> = new Map<string, FilterFactory>([
+  [`${HTTP}.adaptive_concurrency.v3.AdaptiveConcurrency`, of('adaptiveConcurrency', createAdaptiveConcurrency)],
+  [`${HTTP}.admission_control.v3.AdmissionControl`, of('admissionControl', createAdmissionControl)],
   [`${HTTP}.buffer.v3.Buffer`, of('buffer', createBuffer)],
   [`${HTTP}.cors.v3.Cors`, of('cors', createCors)],
   [`${HTTP}.fault.v3.HTTPFault`, of('fault', createFault)],

@@ -141,7 +141,10 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
   [`${ENVOY}.core.v3.KeepaliveSettings`]: { [TUNING]: ['interval_jitter'] },
   [`${ENVOY}.core.v3.Metadata`]: { 'nothing reads it': ['typed_filter_metadata'] },
   [`${ENVOY}.core.v3.RuntimeDouble`]: { [RUNTIME]: ['runtime_key'] },
+  [`${ENVOY}.core.v3.RuntimeFeatureFlag`]: { [RUNTIME]: ['runtime_key'] },
   [`${ENVOY}.core.v3.RuntimeFractionalPercent`]: { [RUNTIME]: ['runtime_key'] },
+  [`${ENVOY}.core.v3.RuntimePercent`]: { [RUNTIME]: ['runtime_key'] },
+  [`${ENVOY}.core.v3.RuntimeUInt32`]: { [RUNTIME]: ['runtime_key'] },
   [`${ENVOY}.core.v3.SocketAddress`]: { 'a bound IPv6 address is IPv6 alone': ['ipv4_compat'] },
   [`${ENVOY}.core.v3.SubstitutionFormatString`]: {
     'a log line has no content type': ['content_type'],
