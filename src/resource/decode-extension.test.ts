@@ -27,6 +27,9 @@ function opened<T>(decoded: Decoded<T>): T {
 const httpFilter = (name: string, fields: Json): Decoded<unknown> =>
   decodeHttpFilterConfig(extension(`${HTTP}.${name}`, fields));
 
+const JWT = 'jwt_authn.v3.JwtAuthentication';
+const jwks = (text: string): object => ({ localJwks: { inlineString: text } });
+
 describe('HTTP filters', () => {
   test('RBAC: permissions and principals, nested', () => {
     const permissions = [{ notRule: { urlPath: { path: { prefix: '/admin' } } } }];
@@ -187,10 +190,65 @@ describe('HTTP filters', () => {
       'rules.policies[p].condition',
     ],
     [
-      'a principal by metadata',
+      'a principal by metadata with a number',
       'rbac.v3.RBAC',
-      { rules: { policies: { p: { permissions: [{ any: true }], principals: [{ metadata: {} }] } } } },
-      'rules.policies[p].principals[0].metadata',
+      {
+        rules: {
+          policies: {
+            p: {
+              permissions: [{ any: true }],
+              principals: [{ metadata: { filter: 'f', path: [{ key: 'k' }], value: { doubleMatch: { exact: 1 } } } }],
+            },
+          },
+        },
+      },
+      'rules.policies[p].principals[0].metadata.value.double_match',
+    ],
+    [
+      'keys that are fetched',
+      JWT,
+      { providers: { p: { remoteJwks: { httpUri: { uri: 'https://a', cluster: 'c', timeout: '1s' } } } } },
+      'providers[p].remote_jwks',
+    ],
+    [
+      'keys in a file',
+      JWT,
+      { providers: { p: { localJwks: { filename: '/k' } } } },
+      'providers[p].local_jwks.filename',
+    ],
+    ['a key set without keys', JWT, { providers: { p: jwks('{"keys":[]}') } }, 'providers[p].local_jwks'],
+    ['a key set that is no JSON', JWT, { providers: { p: jwks('{') } }, 'providers[p].local_jwks'],
+    [
+      'a requirement of a provider that is not there',
+      JWT,
+      { rules: [{ match: { prefix: '/' }, requires: { providerName: 'q' } }] },
+      'rules[0].requires.provider_name',
+    ],
+    [
+      'a list with a requirement that requires nothing',
+      JWT,
+      {
+        providers: { p: jwks('{"keys":[{"kty":"oct","k":"AA"}]}') },
+        rules: [{ match: { prefix: '/' }, requires: { requiresAny: { requirements: [{ providerName: 'p' }, {}] } } }],
+      },
+      'rules[0].requires.requires_any.requirements[1]',
+    ],
+    [
+      'admission control with a threshold of nothing',
+      'admission_control.v3.AdmissionControl',
+      { successCriteria: {}, srThreshold: { defaultValue: { value: 0.5 } } },
+      'sr_threshold.default_value',
+    ],
+    [
+      'adaptive concurrency with bounds the wrong way round',
+      'adaptive_concurrency.v3.AdaptiveConcurrency',
+      {
+        gradientControllerConfig: {
+          concurrencyLimitParams: { maxConcurrencyLimit: 2, concurrencyUpdateInterval: '1s' },
+          minRttCalcParams: { interval: '60s', minConcurrency: 3 },
+        },
+      },
+      'gradient_controller_config.min_rtt_calc_params.min_concurrency',
     ],
   ])('%s is refused', (_what, name, fields, field) => {
     expect(faultFields(httpFilter(name, fields))).toEqual([field]);

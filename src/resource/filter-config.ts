@@ -1,3 +1,4 @@
+import type { JwtAuthnConfig } from './jwt-authn.ts';
 import type { Fraction, HeaderMatcher, StringMatcher } from './matcher.ts';
 import type { AdaptiveConcurrencyConfig, AdmissionControlConfig } from './overload-filter-config.ts';
 import type { Rbac } from './rbac.ts';
@@ -8,6 +9,7 @@ export type HttpFilterConfig =
   | { readonly kind: 'router'; readonly suppressEnvoyHeaders: boolean }
   | AdaptiveConcurrencyConfig
   | AdmissionControlConfig
+  | JwtAuthnConfig
   | RbacFilterConfig
   | FaultFilterConfig
   | LocalRateLimitConfig
@@ -37,6 +39,7 @@ export type RouteFilterConfig =
   | LocalRateLimitConfig
   | HeaderMutationFilterConfig
   | CorsPolicy
+  | { readonly kind: 'jwtAuthn'; readonly requirementName: string }
   | { readonly kind: 'buffer'; readonly maxRequestBytes: number }
   | StatefulSessionConfig;
 

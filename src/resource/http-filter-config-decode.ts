@@ -8,6 +8,7 @@ import type {
   StatefulSessionConfig,
 } from './filter-config.ts';
 import { decodeHeaderName, decodeHeaderValueOption } from './header-mutation-decode.ts';
+import { decodeJwtAuthn } from './jwt-authn-decode.ts';
 import { decodeHeaderMatcher, decodeStringMatcher } from './matcher-decode.ts';
 import type { MessageReader } from './message-reader.ts';
 import { decodeAdaptiveConcurrency, decodeAdmissionControl } from './overload-filter-decode.ts';
@@ -30,6 +31,7 @@ export const HTTP_FILTER_DECODERS: ReadonlyMap<string, (reader: MessageReader) =
   [`${HTTP}.local_ratelimit.v3.LocalRateLimit`, decodeLocalRateLimit],
   [`${HTTP}.header_mutation.v3.HeaderMutation`, decodeHeaderMutationFilter],
   [`${HTTP}.health_check.v3.HealthCheck`, decodeHealthCheckFilter],
+  [`${HTTP}.jwt_authn.v3.JwtAuthentication`, decodeJwtAuthn],
   [`${HTTP}.cors.v3.Cors`, () => ({ kind: 'cors' })],
   [`${HTTP}.grpc_web.v3.GrpcWeb`, () => ({ kind: 'grpcWeb' })],
   [`${HTTP}.grpc_http1_bridge.v3.Config`, decodeGrpcHttp1Bridge],

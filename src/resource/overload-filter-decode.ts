@@ -77,6 +77,7 @@ const REFUSED: GradientConfig = {
 function decodeGradient(reader: MessageReader): GradientConfig {
   const limit = reader.requiredMessage('concurrency_limit_params');
   const minimum = reader.requiredMessage('min_rtt_calc_params');
+  const samplePercentile = share(reader, 'sample_aggregate_percentile', 50);
   if (limit === undefined || minimum === undefined) return REFUSED;
   const maxConcurrencyLimit = positive(limit, 'max_concurrency_limit', 1000);
   const minConcurrency = positive(minimum, 'min_concurrency', 3);
@@ -84,7 +85,7 @@ function decodeGradient(reader: MessageReader): GradientConfig {
     minimum.fault('min_concurrency', `must not be above max_concurrency_limit, which is ${maxConcurrencyLimit}`);
   }
   return {
-    samplePercentile: share(reader, 'sample_aggregate_percentile', 50),
+    samplePercentile,
     maxConcurrencyLimit,
     concurrencyUpdateIntervalMs: interval(limit, 'concurrency_update_interval'),
     minRoundTrip: {

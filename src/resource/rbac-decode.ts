@@ -2,6 +2,8 @@ import { decodeCidrRange } from './address-decode.ts';
 import type { HeaderMatcher, StringMatcher } from './matcher.ts';
 import { decodeHeaderMatcher, decodeStringMatcher } from './matcher-decode.ts';
 import type { MessageReader } from './message-reader.ts';
+import type { MetadataMatcher } from './metadata-matcher.ts';
+import { decodeMetadataMatcher } from './metadata-matcher-decode.ts';
 import type { Permission, Principal, Rbac, RbacPolicy } from './rbac.ts';
 
 const ACTIONS = { ALLOW: 'allow', DENY: 'deny', LOG: 'log' } as const;
@@ -45,6 +47,8 @@ function decodePermission(reader: MessageReader): Permission {
       return headerRule(reader) ?? NOTHING;
     case 'url_path':
       return urlPathRule(reader);
+    case 'metadata':
+      return metadataRule(reader) ?? NOTHING;
     case 'destination_ip': {
       const range = reader.message(rule);
       return range === undefined ? NOTHING : { kind: 'destinationIp', range: decodeCidrRange(range) };
@@ -91,6 +95,8 @@ function decodePrincipal(reader: MessageReader): Principal {
       return headerRule(reader) ?? NOBODY;
     case 'url_path':
       return urlPathRule(reader);
+    case 'metadata':
+      return metadataRule(reader) ?? NOBODY;
     case undefined:
       reader.fault('', 'has no identifier that is supported');
       return NOBODY;
@@ -109,6 +115,13 @@ function members(reader: MessageReader, setName: string, listName: string): read
 function headerRule(reader: MessageReader): { readonly kind: 'header'; readonly matcher: HeaderMatcher } | undefined {
   const header = reader.message('header');
   return header && { kind: 'header', matcher: decodeHeaderMatcher(header) };
+}
+
+function metadataRule(
+  reader: MessageReader,
+): { readonly kind: 'metadata'; readonly matcher: MetadataMatcher } | undefined {
+  const metadata = reader.message('metadata');
+  return metadata && { kind: 'metadata', matcher: decodeMetadataMatcher(metadata) };
 }
 
 function urlPathRule(reader: MessageReader): { readonly kind: 'urlPath'; readonly matcher: StringMatcher } {

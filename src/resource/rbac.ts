@@ -1,5 +1,6 @@
 import type { CidrRange } from './address.ts';
 import type { HeaderMatcher, StringMatcher } from './matcher.ts';
+import type { MetadataMatcher } from './metadata-matcher.ts';
 
 /** envoy.config.rbac.v3.RBAC: who may do what. With `allow` what no policy names is denied; with `deny` the reverse. */
 export interface Rbac {
@@ -22,6 +23,7 @@ export type Permission =
   | { readonly kind: 'not'; readonly rule: Permission }
   | { readonly kind: 'header'; readonly matcher: HeaderMatcher }
   | { readonly kind: 'urlPath'; readonly matcher: StringMatcher }
+  | { readonly kind: 'metadata'; readonly matcher: MetadataMatcher }
   | { readonly kind: 'destinationIp'; readonly range: CidrRange }
   | { readonly kind: 'destinationPort'; readonly port: number }
   /** Half open. */
@@ -39,4 +41,5 @@ export type Principal =
   | { readonly kind: 'directRemoteIp'; readonly range: CidrRange }
   | { readonly kind: 'remoteIp'; readonly range: CidrRange }
   | { readonly kind: 'header'; readonly matcher: HeaderMatcher }
-  | { readonly kind: 'urlPath'; readonly matcher: StringMatcher };
+  | { readonly kind: 'urlPath'; readonly matcher: StringMatcher }
+  | { readonly kind: 'metadata'; readonly matcher: MetadataMatcher };

@@ -23,6 +23,7 @@ export const ROUTE_FILTER_DECODERS: ReadonlyMap<string, (reader: MessageReader) 
   [`${HTTP}.local_ratelimit.v3.LocalRateLimit`, decodeLocalRateLimit],
   [`${HTTP}.header_mutation.v3.HeaderMutationPerRoute`, (reader) => decodeMutations(reader.message('mutations'))],
   [`${HTTP}.cors.v3.CorsPolicy`, decodeCorsPolicy],
+  [`${HTTP}.jwt_authn.v3.PerRouteConfig`, decodeJwtAuthnPerRoute],
   [`${HTTP}.buffer.v3.BufferPerRoute`, decodeBufferPerRoute],
   [`${HTTP}.stateful_session.v3.StatefulSessionPerRoute`, decodeStatefulSessionPerRoute],
 ]);
@@ -36,6 +37,11 @@ function decodeFilterConfig(reader: MessageReader): RouteFilterConfig {
 function decodeRbacPerRoute(reader: MessageReader): RouteFilterConfig {
   const rbac = reader.message('rbac');
   return rbac === undefined ? { kind: 'rbac', rules: undefined, shadowRules: undefined } : decodeRbacFilter(rbac);
+}
+
+function decodeJwtAuthnPerRoute(reader: MessageReader): RouteFilterConfig {
+  if (reader.boolean('disabled')) return { kind: 'disabled' };
+  return { kind: 'jwtAuthn', requirementName: reader.requiredString('requirement_name') };
 }
 
 function decodeBufferPerRoute(reader: MessageReader): RouteFilterConfig {

@@ -54,6 +54,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
   isRequestPassed = false;
   isLocalReply = false;
   overrideHost: HostOverride | undefined = undefined;
+  metadata: FilterStream['metadata'] = undefined;
   readonly peer: DownstreamPeer;
   readonly requestEdits = new HeaderEdits();
   readonly responseEdits = new HeaderEdits();
@@ -128,6 +129,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     this.isRequestPassed = false;
     this.isLocalReply = false;
     this.overrideHost = undefined;
+    this.metadata = undefined;
     this.requestEdits.reset();
     this.responseEdits.reset();
     this.#exchange++;

@@ -13,6 +13,7 @@ import { createGrpcWeb } from './grpc-web.ts';
 import { createHeaderMutation } from './header-mutation.ts';
 import { createHealthCheck } from './health-check.ts';
 import { createHttpRateLimit } from './http-rate-limit.ts';
+import { createJwtAuthn } from './jwt/jwt-authn-filter.ts';
 import { createRbacFilter } from './rbac/rbac-filter.ts';
 import { createStatefulSession } from './stateful-session.ts';
 
@@ -48,6 +49,7 @@ export const FILTER_FACTORIES: ReadonlyMap<string, FilterFactory> = new Map<stri
   [`${HTTP}.grpc_web.v3.GrpcWeb`, of('grpcWeb', createGrpcWeb)],
   [`${HTTP}.header_mutation.v3.HeaderMutation`, of('headerMutation', createHeaderMutation)],
   [`${HTTP}.health_check.v3.HealthCheck`, of('healthCheck', createHealthCheck)],
+  [`${HTTP}.jwt_authn.v3.JwtAuthentication`, of('jwtAuthn', createJwtAuthn)],
   [`${HTTP}.local_ratelimit.v3.LocalRateLimit`, of('localRateLimit', createHttpRateLimit)],
   [`${HTTP}.rbac.v3.RBAC`, of('rbac', createRbacFilter)],
   [`${HTTP}.stateful_session.v3.StatefulSession`, of('statefulSession', createStatefulSession)],

@@ -6,6 +6,7 @@ import type { CompiledRoute } from '../route/route.ts';
 import type { BodyEnding, BodyPiece } from './body-piece.ts';
 import type { DownstreamPeer } from './downstream-peer.ts';
 import type { LocalReply } from './local-replies.ts';
+import type { StreamMetadata } from './stream-metadata.ts';
 
 /** A host by its address and port. */
 export interface HostOverride {
@@ -33,6 +34,8 @@ export interface FilterStream {
   isGrpcCall: boolean;
   /** The host that is to serve the request, whatever the balancer thinks; set in onRequestHead. */
   overrideHost: HostOverride | undefined;
+  /** What filters have said about this request to those behind them; undefined until one does. */
+  metadata: StreamMetadata | undefined;
   /** The answer under way is one that we made. */
   readonly isLocalReply: boolean;
   /** Answers in the upstream's stead. A filter that does so in a request hook returns 'stop'. */

@@ -150,7 +150,7 @@ function filterConfigsOf(
   return new Map([...names].map((name) => [name, levels.flatMap((level) => level.get(name) ?? [])]));
 }
 
-function isGrpc(request: MatchableRequest): boolean {
+export function isGrpc(request: MatchableRequest): boolean {
   const contentType = request.fields.get('content-type');
   return contentType !== undefined && /^application\/grpc(?:$|[+;])/.test(contentType);
 }

@@ -6,5 +6,6 @@ export { type ClusterChoice, CompiledRoute } from './compiled-route.ts';
 export { compileHeaderMatcher, compileRange, type MatchableRequest } from './header-match.ts';
 export { applyHeaderValueOption, CompiledMutations } from './header-mutation.ts';
 export { CompiledRetryPolicy } from './retry-policy.ts';
+export { compileRouteMatch } from './route-match.ts';
 export { RouteTable } from './route-table.ts';
 export { compileStringMatcher, type StringPredicate } from './string-match.ts';

@@ -4,6 +4,7 @@ import type { FieldSource } from '../effective-fields.ts';
 import { compileAddressRule } from './address-rule.ts';
 import { compileFieldRule } from './field-rule.ts';
 import { compileIdentityRule } from './identity-rule.ts';
+import { compileMetadataRule } from './metadata-rule.ts';
 import { compilePathRule } from './path-rule.ts';
 import type { RbacSubject } from './rbac-subject.ts';
 import { guarded, MAYBE, NO, not, type Verdict, verdictOf, YES } from './verdict.ts';
@@ -71,6 +72,8 @@ function compilePermission(permission: Permission): Rule {
       return ofRequest(compileFieldRule(permission.matcher));
     case 'urlPath':
       return ofRequest(compilePathRule(permission.matcher));
+    case 'metadata':
+      return compileMetadataRule(permission.matcher);
     case 'destinationIp': {
       const rule = compileAddressRule(permission.range);
       return (subject) => rule(subject.destinationAddress);
@@ -116,6 +119,8 @@ function compilePrincipal(principal: Principal): Rule {
       return ofRequest(compileFieldRule(principal.matcher));
     case 'urlPath':
       return ofRequest(compilePathRule(principal.matcher));
+    case 'metadata':
+      return compileMetadataRule(principal.matcher);
   }
 }
 

@@ -4,6 +4,7 @@ import type { FieldSource } from '../effective-fields.ts';
 import type { FilterContext } from '../filter-context.ts';
 import type { CompiledFilter, FilterStream, FilterVerdict } from '../filter-stream.ts';
 import { plainReply } from '../local-replies.ts';
+import type { StreamMetadata } from '../stream-metadata.ts';
 import { RbacEnforcement } from './rbac-enforcement.ts';
 import type { RbacSubject } from './rbac-subject.ts';
 
@@ -38,6 +39,10 @@ class StreamSubject implements RbacSubject {
 
   get transport(): TransportFacts {
     return this.#stream.peer.transport;
+  }
+
+  get metadata(): StreamMetadata | undefined {
+    return this.#stream.metadata;
   }
 
   get serverName(): string {

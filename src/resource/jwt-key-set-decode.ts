@@ -1,0 +1,48 @@
+import { decodeDataSource } from './data-source-decode.ts';
+import type { JsonWebKey } from './jwt-authn.ts';
+import type { MessageReader } from './message-reader.ts';
+import { isPlainObject } from './struct-json.ts';
+
+const MAX_KEYS = 100;
+const KEY_TYPES: ReadonlySet<string> = new Set(['RSA', 'EC', 'OKP', 'oct']);
+/** What verifying takes. Private halves and what others may do with a key are left behind. */
+const MEMBERS = ['kty', 'kid', 'alg', 'crv', 'x', 'y', 'n', 'e', 'k'] as const;
+
+/** `local_jwks`: an inline JSON Web Key Set (RFC 7517 §5). Keys of kinds that verify nothing are passed over. */
+export function decodeLocalJwks(reader: MessageReader): readonly JsonWebKey[] {
+  const text = decodeDataSource(reader);
+  if (text === undefined) return [];
+  const keys = keysIn(text);
+  if (typeof keys === 'string') {
+    reader.fault('', keys);
+    return [];
+  }
+  return keys;
+}
+
+/** The keys of a set, or what is wrong with it. */
+function keysIn(text: string): readonly JsonWebKey[] | string {
+  let set: unknown;
+  try {
+    set = JSON.parse(text);
+  } catch {
+    return 'Jwks is an invalid JSON';
+  }
+  const listed = isPlainObject(set) ? set['keys'] : undefined;
+  if (!Array.isArray(listed)) return 'Jwks must have a list of [keys]';
+  if (listed.length > MAX_KEYS) return `Jwks must have at most ${MAX_KEYS} keys, not ${listed.length}`;
+  const keys = listed.flatMap(keyOf);
+  return keys.length > 0 ? keys : "Jwks doesn't have any valid public key";
+}
+
+function keyOf(listed: unknown): readonly JsonWebKey[] {
+  if (!isPlainObject(listed) || listed['use'] === 'enc') return [];
+  const { kty } = listed;
+  if (typeof kty !== 'string' || !KEY_TYPES.has(kty)) return [];
+  const members: Record<string, string> = {};
+  for (const name of MEMBERS) {
+    const value = listed[name];
+    if (typeof value === 'string') members[name] = value;
+  }
+  return [{ ...members, kty }];
+}

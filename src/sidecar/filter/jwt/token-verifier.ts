@@ -1,0 +1,86 @@
+import type { JwtProvider } from '../../../resource/jwt-authn.ts';
+import type { Counter } from '../../../telemetry/metrics/metrics.ts';
+import { compileStringMatcher, type StringPredicate } from '../../route/route.ts';
+import { type Jwt, parseJwt } from './jwt.ts';
+import { JWT_FAILURE, type JwtFailure } from './jwt-failure.ts';
+import { KeySet } from './key-set.ts';
+
+/** As Envoy: longer tokens are verified each time. */
+const MAX_CACHED_TOKEN_BYTES = 4_096;
+
+export interface CacheCounters {
+  readonly hit: Counter;
+  readonly miss: Counter;
+}
+
+/** Verifies tokens of one provider. Signatures that were right are remembered where that is asked for; claims never are. */
+export class TokenVerifier {
+  readonly provider: JwtProvider;
+  readonly #keys: KeySet;
+  readonly #acceptsSubject: StringPredicate | undefined;
+  /** Tokens whose signature is right, the oldest first. */
+  readonly #verified = new Set<string>();
+  readonly #counters: CacheCounters;
+
+  constructor(provider: JwtProvider, counters: CacheCounters) {
+    this.provider = provider;
+    this.#keys = new KeySet(provider.keys);
+    this.#acceptsSubject = provider.subjects && compileStringMatcher(provider.subjects);
+    this.#counters = counters;
+  }
+
+  async verify(text: string, audiences: readonly string[] | undefined, wallMs: number): Promise<Jwt | JwtFailure> {
+    const jwt = parseJwt(text);
+    if (typeof jwt === 'string') return jwt;
+    const refusal = this.#claimsRefusal(jwt, audiences ?? this.provider.audiences, wallMs / 1_000);
+    return refusal ?? (await this.#signatureRefusal(jwt)) ?? jwt;
+  }
+
+  #claimsRefusal(jwt: Jwt, audiences: readonly string[], now: number): JwtFailure | undefined {
+    const { issuer, requireExpiration, maxLifetimeMs, clockSkewMs } = this.provider;
+    const { expiresAt, notBefore, issuedAt } = jwt;
+    const skew = clockSkewMs / 1_000;
+    if (issuer !== '' && jwt.issuer !== issuer) return JWT_FAILURE.unknownIssuer;
+    // Subjects are compared as bytes, like everything that matchers see.
+    if (this.#acceptsSubject?.(Buffer.from(jwt.subject, 'utf8').toString('latin1')) === false) {
+      return JWT_FAILURE.subjectNotAllowed;
+    }
+    if (requireExpiration && expiresAt === undefined) return JWT_FAILURE.missingExpiry;
+    if (maxLifetimeMs !== undefined) {
+      if (expiresAt === undefined) return JWT_FAILURE.missingExpiry;
+      const begin = issuedAt ?? notBefore ?? now;
+      if (expiresAt - begin > maxLifetimeMs / 1_000) return JWT_FAILURE.lifetimeTooLong;
+    }
+    if (notBefore !== undefined && now + skew < notBefore) return JWT_FAILURE.notYetValid;
+    if (expiresAt !== undefined && now > expiresAt + skew) return JWT_FAILURE.expired;
+    const isMeant = audiences.length === 0 || jwt.audiences.some((audience) => isAmong(audiences, audience));
+    return isMeant ? undefined : JWT_FAILURE.audienceNotAllowed;
+  }
+
+  async #signatureRefusal(jwt: Jwt): Promise<JwtFailure | undefined> {
+    const { cacheSize } = this.provider;
+    if (cacheSize === 0 || jwt.text.length > MAX_CACHED_TOKEN_BYTES) return this.#keys.verify(jwt);
+    if (this.#verified.has(jwt.text)) {
+      this.#counters.hit.increment();
+      return undefined;
+    }
+    this.#counters.miss.increment();
+    const failure = await this.#keys.verify(jwt);
+    if (failure !== undefined) return failure;
+    for (const oldest of this.#verified) {
+      if (this.#verified.size < cacheSize) break;
+      this.#verified.delete(oldest);
+    }
+    this.#verified.add(jwt.text);
+    return undefined;
+  }
+}
+
+/** Envoy looks at audiences without scheme and last slash. */
+function isAmong(audiences: readonly string[], audience: string): boolean {
+  return audiences.some((allowed) => plain(allowed) === plain(audience));
+}
+
+function plain(audience: string): string {
+  return audience.replace(/^https?:\/\//, '').replace(/\/$/, '');
+}
