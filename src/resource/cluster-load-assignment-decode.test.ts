@@ -27,6 +27,15 @@ describe('load assignments', () => {
   });
 });
 
+test('endpoints may have further addresses, and leave when nobody repeats them', () => {
+  const additionalAddresses = [{ address: socketAddress('::1', 81) }];
+  const lbEndpoints = [{ endpoint: { address: socketAddress('10.0.0.1', 80), additionalAddresses } }];
+  const json = assignment({ endpoints: [{ lbEndpoints }], policy: { endpointStaleAfter: '30s' } });
+  const decoded = decodedOk(CLUSTER_LOAD_ASSIGNMENT_TYPE, json);
+  expect(decoded.staleAfterMs).toBe(30_000);
+  expect(decoded.localities[0]?.endpoints[0]?.additionalAddresses).toEqual([{ kind: 'ip', host: '::1', port: 81 }]);
+});
+
 test('an endpoint may be checked elsewhere, by another name, or not at all', () => {
   const checked = (healthCheckConfig: Json): unknown => {
     const lbEndpoints = [{ endpoint: { address: socketAddress('10.0.0.1', 80), healthCheckConfig } }];

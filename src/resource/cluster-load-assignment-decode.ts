@@ -13,6 +13,9 @@ export const DEFAULT_OVERPROVISIONING_FACTOR_PERCENT = 140;
 /** Envoy's highest priority number. */
 const MAX_PRIORITY = 128;
 
+/** Each may be dialled for one connection. */
+const MAX_ADDITIONAL_ADDRESSES = 16;
+
 /** The sum of weights must fit 32 bits, as in Envoy and gRPC. */
 const MAX_TOTAL_WEIGHT = 2 ** 32 - 1;
 
@@ -41,6 +44,7 @@ export function decodeClusterLoadAssignment(
   return {
     clusterName: reader.requiredString('cluster_name'),
     localities,
+    ...decodeStaleAfter(policy),
     overprovisioningFactorPercent: decodeOverprovisioningFactor(policy),
     dropOverloads: (policy?.messages('drop_overloads') ?? []).map((dropOverload) => ({
       category: dropOverload.requiredString('category'),
@@ -53,6 +57,11 @@ interface EndpointContext {
   readonly hosts: 'ip' | 'ipOrName';
   /** `named_endpoints`, for entries that refer to one. */
   readonly named: ReadonlyMap<string, MessageReader>;
+}
+
+function decodeStaleAfter(policy: MessageReader | undefined): Pick<ClusterLoadAssignment, 'staleAfterMs'> {
+  const staleAfterMs = policy?.positiveDurationMs('endpoint_stale_after');
+  return staleAfterMs === undefined ? {} : { staleAfterMs };
 }
 
 function decodeOverprovisioningFactor(policy: MessageReader | undefined): number {
@@ -84,6 +93,7 @@ function decodeLbEndpoint(reader: MessageReader, context: EndpointContext): read
   return [
     {
       address,
+      ...decodeAdditionalAddresses(endpoint, context),
       hostname: endpoint.string('hostname'),
       ...decodeHealthCheckConfig(endpoint.message('health_check_config'), address),
       healthStatus: reader.choice('health_status', HEALTH_STATUSES, 'healthy'),
@@ -91,6 +101,18 @@ function decodeLbEndpoint(reader: MessageReader, context: EndpointContext): read
       metadata: decodeFilterMetadata(reader.message('metadata')),
     },
   ];
+}
+
+function decodeAdditionalAddresses(
+  reader: MessageReader,
+  { hosts }: EndpointContext,
+): Pick<Endpoint, 'additionalAddresses'> {
+  const additionals = reader.messages('additional_addresses');
+  if (additionals.length > MAX_ADDITIONAL_ADDRESSES) {
+    reader.fault('additional_addresses', `must be at most ${MAX_ADDITIONAL_ADDRESSES}, not ${additionals.length}`);
+  }
+  const addresses = additionals.map((additional) => decodeAddress(additional.requiredMessage('address'), hosts));
+  return addresses.length === 0 ? {} : { additionalAddresses: addresses };
 }
 
 function decodeHealthCheckConfig(reader: MessageReader | undefined, own: Address): Pick<Endpoint, 'healthCheck'> {

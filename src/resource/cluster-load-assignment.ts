@@ -6,6 +6,8 @@ export interface ClusterLoadAssignment {
   readonly clusterName: string;
   readonly localities: readonly LocalityEndpoints[];
   readonly overprovisioningFactorPercent: number;
+  /** `endpoint_stale_after`: the endpoints leave when the server has not repeated them for so long. */
+  readonly staleAfterMs?: number;
   readonly dropOverloads: readonly { readonly category: string; readonly fraction: number }[];
 }
 
@@ -24,6 +26,8 @@ export type EndpointHealthCheck =
 
 export interface Endpoint {
   readonly address: Address;
+  /** Dialled one after the other where the one before cannot be reached. */
+  readonly additionalAddresses?: readonly Address[];
   readonly hostname: string;
   /** How active checks treat it where that differs from the cluster's way. */
   readonly healthCheck?: EndpointHealthCheck;

@@ -72,6 +72,11 @@ describe('listeners', () => {
     ]);
   });
 
+  test('drain_type', () => {
+    expect(decodedOk(LISTENER_TYPE, listener({ drainType: 'MODIFY_ONLY' })).drainType).toBe('modifyOnly');
+    expect(decodedOk(LISTENER_TYPE, listener({ drainType: 'DEFAULT' })).drainType).toBeUndefined();
+  });
+
   test('use_original_dst stands for the listener filter of that name', () => {
     expect(decodedOk(LISTENER_TYPE, listener({ useOriginalDst: true })).listenerFilters).toEqual([
       { kind: 'originalDst' },

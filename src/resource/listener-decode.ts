@@ -16,6 +16,8 @@ const DEFAULT_BUFFER_LIMIT_BYTES = 1024 * 1024;
 /** As Linux takes it where nothing is said. */
 const DEFAULT_TCP_BACKLOG_SIZE = 4096;
 
+const DRAIN_TYPES = { DEFAULT: 'default', MODIFY_ONLY: 'modifyOnly' } as const;
+
 const TRAFFIC_DIRECTIONS = { UNSPECIFIED: 'unspecified', INBOUND: 'inbound', OUTBOUND: 'outbound' } as const;
 
 /** envoy.config.listener.v3.Listener. Socket options and access logs of the listener itself are read past. */
@@ -34,6 +36,7 @@ export function decodeListener(reader: MessageReader, support: ExtensionSupport)
     name: reader.string('name'),
     address: decodeListenAddress(reader),
     ...decodeAdditionalAddresses(reader),
+    ...(reader.choice('drain_type', DRAIN_TYPES, 'default') === 'modifyOnly' ? { drainType: 'modifyOnly' } : {}),
     trafficDirection: reader.choice('traffic_direction', TRAFFIC_DIRECTIONS, 'unspecified'),
     listenerFilters: decodeListenerFilters(reader),
     listenerFiltersTimeoutMs: reader.durationMs('listener_filters_timeout') ?? DEFAULT_LISTENER_FILTERS_TIMEOUT_MS,

@@ -9,6 +9,8 @@ export interface Listener {
   readonly address: Address;
   /** It listens on these too. */
   readonly additionalAddresses?: readonly Address[];
+  /** Absent: `default`, which failing health drains too. */
+  readonly drainType?: 'modifyOnly';
   readonly trafficDirection: 'unspecified' | 'inbound' | 'outbound';
   readonly listenerFilters: readonly ListenerFilter[];
   /** Envoy's default 15,000. */

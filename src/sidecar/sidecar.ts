@@ -194,10 +194,10 @@ function xdsClient(
     decode: (typeUrl, message) => decodeAnyResource(typeUrl, message, systemClock.wallMs()),
     onUpdate({ typeUrl, changed, removed }) {
       for (const { name, message } of changed) unknown.look(typeUrl, name, message);
-      const accepted = changed.map((resource) => resource.value);
-      dataPlane.apply([resourceChange(typeUrl, accepted, removed)]);
+      dataPlane.apply([resourceChange(typeUrl, valuesOf(changed), removed)]);
       onChanged();
     },
+    onConfirmed: (typeUrl, confirmed) => dataPlane.confirmed(resourceChange(typeUrl, valuesOf(confirmed), [])),
     onDoesNotExist: (typeUrl, name) =>
       log.warn({ typeUrl, name }, 'the control server says this resource does not exist; what runs stays'),
     onRejected: (typeUrl, version, faults) =>
@@ -214,6 +214,10 @@ function xdsClient(
         log.warn({ lastError }, 'no control server gives configuration; traffic goes on with what is held');
     },
   });
+}
+
+function valuesOf(held: readonly { readonly value: AnyResource }[]): readonly AnyResource[] {
+  return held.map(({ value }) => value);
 }
 
 function lastGoodFile({ bootstrap }: SidecarOptions): string | undefined {

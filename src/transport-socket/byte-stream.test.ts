@@ -238,7 +238,11 @@ describe.each([
       probe.close();
       await once(probe, 'close');
       const user = new Recorder();
-      ByteStream.connect(turn, { address: { kind: 'ip', host: '127.0.0.1', port }, highWaterMarkBytes: 65_536 }, user);
+      ByteStream.connect(
+        turn,
+        { target: { address: { kind: 'ip', host: '127.0.0.1', port } }, highWaterMarkBytes: 65_536 },
+        user,
+      );
       await user.until(() => user.events.length > 0);
       expect(user.events).toEqual(['closed ECONNREFUSED']);
     });

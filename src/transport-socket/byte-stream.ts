@@ -2,6 +2,7 @@ import type net from 'node:net';
 import type { Address } from '../resource/address.ts';
 import { type ByteStreamUser, UNCLAIMED } from './byte-stream-user.ts';
 import { UnsentCopies } from './copy-buffers.ts';
+import { type ConnectOptions, NO_ADDRESSES } from './dial-target.ts';
 import type { EventTurn } from './event-turn.ts';
 import { latin1Text } from './latin1.ts';
 import { NetStreamSocket } from './net-stream-socket.ts';
@@ -13,14 +14,6 @@ import type { TlsFailure } from './tls/peer-verification.ts';
 import { type DialledTls, StreamHandshake, type StreamTls } from './tls/stream-handshake.ts';
 import type { CompiledTls } from './tls/tls-context.ts';
 import { acceptTls, connectTls, type OpenedTls } from './tls/tls-socket.ts';
-
-export interface ConnectOptions {
-  readonly address: Address;
-  /** Bytes of unsent output at which isBackedUp turns true. */
-  readonly highWaterMarkBytes: number;
-  /** Absent: plaintext. */
-  readonly tls?: DialledTls | undefined;
-}
 
 /** Below this a body joins the head as text in one string and one write; above it bytes are copied as bytes. */
 const LARGEST_TEXT_PIECE_BYTES = 8_192;
@@ -52,6 +45,10 @@ export class ByteStream implements StreamSocketUser {
   #peerFinished = false;
   #errorCode = '';
   #backedUp = false;
+  /** Addresses that are left to dial; none from the moment somebody has answered. */
+  #untried: readonly Address[] = NO_ADDRESSES;
+  /** undefined, as in the handshake: plaintext. */
+  #dialledTls: DialledTls | undefined = undefined;
   /** Copies that the kernel has not taken yet; at most the watermark and one read's worth. */
   readonly #unsent: UnsentCopies;
   /** Read by somebody else before this user came; given to it when it resumes. */
@@ -62,14 +59,13 @@ export class ByteStream implements StreamSocketUser {
   receivedBytes = 0;
   /** Settled before the first byte of application data is read. */
   transport: TransportFacts = PLAINTEXT;
-  /** undefined: plaintext. */
   #handshake: StreamHandshake | undefined = undefined;
 
   private constructor(
     turn: EventTurn,
     user: ByteStreamUser,
     highWaterMarkBytes: number,
-    open: (socketUser: StreamSocketUser) => StreamSocket,
+    open: (stream: ByteStream) => StreamSocket,
   ) {
     this.#turn = turn;
     this.#user = user;
@@ -95,34 +91,43 @@ export class ByteStream implements StreamSocketUser {
   }
 
   static connect(turn: EventTurn, options: ConnectOptions, user: ByteStreamUser): ByteStream {
+    const { target, tls } = options;
     const markBytes = Math.min(options.highWaterMarkBytes, MAX_QUEUED_BYTES);
-    const { address, tls } = options;
-    if (tls !== undefined) return ByteStream.#dialTls(turn, address, tls, markBytes, user);
-    const stream = new ByteStream(turn, user, markBytes, (owner) => dialSocket(turn, address, markBytes, owner));
-    stream.#isConnecting = true;
-    return stream;
-  }
-
-  static #dialTls(
-    turn: EventTurn,
-    address: Address,
-    tls: DialledTls,
-    highWaterMark: number,
-    user: ByteStreamUser,
-  ): ByteStream {
-    const { compiled, alpn, sni } = tls;
-    const { lentBuffer } = turn;
-    if (compiled === undefined) {
-      const stream = new ByteStream(turn, user, highWaterMark, (owner) => NetStreamSocket.unopened(lentBuffer, owner));
+    if (tls !== undefined && tls.compiled === undefined) {
+      const stream = new ByteStream(turn, user, markBytes, (owner) => NetStreamSocket.unopened(turn.lentBuffer, owner));
       stream.#refuseForSecrets(tls);
       return stream;
     }
-    const opened = connectTls(address, lentBuffer, { compiled, alpn, sni, highWaterMark });
-    const stream = new ByteStream(turn, user, highWaterMark, (owner) =>
-      NetStreamSocket.secured(opened, lentBuffer, owner),
-    );
-    stream.#shakeHands(opened, tls, compiled, false);
+    const stream = new ByteStream(turn, user, markBytes, (owner) => owner.#dial(target.address, tls));
+    stream.#dialledTls = tls;
+    stream.#untried = target.additionalAddresses ?? NO_ADDRESSES;
     return stream;
+  }
+
+  #dial(address: Address, tls: DialledTls | undefined): StreamSocket {
+    const { lentBuffer } = this.#turn;
+    if (tls?.compiled === undefined) {
+      this.#isConnecting = true;
+      return dialSocket(this.#turn, address, this.#highWaterMarkBytes, this);
+    }
+    const { compiled, alpn, sni } = tls;
+    const opened = connectTls(address, lentBuffer, { compiled, alpn, sni, highWaterMark: this.#highWaterMarkBytes });
+    opened.socket.once('connect', () => {
+      this.#untried = NO_ADDRESSES;
+    });
+    this.#shakeHands(opened, tls, compiled, false);
+    return NetStreamSocket.secured(opened, lentBuffer, this);
+  }
+
+  /** False where one has answered, or there is no other. */
+  #dialNext(): boolean {
+    const [next] = this.#untried;
+    if (next === undefined) return false;
+    this.#untried = this.#untried.slice(1);
+    this.#isDestroyed = false;
+    this.#errorCode = '';
+    this.#socket = this.#dial(next, this.#dialledTls);
+    return true;
   }
 
   /**
@@ -146,7 +151,7 @@ export class ByteStream implements StreamSocketUser {
     this.#shakeHands(opened, tls, compiled, true);
   }
 
-  /** Hands the stream to another owner, for example a tunnel. */
+  /** Hands the stream to another owner. */
   set user(user: ByteStreamUser) {
     this.#user = user;
   }
@@ -317,6 +322,7 @@ export class ByteStream implements StreamSocketUser {
   /** Closes now. Queued output is lost. */
   destroy(): void {
     this.#text = '';
+    this.#untried = NO_ADDRESSES;
     this.#isDestroyed = true;
     this.#socket.destroy();
   }
@@ -324,6 +330,7 @@ export class ByteStream implements StreamSocketUser {
   /** Closes now with RST, so that a peer which reads until the end sees that this was none. */
   reset(): void {
     this.#text = '';
+    this.#untried = NO_ADDRESSES;
     if (this.isClosed) return;
     this.#isDestroyed = true;
     this.#socket.reset();
@@ -332,6 +339,7 @@ export class ByteStream implements StreamSocketUser {
   /** This and the others of its kind are the socket's to call. */
   onSocketConnected(): void {
     this.#isConnecting = false;
+    this.#untried = NO_ADDRESSES;
     if (this.#text !== '' || this.#finishAfterFlush) this.#turn.markDirty(this);
     this.#enter(() => this.#user.onConnected());
   }
@@ -430,7 +438,7 @@ export class ByteStream implements StreamSocketUser {
   }
 
   onSocketClosed(): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#dialNext()) return;
     this.#isClosed = true;
     this.#text = '';
     this.#unread = undefined;

@@ -3,10 +3,11 @@
  * two calls, the coarse deadlines that guard whoever holds a socket, and TLS with the checks on who is at the other end.
  * Knows net.Socket, node:tls and time. Does not know HTTP, routes, clusters or what the bytes mean.
  */
-export { ByteStream, type ConnectOptions } from './byte-stream.ts';
+export { ByteStream } from './byte-stream.ts';
 export type { ByteStreamUser } from './byte-stream-user.ts';
 export { type ClientHello, type ClientHelloInspection, inspectClientHello } from './client-hello.ts';
 export { Deadline, type DeadlineOwner, Deadlines } from './deadlines.ts';
+export type { ConnectOptions, DialTarget } from './dial-target.ts';
 export { EventTurn } from './event-turn.ts';
 export { latin1Text, utf8AsLatin1 } from './latin1.ts';
 export { type PeerCertificate, PLAINTEXT, type TransportFacts } from './peer-certificate.ts';

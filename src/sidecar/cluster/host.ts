@@ -45,6 +45,10 @@ export class Host implements BalancedHost {
     this.#healthCell = counters.hostCell(slot, HOST_FIELD.health);
   }
 
+  get additionalAddresses(): readonly Address[] | undefined {
+    return this.endpoint.additionalAddresses;
+  }
+
   get weight(): number {
     return this.slowStartWeight ?? this.endpoint.loadBalancingWeight;
   }

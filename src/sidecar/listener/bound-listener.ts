@@ -78,6 +78,7 @@ export class BoundListener implements DeadlineOwner {
   #isTakingQueue = false;
   /** Of a connection whose first bytes were read before it was listed. */
   #replacement: Connection | undefined = undefined;
+  #isHealthFailing = false;
   #failure = '';
   #settled: (() => void)[] = [];
 
@@ -158,6 +159,16 @@ export class BoundListener implements DeadlineOwner {
     this.#closeIfDrained();
   }
 
+  /** It accepts on; each connection is asked to go elsewhere. */
+  setHealthFailing(isFailing: boolean): void {
+    this.#isHealthFailing = isFailing;
+    if (!this.#drainsForHealth) return;
+    const { turn } = this.#options.context;
+    turn.enter();
+    for (const connection of [...this.#connections.keys()]) connection.drain();
+    turn.leave();
+  }
+
   /** Ends everything now. */
   destroy(): void {
     const { turn } = this.#options.context;
@@ -218,6 +229,10 @@ export class BoundListener implements DeadlineOwner {
       failureLog.add(`listener ${this.name}: ${handshake.peer} is turned away: ${reason}`, context.turn.nowMs);
     }
     this.#closeIfDrained();
+  }
+
+  get #drainsForHealth(): boolean {
+    return this.#isHealthFailing && this.#listener.drainType !== 'modifyOnly';
   }
 
   get #openConnections(): number {
@@ -381,7 +396,7 @@ export class BoundListener implements DeadlineOwner {
     if (admission !== undefined) this.#admissions.opened(connection, admission);
     this.#connections.set(connection, slot);
     // An update may have come during the handshake.
-    if (this.#state === 'draining' || !this.#chains.has(slot)) connection.drain();
+    if (this.#state === 'draining' || !this.#chains.has(slot) || this.#drainsForHealth) connection.drain();
   }
 
   /** ALPN decides; where it has not and either may come, HTTP/1 hands over when it sees the other's first bytes. */

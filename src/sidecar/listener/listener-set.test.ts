@@ -50,6 +50,46 @@ afterEach(() => {
   path.close();
 });
 
+describe('while health fails', () => {
+  async function answered(client: RawPeer, index: number): Promise<void> {
+    client.send(GET);
+    const host = await upstream.connection(0);
+    await host.until(() => host.received.split('GET').length === index + 1, 'the request');
+    host.send(OK);
+    await client.until(() => client.received.split('ok').length === index + 1, 'the answer');
+  }
+
+  it('connections end after their answer, new ones too, and the listener accepts on', async () => {
+    const port = await path.serve();
+    const client = await connect(port);
+    client.send(GET);
+    const host = await upstream.connection(0);
+    await host.receives('GET');
+    path.listeners.setHealthFailing(true);
+    host.send(OK);
+    expect((await client.ends()).toLowerCase()).toContain('connection: close');
+    const late = await connect(port);
+    late.send(GET);
+    await host.until(() => host.received.split('GET').length === 3, 'the request');
+    host.send(OK);
+    expect((await late.ends()).toLowerCase()).toContain('connection: close');
+    path.listeners.setHealthFailing(false);
+    const healthy = await connect(port);
+    healthy.send(GET);
+    await host.until(() => host.received.split('GET').length === 4, 'the request');
+    host.send(OK);
+    expect((await healthy.receives('ok')).toLowerCase()).not.toContain('connection: close');
+  });
+
+  it('drain_type MODIFY_ONLY: nothing is asked of connections', async () => {
+    const client = await connect(await path.serve({}, { drainType: 'modifyOnly' }));
+    path.listeners.setHealthFailing(true);
+    await answered(client, 1);
+    await answered(client, 2);
+    expect(client.received.toLowerCase()).not.toContain('connection: close');
+  });
+});
+
 describe('binding', () => {
   it('listens on every address of a listener, and on those alone that it still has', async () => {
     const extra = (port: number) => ({ kind: 'ip', host: '127.0.0.2', port }) as const;

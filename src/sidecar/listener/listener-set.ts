@@ -40,6 +40,7 @@ export class ListenerSet {
   readonly #active = new Map<string, BoundListener>();
   readonly #draining = new Set<BoundListener>();
   #whenEmpty: (() => void)[] = [];
+  #isHealthFailing = false;
 
   constructor(options: ListenerSetOptions) {
     const ignore = (): void => undefined;
@@ -108,6 +109,12 @@ export class ListenerSet {
     return new Promise((resolve) => this.#whenEmpty.push(resolve));
   }
 
+  /** While it fails, connections of listeners without `drain_type: MODIFY_ONLY` end after their next answer. */
+  setHealthFailing(isFailing: boolean): void {
+    this.#isHealthFailing = isFailing;
+    for (const bound of this.#active.values()) bound.setHealthFailing(isFailing);
+  }
+
   /** Ends every listener and connection now. */
   destroy(): void {
     for (const bound of [...this.#active.values(), ...this.#draining]) bound.destroy();
@@ -116,6 +123,7 @@ export class ListenerSet {
 
   #add(key: string, runtime: RuntimeListener): BoundListener {
     const bound = new BoundListener(this.#options, runtime);
+    bound.setHealthFailing(this.#isHealthFailing);
     this.#active.set(key, bound);
     return bound;
   }

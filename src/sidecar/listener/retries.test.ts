@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   cluster,
+  endpoint,
   retryPolicy,
   route,
   routeAction,
@@ -51,6 +52,31 @@ afterEach(() => {
   expect(path.clusters.get('web')?.breakers.active('pendingRequests')).toBe(0);
   expect(path.clusters.get('web')?.breakers.active('connections')).toBe(0);
   expect(path.clusters.get('web')?.hosts.map((host) => host.inFlight())).not.toContain(1);
+});
+
+describe('additional_addresses', () => {
+  it('the next one is dialled where one cannot be reached, without a retry', async () => {
+    const ip = (port: number) => ({ kind: 'ip', host: '127.0.0.1', port }) as const;
+    const additionalAddresses = [ip(await unusedPort()), ip(second.port)];
+    path.addCluster('web', [endpoint(await unusedPort(), { additionalAddresses })]);
+    const client = await connect(await path.serve());
+    client.send(GET);
+    const host = await second.connection(0);
+    await host.receives('GET / HTTP/1.1');
+    host.send(OK);
+    await client.receives('ok');
+    expect((await path.recordsReach(1)).attempt).toBe(1);
+    expect(path.counter('cluster', 'web', 'upstream_cx_connect_fail')).toBe(0);
+  });
+
+  it('fails once none of them can be reached', async () => {
+    const additionalAddresses = [{ kind: 'ip', host: '127.0.0.1', port: await unusedPort() } as const];
+    path.addCluster('web', [endpoint(await unusedPort(), { additionalAddresses })]);
+    const client = await connect(await path.serve());
+    client.send(GET);
+    expect(await client.receives('\r\n\r\n')).toMatch(/^HTTP\/1\.1 503 /);
+    expect(path.counter('cluster', 'web', 'upstream_cx_connect_fail')).toBe(1);
+  });
 });
 
 describe('retry policy', () => {

@@ -204,7 +204,7 @@ class UpstreamSide implements ByteStreamUser, DeadlineOwner {
     upstream.poolCounters.cxTotal.increment();
     upstream.poolCounters.cxActive.add(1);
     const tls = dialledTls(upstream.optionsFor(host).tls, undefined);
-    this.bytes = ByteStream.connect(turn, { address: host.address, highWaterMarkBytes, tls }, this);
+    this.bytes = ByteStream.connect(turn, { target: host, highWaterMarkBytes, tls }, this);
     turn.deadlines.schedule(this.#deadline, turn.nowMs + upstream.cluster.config.connectTimeoutMs);
   }
 

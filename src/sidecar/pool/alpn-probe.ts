@@ -1,9 +1,9 @@
-import type { Address } from '../../resource/address.ts';
 import {
   ByteStream,
   type ByteStreamUser,
   Deadline,
   type DeadlineOwner,
+  type DialTarget,
   type EventTurn,
 } from '../../transport-socket/transport-socket.ts';
 import type { PoolOptions } from './pool-limits.ts';
@@ -24,13 +24,13 @@ export class AlpnProbe implements ByteStreamUser, DeadlineOwner {
   readonly #deadline: Deadline = new Deadline(this);
   #isOver = false;
 
-  constructor(turn: EventTurn, owner: ProbeOwner, options: PoolOptions, address: Address) {
+  constructor(turn: EventTurn, owner: ProbeOwner, options: PoolOptions, target: DialTarget) {
     this.#turn = turn;
     this.#owner = owner;
     const { highWaterMarkBytes, connectTimeoutMs } = options;
     // What is configured for one protocol would decide what is to be found out.
     const tls = dialledTls(options.tls === undefined ? undefined : { ...options.tls, alpn: EITHER_ALPN }, EITHER_ALPN);
-    this.#stream = ByteStream.connect(turn, { address, highWaterMarkBytes, tls }, this);
+    this.#stream = ByteStream.connect(turn, { target, highWaterMarkBytes, tls }, this);
     turn.deadlines.schedule(this.#deadline, turn.nowMs + connectTimeoutMs);
   }
 

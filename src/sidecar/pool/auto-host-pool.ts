@@ -114,7 +114,7 @@ export class AutoHostPool implements UpstreamPool, ProbeOwner {
     if (this.#probe !== undefined) return;
     const holdsPlace = this.#limits.tryAcquire('connections');
     if (!holdsPlace) this.#counters.cxOverflow.increment();
-    this.#probe = { holdsPlace, probe: new AlpnProbe(this.#turn, this, this.#options, this.#host.address) };
+    this.#probe = { holdsPlace, probe: new AlpnProbe(this.#turn, this, this.#options, this.#host) };
   }
 
   #stopProbe(): void {

@@ -175,7 +175,7 @@ export class HostPool implements UpstreamPool, ConnectionOwner, DeadlineOwner {
       if (!isFirst) return false;
     }
     this.#connecting++;
-    this.#all.set(new Http1UpstreamConnection(this.#turn, this, this.#counters, this.#host.address), holdsPlace);
+    this.#all.set(new Http1UpstreamConnection(this.#turn, this, this.#counters, this.#host), holdsPlace);
     this.#host.connectionOpened();
     return true;
   }

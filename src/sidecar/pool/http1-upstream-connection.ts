@@ -9,12 +9,12 @@ import {
   type Http1ResponseSink,
   LAST_CHUNK,
 } from '../../http/http1/http1.ts';
-import type { Address } from '../../resource/address.ts';
 import {
   ByteStream,
   type ByteStreamUser,
   Deadline,
   type DeadlineOwner,
+  type DialTarget,
   type EventTurn,
 } from '../../transport-socket/transport-socket.ts';
 import type { PoolCounters } from './pool-counters.ts';
@@ -73,7 +73,7 @@ export class Http1UpstreamConnection implements UpstreamExchange, ByteStreamUser
   #receivedBefore = 0;
 
   /** `from`: where to dial, or a stream that is connected; then whoever gave it calls onConnected. */
-  constructor(turn: EventTurn, owner: ConnectionOwner, counters: PoolCounters, from: Address | ByteStream) {
+  constructor(turn: EventTurn, owner: ConnectionOwner, counters: PoolCounters, from: DialTarget | ByteStream) {
     this.#turn = turn;
     this.#owner = owner;
     this.#counters = counters;
@@ -296,10 +296,10 @@ export class Http1UpstreamConnection implements UpstreamExchange, ByteStreamUser
     this.#responseFinished = true;
   }
 
-  #dial(address: Address): ByteStream {
+  #dial(target: DialTarget): ByteStream {
     const { highWaterMarkBytes, tls } = this.#owner.options;
     const secured = dialledTls(tls, HTTP1_ALPN);
-    return ByteStream.connect(this.#turn, { address, highWaterMarkBytes, tls: secured }, this);
+    return ByteStream.connect(this.#turn, { target, highWaterMarkBytes, tls: secured }, this);
   }
 
   #afterDecoding(hasSurplus: boolean): void {

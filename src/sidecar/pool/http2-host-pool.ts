@@ -138,7 +138,7 @@ export class Http2HostPool implements UpstreamPool, Http2ConnectionOwner {
       this.#counters.cxOverflow.increment();
       if (!isFirst) return false;
     }
-    this.#all.set(new Http2UpstreamConnection(this.#turn, this, this.#counters, this.#host.address), holdsPlace);
+    this.#all.set(new Http2UpstreamConnection(this.#turn, this, this.#counters, this.#host), holdsPlace);
     this.#host.connectionOpened();
     return true;
   }

@@ -5,12 +5,12 @@ import {
   type Http2Fault,
   Http2Output,
 } from '../../http/http2/http2.ts';
-import type { Address } from '../../resource/address.ts';
 import {
   ByteStream,
   type ByteStreamUser,
   Deadline,
   type DeadlineOwner,
+  type DialTarget,
   type EventTurn,
 } from '../../transport-socket/transport-socket.ts';
 import { type Http2ExchangeOwner, Http2UpstreamExchange } from './http2-upstream-exchange.ts';
@@ -58,7 +58,7 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
   requests = 0;
 
   /** `from`: where to dial, or a stream that is connected; then whoever gave it calls onConnected. */
-  constructor(turn: EventTurn, owner: Http2ConnectionOwner, counters: PoolCounters, from: Address | ByteStream) {
+  constructor(turn: EventTurn, owner: Http2ConnectionOwner, counters: PoolCounters, from: DialTarget | ByteStream) {
     this.#turn = turn;
     this.#owner = owner;
     this.#counters = counters;
@@ -226,10 +226,10 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
     this.#arm();
   }
 
-  #dial(address: Address): ByteStream {
+  #dial(target: DialTarget): ByteStream {
     const { highWaterMarkBytes, tls } = this.#owner.options;
     const secured = dialledTls(tls, HTTP2_ALPN);
-    return ByteStream.connect(this.#turn, { address, highWaterMarkBytes, tls: secured }, this);
+    return ByteStream.connect(this.#turn, { target, highWaterMarkBytes, tls: secured }, this);
   }
 
   #armIdle(): void {

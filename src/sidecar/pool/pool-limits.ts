@@ -5,8 +5,8 @@ import {
   MESH_HTTP2_LIMITS,
   RELAYED_SEND_BUFFER_BYTES,
 } from '../../http/http2/http2.ts';
-import type { Address } from '../../resource/address.ts';
 import type { Http2Options } from '../../resource/http2-options.ts';
+import type { DialTarget } from '../../transport-socket/transport-socket.ts';
 import type { PoolTls } from './pool-tls.ts';
 
 /** How a pool treats the connections to one host. Milliseconds; 0 or undefined means without limit where it says so. */
@@ -51,8 +51,7 @@ export interface ClusterLimits {
 }
 
 /** The host a pool connects to: where it is, and who is told what becomes of its connections. */
-export interface PooledHost {
-  readonly address: Address;
+export interface PooledHost extends DialTarget {
   connectionOpened(): void;
   connectionClosed(): void;
   connectFailed(): void;

@@ -22,6 +22,7 @@ import { FileSources } from './file-sources.ts';
 import { HealthChecker } from './health-check/health-checker.ts';
 import { probe } from './health-check/probe.ts';
 import type { BoundListener, FromWorker, ListenerFailure } from './messages.ts';
+import { StaleEndpoints } from './stale-endpoints.ts';
 import { applyTlsMaterials } from './tls-updates.ts';
 import { WorkerSupervisor } from './worker-supervisor.ts';
 
@@ -63,12 +64,14 @@ export class DataPlane {
   readonly #supervisor: WorkerSupervisor;
   readonly #dns: DnsClusters;
   readonly #files: FileSources;
+  readonly #stale: StaleEndpoints;
   readonly #views = new Map<number, WorkerView>();
   /** Secrets and files of TLS contexts, for what the main thread itself connects to. */
   readonly tlsMaterials = new TlsMaterials();
   readonly #transports = new WeakMap<Cluster, ClusterTransports>();
   #drained: (() => void)[] = [];
   #drainsAwaited = 0;
+  #isHealthFailing = false;
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
@@ -102,6 +105,10 @@ export class DataPlane {
       publish: (update) => this.#publish(update),
       onReferences: (references) => this.#onReferences(references),
     });
+    this.#stale = new StaleEndpoints({
+      clock: systemClock,
+      onChanged: (changed) => this.driver.apply([{ kind: 'assignments', changed, removed: [] }]),
+    });
     this.#supervisor = new WorkerSupervisor({
       count: options.concurrency,
       sharedCounters: shared,
@@ -125,8 +132,14 @@ export class DataPlane {
   /** Takes accepted changes; names resolve and hosts are probed as they come to be needed. */
   apply(changes: readonly ResourceChange[]): void {
     this.driver.apply(changes);
+    for (const change of changes) this.#stale.changed(change);
     if (changes.some((change) => change.kind === 'clusters'))
       this.#dns.setClusters(this.driver.store.clusters.values());
+  }
+
+  /** What the control server repeated as it was. */
+  confirmed(change: ResourceChange): void {
+    this.#stale.confirmed(change);
   }
 
   /** True where nothing warms any more, at least one listener is meant to run, and every worker has what is newest. */
@@ -165,10 +178,17 @@ export class DataPlane {
     await done;
   }
 
+  /** `/healthcheck/fail`: connections of listeners that drain for it are asked to go elsewhere, until it is over. */
+  setHealthFailing(isFailing: boolean): void {
+    this.#isHealthFailing = isFailing;
+    this.#supervisor.broadcast({ kind: 'healthFailing', isFailing });
+  }
+
   async stop(): Promise<void> {
     this.driver.stop();
     this.#dns.stop();
     this.#files.stop();
+    this.#stale.stop();
     this.healthChecker.stop();
     this.ejections.stop();
     await this.#supervisor.stop();
@@ -183,6 +203,7 @@ export class DataPlane {
   }
 
   #onStarted(workerId: number): void {
+    if (this.#isHealthFailing) this.#supervisor.post(workerId, { kind: 'healthFailing', isFailing: true });
     this.#supervisor.post(workerId, {
       kind: 'update',
       update: this.updates.whole(this.driver.activation, systemClock.nowMs()),

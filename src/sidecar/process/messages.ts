@@ -16,6 +16,8 @@ export interface WorkerStart {
 
 export type ToWorker =
   | { readonly kind: 'update'; readonly update: WorkerUpdate }
+  /** Health checks are told that we fail, or no longer: connections are asked to go elsewhere meanwhile. */
+  | { readonly kind: 'healthFailing'; readonly isFailing: boolean }
   /** Stop accepting on these listeners, finish what runs, abort the rest at the deadline. */
   | { readonly kind: 'drain'; readonly inboundOnly: boolean };
 

@@ -53,6 +53,7 @@ export class SidecarAdmin {
         setLogLevel: (logger, level) => setLogLevel(logs, logger, level),
         setHealthCheckFailing: (failing) => {
           this.#isHealthCheckFailing = failing;
+          dataPlane.setHealthFailing(failing);
         },
         drainListeners: ({ inboundOnly, graceful, skipExit }) => {
           log.info({ inboundOnly, graceful, skipExit }, 'draining listeners');

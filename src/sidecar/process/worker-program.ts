@@ -75,6 +75,9 @@ port.on('message', (message: ToWorker) => {
     case 'update':
       applying = applying.then(() => apply(message));
       return;
+    case 'healthFailing':
+      listeners.setHealthFailing(message.isFailing);
+      return;
     case 'drain':
       applying = applying.then(() => drain(message.inboundOnly));
       return;

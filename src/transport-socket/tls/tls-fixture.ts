@@ -137,7 +137,7 @@ export class TlsFixture {
     const tls = { compiled: context.current(), alpn: alpnBytes(context.common.alpnProtocols), counters, sni };
     turn.enter();
     const address = { kind: 'ip', host: '127.0.0.1', port } as const;
-    user.stream = ByteStream.connect(turn, { address, highWaterMarkBytes: 65_536, tls }, user);
+    user.stream = ByteStream.connect(turn, { target: { address }, highWaterMarkBytes: 65_536, tls }, user);
     this.#streams.push(user.stream);
     turn.leave();
     return user;

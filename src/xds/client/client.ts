@@ -48,6 +48,8 @@ export interface XdsClientOptions<Value> {
    * ahead of the ACK, and so ahead of what refers to them.
    */
   readonly onUpdate: (update: ResourceUpdate<Value>) => void;
+  /** Resources of a response that are held already, just as they are. */
+  readonly onConfirmed?: (typeUrl: string, confirmed: readonly HeldResource<Value>[]) => void;
   /** A name that was asked for does not exist; once per stream and name. What is held stays held. */
   readonly onDoesNotExist?: (typeUrl: string, name: string) => void;
   /** Each response that had faults, for the log: one line per resource. */
@@ -196,7 +198,10 @@ export class XdsClient<Value> {
     this.#counters.responseBytes += bytes;
     const ledger = this.#ledgers.get(response.typeUrl);
     if (ledger === undefined) return [`type_url: ${response.typeUrl} was not asked for`];
-    const { changed, removed, kept, absent, faults } = ledger.apply(response, attempt.scopeOf(response.typeUrl));
+    const { changed, confirmed, removed, kept, absent, faults } = ledger.apply(
+      response,
+      attempt.scopeOf(response.typeUrl),
+    );
     this.#counters.resourcesChanged += changed.length;
     this.#counters.resourcesRemoved += removed.length;
     this.#counters.deletionsIgnored += kept.length;
@@ -209,6 +214,7 @@ export class XdsClient<Value> {
     if (changed.length > 0 || removed.length > 0) {
       this.#options.onUpdate({ typeUrl: response.typeUrl, changed, removed });
     }
+    if (confirmed.length > 0) this.#options.onConfirmed?.(response.typeUrl, confirmed);
     for (const name of absent) this.#tellAbsent(response.typeUrl, name);
     return faults;
   }

@@ -25,6 +25,8 @@ export interface RejectedResource {
 /** What a response did. */
 export interface LedgerUpdate<Value> {
   readonly changed: readonly HeldResource<Value>[];
+  /** Held as they are, and said once more. */
+  readonly confirmed: readonly HeldResource<Value>[];
   /** Names held until now. */
   readonly removed: readonly string[];
   /** Names held, said to be gone, and kept all the same. */
@@ -33,6 +35,12 @@ export interface LedgerUpdate<Value> {
   readonly absent: readonly string[];
   /** One line per faulty resource; empty means ACK. */
   readonly faults: readonly string[];
+}
+
+interface TakenResources<Value> {
+  readonly changed: HeldResource<Value>[];
+  readonly confirmed: HeldResource<Value>[];
+  readonly faults: string[];
 }
 
 /** Whether a response that lacks a name deletes it: SotW LDS and CDS. */
@@ -86,6 +94,7 @@ export class TypeLedger<Value> {
 
   apply(response: DiscoveryResponse, scope: ResponseScope): LedgerUpdate<Value> {
     const changed: HeldResource<Value>[] = [];
+    const confirmed: HeldResource<Value>[] = [];
     const faults: string[] = [];
     const present = new Set<string>();
     let hasNameless = false;
@@ -98,7 +107,7 @@ export class TypeLedger<Value> {
         faults.push(`${name}: more than one resource of the response has this name; the first one counts`);
       } else {
         present.add(name);
-        this.#take(name, any, changed, faults);
+        this.#take(name, any, { changed, confirmed, faults });
       }
     }
     const gone = new Set(response.removedNames);
@@ -106,7 +115,7 @@ export class TypeLedger<Value> {
     if (scope === 'complete' && !hasNameless) {
       for (const name of [...this.#held.keys(), ...this.#rejected.keys()]) if (!present.has(name)) gone.add(name);
     }
-    return { changed, faults, ...this.#remove(gone) };
+    return { changed, confirmed, faults, ...this.#remove(gone) };
   }
 
   /**
@@ -122,14 +131,18 @@ export class TypeLedger<Value> {
     return held;
   }
 
-  #take(name: string, any: ReceivedAny, changed: HeldResource<Value>[], faults: string[]): void {
+  #take(name: string, any: ReceivedAny, { changed, confirmed, faults }: TakenResources<Value>): void {
     // A heartbeat: same version, no body. It only says that the resource is still there.
-    if (any.typeUrl === '' && any.message.length === 0) return;
+    const held = this.#held.get(name);
+    if (any.typeUrl === '' && any.message.length === 0) {
+      if (held !== undefined) confirmed.push(held);
+      return;
+    }
     if (!this.isWanted(name)) return;
     const { version } = any;
-    const held = this.#held.get(name);
     if (any.typeUrl === this.typeUrl && held?.message.equals(any.message)) {
       this.#rejected.delete(name);
+      confirmed.push(held);
       if (held.version !== version) this.#held.set(name, { ...held, version });
       return;
     }

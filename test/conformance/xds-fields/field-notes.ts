@@ -153,10 +153,8 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
   [`${ENVOY}.core.v3.TransportSocket`]: { [NAME]: ['name'] },
   [`${ENVOY}.core.v3.TypedExtensionConfig`]: { [NAME]: ['name'] },
   [`${ENVOY}.endpoint.v3.ClusterLoadAssignment.Policy`]: {
-    'endpoints are held until the server says otherwise': ['endpoint_stale_after'],
     [TUNING]: ['weighted_priority_health'],
   },
-  [`${ENVOY}.endpoint.v3.Endpoint`]: { 'the first address is the one that is dialled': ['additional_addresses'] },
   [`${ENVOY}.endpoint.v3.LocalityLbEndpoints`]: {
     'nothing reads it': ['metadata'],
     'localities are weighted by the server': ['proximity'],
@@ -167,7 +165,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
   },
   [`${ENVOY}.listener.v3.Listener`]: {
     [NAME]: ['stat_prefix'],
-    'drains with the others': ['drain_type'],
     'the kernel spreads connections over workers, each with a socket of its own': [
       'enable_reuse_port',
       'reuse_port',
