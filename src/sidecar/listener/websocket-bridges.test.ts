@@ -131,6 +131,104 @@ describe('an HTTP/1.1 client and an HTTP/2 host', () => {
   });
 });
 
+describe('an HTTP/2 client and an HTTP/2 host', () => {
+  async function tunnelTo(port: number): Promise<http2.ClientHttp2Stream> {
+    path.addCluster('web', [port], HTTP2);
+    const session = http2.connect(`http://127.0.0.1:${await path.serve(WEBSOCKET)}`);
+    session.on('error', () => undefined);
+    closers.push(() => session.destroy());
+    if (session.remoteSettings.enableConnectProtocol !== true) await once(session, 'remoteSettings');
+    const stream = session.request({
+      ':method': 'CONNECT',
+      ':protocol': 'websocket',
+      ':scheme': 'http',
+      ':path': '/chat',
+      ':authority': 'web',
+      'sec-websocket-version': '13',
+      'sec-websocket-protocol': 'chat',
+    });
+    stream.on('error', () => undefined);
+    return stream;
+  }
+
+  it('are joined by an extended CONNECT on both sides, with no key on either', async () => {
+    let seen: http2.IncomingHttpHeaders = {};
+    const port = await http2Host(true, (stream, headers) => {
+      seen = headers;
+      stream.respond({ ':status': 200, 'sec-websocket-protocol': 'chat' });
+      stream.on('data', (bytes: Buffer) => stream.write(`echo ${String(bytes)}`));
+      stream.on('end', () => stream.end('bye'));
+    });
+    const stream = await tunnelTo(port);
+    const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
+    expect(headers).toMatchObject({ ':status': 200, 'sec-websocket-protocol': 'chat' });
+    expect(headers['sec-websocket-accept']).toBeUndefined();
+    expect(seen).toMatchObject({
+      ':method': 'CONNECT',
+      ':protocol': 'websocket',
+      ':path': '/chat',
+      ':authority': 'web',
+    });
+    expect(seen).toMatchObject({ 'sec-websocket-version': '13', 'sec-websocket-protocol': 'chat' });
+    for (const name of ['sec-websocket-key', 'connection', 'upgrade']) expect(seen[name]).toBeUndefined();
+    stream.write('hello');
+    expect(String(((await once(stream, 'data')) as [Buffer])[0])).toBe('echo hello');
+    stream.end();
+    let rest = '';
+    for await (const bytes of stream) rest += String(bytes);
+    expect(rest).toBe('bye');
+    await path.recordsReach(1);
+    expect(path.gauge('http', 'ingress', 'downstream_cx_upgrades_active')).toBe(0);
+    expect(path.gauge('cluster', 'web', 'upstream_rq_active')).toBe(0);
+  });
+
+  it('a megabyte each way comes whole', async () => {
+    const size = 1024 * 1024;
+    const port = await http2Host(true, (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.pipe(stream);
+    });
+    const stream = await tunnelTo(port);
+    await once(stream, 'response');
+    const sent = Buffer.from(Array.from({ length: size }, (_, at) => at % 251));
+    stream.end(sent);
+    const pieces: Buffer[] = [];
+    for await (const bytes of stream) pieces.push(bytes as Buffer);
+    expect(Buffer.concat(pieces).equals(sent)).toBe(true);
+  });
+
+  it('a refusal comes through as what it is', async () => {
+    const port = await http2Host(true, (stream) => {
+      stream.respond({ ':status': 403 });
+      stream.end('no');
+    });
+    const stream = await tunnelTo(port);
+    const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
+    expect(headers[':status']).toBe(403);
+    expect(String(((await once(stream, 'data')) as [Buffer])[0])).toBe('no');
+  });
+
+  it('a reset by either reaches the other', async () => {
+    const codes: number[] = [];
+    const streams: http2.ServerHttp2Stream[] = [];
+    const port = await http2Host(true, (stream) => {
+      streams.push(stream);
+      stream.on('close', () => codes.push(stream.rstCode));
+      stream.respond({ ':status': 200 });
+    });
+    const first = await tunnelTo(port);
+    await once(first, 'response');
+    first.close(http2.constants.NGHTTP2_CANCEL);
+    await once(streams[0] as http2.ServerHttp2Stream, 'close');
+    expect(codes).toEqual([http2.constants.NGHTTP2_CANCEL]);
+    const second = await tunnelTo(port);
+    await once(second, 'response');
+    streams[1]?.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+    await once(second, 'close');
+    expect(second.rstCode).not.toBe(http2.constants.NGHTTP2_NO_ERROR);
+  });
+});
+
 describe('two sidecars that speak HTTP/2 between them', () => {
   /** The inbound listener sends to the app, the outbound one to the inbound. */
   async function twoHops(appPort: number): Promise<number> {

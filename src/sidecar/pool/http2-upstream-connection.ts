@@ -32,6 +32,8 @@ export interface Http2ConnectionOwner {
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
+/** How long a connection gets no stream after its host has refused one: others are asked, or the host is left in peace. */
+const REST_AFTER_REFUSAL_MS = 100;
 
 /**
  *     connecting ──the host's SETTINGS──→ ready ──→ retiring ──last stream──→ closed
@@ -54,6 +56,8 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
   #isEnding = false;
   #armedAtMs = NEVER;
   #idleAtMs = NEVER;
+  /** NEVER: it takes streams. */
+  #restsUntilMs = NEVER;
   #lastBytesAtMs: number;
   requests = 0;
 
@@ -94,7 +98,7 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
       this.retire();
       return false;
     }
-    return this.codec.canOpen;
+    return this.#restsUntilMs === NEVER && this.codec.canOpen;
   }
 
   lend(): Http2UpstreamExchange {
@@ -127,6 +131,11 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
     if (maxRequestsPerConnection === 0 || this.requests < maxRequestsPerConnection) return;
     this.#counters.cxMaxRequests.increment();
     this.retire();
+  }
+
+  exchangeRefused(): void {
+    this.#restsUntilMs = this.#turn.nowMs + REST_AFTER_REFUSAL_MS;
+    this.#arm();
   }
 
   exchangeEnded(): void {
@@ -223,6 +232,10 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
       this.#counters.cxIdleTimeout.increment();
       this.retire();
     }
+    if (nowMs >= this.#restsUntilMs) {
+      this.#restsUntilMs = NEVER;
+      this.#owner.connectionChanged(this);
+    }
     this.#arm();
   }
 
@@ -247,7 +260,7 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
   /** Only ever brings the deadline closer: what it finds too early is looked at again when it fires. */
   #arm(): void {
     if (this.#state === 'closed' || this.#state === 'connecting') return;
-    const atMs = Math.min(this.codec.nextDeadlineMs, this.#idleAtMs);
+    const atMs = Math.min(this.codec.nextDeadlineMs, this.#idleAtMs, this.#restsUntilMs);
     if (atMs >= this.#armedAtMs) return;
     this.#armedAtMs = atMs;
     this.#turn.deadlines.schedule(this.#deadline, atMs);

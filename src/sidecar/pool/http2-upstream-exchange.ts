@@ -20,6 +20,8 @@ export interface Http2ExchangeOwner {
   /** Exchanges that were begun on it, this one included once it has. */
   readonly requests: number;
   exchangeStarted(): void;
+  /** The host has not looked at a stream and will not (RFC 9113 §8.7): the next try is for another connection. */
+  exchangeRefused(): void;
   /** A place for another stream may be free. */
   exchangeEnded(): void;
 }
@@ -155,6 +157,7 @@ export class Http2UpstreamExchange implements UpstreamExchange, Http2ResponseSin
   onReset(reset: Http2Reset): void {
     const sink = this.#sink;
     this.#sink = undefined;
+    if (reset.isUnprocessed) this.#owner.exchangeRefused();
     this.#owner.exchangeEnded();
     sink?.onUpstreamReset(reasonOf(reset), detailOf(reset));
   }

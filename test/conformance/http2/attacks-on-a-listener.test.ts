@@ -26,6 +26,7 @@ import {
   windowUpdate,
 } from '../../../src/http/http2/frame-script.ts';
 import { CLIENT_PREFACE } from '../../../src/http/http2/http2.ts';
+import { RawPeer, RawUpstream } from '../../../src/sidecar/listener/data-path-fixture.ts';
 import { ChildProgram } from '../../mesh/support/child-program.ts';
 import { AttackedListener, Growth } from './attacked-listener.ts';
 
@@ -371,6 +372,53 @@ describe('a malformed message ends its stream and reaches nobody', () => {
     await until(() => listener.openConnections() === 0);
     expect(listener.app.completed).toBe(completed + 1);
     expect(listener.openRequests()).toBe(0);
+  });
+});
+
+describe('an upgrade to h2c', () => {
+  /** RFC 7540 §3.2; RFC 9113 §3.1 has withdrawn it. */
+  const UPGRADE = [
+    'GET /h2c HTTP/1.1',
+    'host: web',
+    'connection: Upgrade, HTTP2-Settings',
+    'upgrade: h2c',
+    'http2-settings: AAMAAABkAAQAoAAAAAIAAAAA',
+    '\r\n',
+  ].join('\r\n');
+  const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
+  let app: RawUpstream;
+  let client: RawPeer;
+
+  beforeEach(async () => {
+    app = await RawUpstream.listen();
+    listener.useApp(app.port);
+    client = await RawPeer.connect(listener.port);
+  });
+
+  afterEach(() => {
+    client.destroy();
+    app.close();
+  });
+
+  test('attack 24: Upgrade: h2c does not reach the app, and is answered in HTTP/1.1', async () => {
+    client.send(UPGRADE);
+    const host = await app.connection(0);
+    const request = await host.receives('\r\n\r\n');
+    expect(request).toMatch(/^GET \/h2c HTTP\/1\.1\r\n/);
+    expect(request).not.toMatch(/h2c\r\n|upgrade|http2-settings/i);
+    host.send(OK);
+    expect(await client.receives('ok')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('attack 24: HTTP/2 behind an upgrade that was not granted reaches nobody', async () => {
+    client.socket.write(Buffer.concat([Buffer.from(UPGRADE), CLIENT_HELLO, headers(3, GET, true)]));
+    const host = await app.connection(0);
+    const request = await host.receives('\r\n\r\n');
+    host.send(OK);
+    const answers = await client.ends();
+    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 505']);
+    expect(host.received).toBe(request);
+    expect(app.connections).toHaveLength(1);
   });
 });
 

@@ -71,4 +71,11 @@ export const ATTACK_ROWS: readonly AttackRow[] = [
   ),
   row('21', 'push, 16 MB frames, another preface', 'RFC 9113', 'connection error with the code of the RFC'),
   row('22', 'heads that nobody reads', '', '10,000 frames or 1 MiB unread end the connection'),
+  row(
+    '23',
+    'GOAWAY and REFUSED_STREAM, as a host may send them',
+    'RFC 9113 §8.7',
+    'streams the host has not looked at go to another connection, even POST; all others never',
+  ),
+  row('24', 'upgrade to h2c', 'RFC 9113 §3.1', 'not done and not passed on: the connection stays HTTP/1.1'),
 ];
