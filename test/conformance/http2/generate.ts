@@ -139,7 +139,7 @@ const page = [
   '## h2spec',
   '',
   'Version 2.2.1, `--strict`, against the codec in plain text. `npm run test:peers -- h2spec` runs it twenty times, and as often',
-  "against a sidecar's listeners with codec_type HTTP2 and AUTO.",
+  "against a sidecar's listeners with codec_type HTTP2, with AUTO, and over TLS where ALPN says `h2`.",
   '',
   ...sections,
   '',

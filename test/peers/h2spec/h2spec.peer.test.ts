@@ -12,16 +12,22 @@ const STRICT = ['--strict', 'generic', 'http2', 'hpack'];
 const RUNS = 20;
 const ALL_RUNS_WITHIN_MS = 300_000;
 
-async function passesEveryCase(port: number, runs: number): Promise<void> {
+async function passesEveryCase(port: number, runs: number, tls = false): Promise<void> {
   for (let run = 1; run <= runs; run += 1) {
-    const result = await runH2spec({ port, sections: STRICT });
+    const result = await runH2spec({ port, tls, sections: STRICT });
     expect(result.failures, `run ${run} of ${runs}`).toEqual([]);
     expect(result.skipped).toBe(0);
     expect(result.passed).toBe(CASES);
   }
 }
 
-describeWithPeer('h2spec', 'under h2spec, in plain text', () => {
+const LISTENERS = [
+  ['with codec_type HTTP2', 'HTTP2'],
+  ['with codec_type AUTO', 'AUTO'],
+  ['over TLS, by ALPN', 'TLS'],
+] as const;
+
+describeWithPeer('h2spec', 'under h2spec', () => {
   test(`our codec passes every case, ${RUNS} times`, { timeout: ALL_RUNS_WITHIN_MS }, async () => {
     const server = await startEchoServer();
     try {
@@ -32,9 +38,9 @@ describeWithPeer('h2spec', 'under h2spec, in plain text', () => {
   });
 
   describe(`a sidecar's listener passes every case, ${RUNS} times`, () => {
-    test.each(['HTTP2', 'AUTO'] as const)('with codec_type %s', { timeout: ALL_RUNS_WITHIN_MS }, async (codecType) => {
+    test.each(LISTENERS)('%s', { timeout: ALL_RUNS_WITHIN_MS }, async (_how, name) => {
       await using sidecar = await startPlainSidecar();
-      await passesEveryCase(sidecar.ports[codecType], RUNS);
+      await passesEveryCase(sidecar.ports[name], RUNS, name === 'TLS');
     });
   });
 });

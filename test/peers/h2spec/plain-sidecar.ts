@@ -4,14 +4,19 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { weft } from '../../mesh/support/child-program.ts';
+import { type Pair, TestAuthority } from '../../support/certificates.ts';
 import { pickFreePorts } from '../support/free-ports.ts';
 import { makeTempDirectory } from '../support/temp-directory.ts';
 
 const TYPE = 'type.googleapis.com/';
 
-/** A sidecar as anyone starts it, with a listener for each codec type and an HTTP/1.1 app behind them. */
+/** Over TLS the codec type is AUTO, and ALPN says which protocol it is. */
+const LISTENERS = ['HTTP2', 'AUTO', 'TLS'] as const;
+type ListenerName = (typeof LISTENERS)[number];
+
+/** A sidecar as anyone starts it, with a listener for each way to HTTP/2 and an HTTP/1.1 app behind them. */
 export interface PlainSidecar extends AsyncDisposable {
-  readonly ports: Readonly<Record<'HTTP2' | 'AUTO', number>>;
+  readonly ports: Readonly<Record<ListenerName, number>>;
 }
 
 export async function startPlainSidecar(): Promise<PlainSidecar> {
@@ -21,10 +26,11 @@ export async function startPlainSidecar(): Promise<PlainSidecar> {
     request.on('error', () => response.destroy());
   });
   await once(app.listen(0, '127.0.0.1'), 'listening');
-  const ports = await pickFreePorts('HTTP2', 'AUTO');
+  const ports = await pickFreePorts(...LISTENERS);
   const directory = makeTempDirectory('plain-sidecar');
   const config = join(directory.path, 'bootstrap.json');
-  writeFileSync(config, JSON.stringify(bootstrap(ports, (app.address() as AddressInfo).port)));
+  const pair = await (await TestAuthority.create()).issue();
+  writeFileSync(config, JSON.stringify(bootstrap(ports, (app.address() as AddressInfo).port, pair)));
   const sidecar = weft(['sidecar', '--bootstrap', config, '--no-state', '--admin', '127.0.0.1:0']);
   const [, admin = ''] = await sidecar.said(/admin on (http:\S+)/);
   for (let isReady = false; !isReady; ) isReady = (await fetch(`${admin}/ready`)).ok;
@@ -39,11 +45,11 @@ export async function startPlainSidecar(): Promise<PlainSidecar> {
   };
 }
 
-function bootstrap(ports: PlainSidecar['ports'], appPort: number): unknown {
+function bootstrap(ports: PlainSidecar['ports'], appPort: number, pair: Pair): unknown {
   return {
     node: { id: 'plain', cluster: 'plain' },
     static_resources: {
-      listeners: (['HTTP2', 'AUTO'] as const).map((codecType) => listener(codecType, ports[codecType])),
+      listeners: LISTENERS.map((name) => listener(name, ports[name], pair)),
       clusters: [
         {
           name: 'app',
@@ -58,20 +64,21 @@ function bootstrap(ports: PlainSidecar['ports'], appPort: number): unknown {
   };
 }
 
-function listener(codecType: string, port: number): unknown {
+function listener(name: ListenerName, port: number, pair: Pair): unknown {
   const routes = [{ match: { prefix: '/' }, route: { cluster: 'app' } }];
   return {
-    name: codecType,
+    name,
     address: socketAddress(port),
     filter_chains: [
       {
+        ...(name === 'TLS' ? { transport_socket: tlsWithAlpn(pair) } : {}),
         filters: [
           {
             name: 'http',
             typed_config: {
               '@type': `${TYPE}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
-              stat_prefix: codecType,
-              codec_type: codecType,
+              stat_prefix: name,
+              codec_type: name === 'TLS' ? 'AUTO' : name,
               route_config: { name: 'all', virtual_hosts: [{ name: 'all', domains: ['*'], routes }] },
               http_filters: [
                 {
@@ -84,6 +91,17 @@ function listener(codecType: string, port: number): unknown {
         ],
       },
     ],
+  };
+}
+
+function tlsWithAlpn({ certificatePem, keyPem }: Pair): unknown {
+  const certificate = { certificate_chain: { inline_string: certificatePem }, private_key: { inline_string: keyPem } };
+  return {
+    name: 'tls',
+    typed_config: {
+      '@type': `${TYPE}envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext`,
+      common_tls_context: { alpn_protocols: ['h2', 'http/1.1'], tls_certificates: [certificate] },
+    },
   };
 }
 
