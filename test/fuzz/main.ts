@@ -5,9 +5,44 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { type RunResult, runHttp1 } from './http1/http1.ts';
+import { runHttp1 } from './http1/http1.ts';
+import { runHttp2 } from './http2/http2.ts';
 
-const TARGETS: Readonly<Record<string, (seed: number) => RunResult>> = { http1: runHttp1 };
+/** What one run came to. Findings are faults of ours; any at all is a failure. */
+interface Outcome {
+  readonly seen: Readonly<Record<string, number>>;
+  readonly findings: Readonly<Record<string, number>>;
+  /** What was found, with the bytes. */
+  readonly detail: string;
+}
+
+const TARGETS: Readonly<Record<string, (seed: number) => Outcome>> = {
+  http1: (seed) => {
+    const result = runHttp1(seed);
+    return {
+      seen: { 'requests forwarded': result.requestsForwarded, 'connections refused': result.requestsRefused },
+      findings: {
+        'non-canonical forwards': result.nonCanonicalForwards,
+        crashes: result.crashes,
+        'response mix-ups': result.responseMixUps,
+      },
+      detail: result.detail,
+    };
+  },
+  http2: (seed) => {
+    const result = runHttp2(seed);
+    return {
+      seen: { 'messages ended': result.messagesEnded, 'connections refused': result.connectionsRefused },
+      findings: {
+        crashes: result.crashes,
+        'state leaks': result.stateLeaks,
+        'lost credits': result.lostCredits,
+        'split differences': result.splitDifferences,
+      },
+      detail: result.detail,
+    };
+  },
+};
 const USAGE = `usage: node test/fuzz/main.ts ${Object.keys(TARGETS).join('|')} --runs N [--seed S]`;
 const DEFAULT_RUNS = '50000';
 const RUNS_PER_TURN = 200;
@@ -17,15 +52,12 @@ const SEED_SPACE = 2 ** 32;
 
 interface Totals {
   runs: number;
-  forwarded: number;
-  refused: number;
-  nonCanonicalForwards: number;
-  crashes: number;
-  responseMixUps: number;
+  readonly seen: Map<string, number>;
+  readonly findings: Map<string, number>;
 }
 
 interface Usage {
-  readonly target: (seed: number) => RunResult;
+  readonly target: (seed: number) => Outcome;
   readonly runs: number;
   readonly seed: number;
 }
@@ -49,29 +81,22 @@ function readUsage(): Usage | string {
   }
 }
 
-function add(totals: Totals, result: RunResult): void {
-  totals.runs += 1;
-  totals.forwarded += result.requestsForwarded;
-  totals.refused += result.requestsRefused;
-  totals.nonCanonicalForwards += result.nonCanonicalForwards;
-  totals.crashes += result.crashes;
-  totals.responseMixUps += result.responseMixUps;
+function add(totals: Map<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) totals.set(name, (totals.get(name) ?? 0) + count);
 }
 
-function findings({ nonCanonicalForwards, crashes, responseMixUps }: Totals): number {
-  return nonCanonicalForwards + crashes + responseMixUps;
+function sum(counts: ReadonlyMap<string, number>): number {
+  return [...counts.values()].reduce((total, count) => total + count, 0);
 }
 
-function describe(totals: Totals): string {
-  const { runs, forwarded, refused, nonCanonicalForwards, crashes, responseMixUps } = totals;
-  return (
-    `${runs} runs, ${forwarded} requests forwarded, ${refused} connections refused; ` +
-    `non-canonical forwards ${nonCanonicalForwards}, crashes ${crashes}, response mix-ups ${responseMixUps}`
-  );
+function describe({ runs, seen, findings }: Totals): string {
+  const list = (counts: ReadonlyMap<string, number>, nameFirst: boolean): string =>
+    [...counts].map(([name, count]) => (nameFirst ? `${name} ${count}` : `${count} ${name}`)).join(', ');
+  return `${runs} runs, ${list(seen, false)}; ${list(findings, true)}`;
 }
 
 async function fuzz({ target, runs, seed }: Usage): Promise<Totals> {
-  const totals: Totals = { runs: 0, forwarded: 0, refused: 0, nonCanonicalForwards: 0, crashes: 0, responseMixUps: 0 };
+  const totals: Totals = { runs: 0, seen: new Map(), findings: new Map() };
   let isInterrupted = false;
   process.once('SIGINT', () => {
     isInterrupted = true;
@@ -79,8 +104,10 @@ async function fuzz({ target, runs, seed }: Usage): Promise<Totals> {
   let reportedAt = performance.now();
   for (let run = 0; run < runs && !isInterrupted; run += 1) {
     const result = target(seed + run);
-    add(totals, result);
-    if (result.detail !== '' && findings(totals) <= MOST_FINDINGS_SHOWN) {
+    totals.runs += 1;
+    add(totals.seen, result.seen);
+    add(totals.findings, result.findings);
+    if (result.detail !== '' && sum(totals.findings) <= MOST_FINDINGS_SHOWN) {
       console.log(`found with --runs 1 --seed ${seed + run}: ${result.detail}`);
     }
     if (run % RUNS_PER_TURN === RUNS_PER_TURN - 1) {
@@ -102,8 +129,6 @@ if (typeof usage === 'string') {
   console.log(`seed ${usage.seed}, ${usage.runs} runs`);
   const totals = await fuzz(usage);
   console.log(describe(totals));
-  console.log(`non-canonical forwards: ${totals.nonCanonicalForwards}`);
-  console.log(`crashes: ${totals.crashes}`);
-  console.log(`response mix-ups: ${totals.responseMixUps}`);
-  process.exitCode = findings(totals) > 0 ? 1 : 0;
+  for (const [name, count] of totals.findings) console.log(`${name}: ${count}`);
+  process.exitCode = sum(totals.findings) > 0 ? 1 : 0;
 }
