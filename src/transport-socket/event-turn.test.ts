@@ -38,6 +38,21 @@ describe('event turn', () => {
     expect(calls).toEqual(['outer', 'inner']);
   });
 
+  test('what is full leaves when its entry ends, ahead of what is not', async () => {
+    const turn = turnOf();
+    const calls: string[] = [];
+    turn.enter();
+    turn.markDirty({ flush: () => calls.push('small') });
+    turn.enter();
+    turn.markFull({ flush: () => calls.push('full') });
+    turn.leave();
+    calls.push('entry');
+    turn.leave();
+    calls.push('next entry');
+    await nextRound();
+    expect(calls).toEqual(['entry', 'full', 'next entry', 'small']);
+  });
+
   test('a flush that throws is reported, and the others still leave', async () => {
     const errors: unknown[] = [];
     const turn = turnOf(errors);

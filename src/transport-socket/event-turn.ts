@@ -36,6 +36,8 @@ export class EventTurn {
   /** Filled from the front until the flush; the array keeps its length, and so its storage. */
   readonly #dirty: (Flushable | undefined)[] = [];
   #dirtyCount = 0;
+  /** Those that have gathered enough to be written without waiting for the others. */
+  readonly #full: Flushable[] = [];
   #depth = 0;
   #isFlushComing = false;
   readonly #onRoundEnd = (): void => {
@@ -66,7 +68,7 @@ export class EventTurn {
   }
 
   leave(): void {
-    this.#depth--;
+    if (--this.#depth === 0 && this.#full.length > 0) this.#flushFull();
   }
 
   /** Its flush() comes in the check phase of this round of the event loop, right behind the poll phase. */
@@ -75,6 +77,14 @@ export class EventTurn {
     if (this.#isFlushComing) return;
     this.#isFlushComing = true;
     setImmediate(this.#onRoundEnd);
+  }
+
+  /**
+   * Its flush() comes when this entry is left: as much as one read holds costs least while it is still in the cache, and
+   * what several reads gather would need buffers that are made for it.
+   */
+  markFull(flushable: Flushable): void {
+    this.#full.push(flushable);
   }
 
   /** Sends what was written so far. The turn does it by itself; whoever hands in bytes without an event loop may too. */
@@ -92,6 +102,18 @@ export class EventTurn {
     }
     this.#dirtyCount = 0;
     this.leave();
+  }
+
+  #flushFull(): void {
+    this.#depth++;
+    for (let flushable = this.#full.pop(); flushable !== undefined; flushable = this.#full.pop()) {
+      try {
+        flushable.flush();
+      } catch (error) {
+        this.reportUnexpected(error);
+      }
+    }
+    this.#depth--;
   }
 
   reportUnexpected(error: unknown): void {

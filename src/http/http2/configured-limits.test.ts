@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Http2Options, UNSAID_HTTP2_OPTIONS } from '../../resource/http2-options.ts';
 import { configuredLimits } from './configured-limits.ts';
 import { data, frame, GET, headers, POST, ping, priority, windowUpdate } from './frame-script.ts';
-import { DEFAULT_HTTP2_LIMITS } from './limits.ts';
+import { DEFAULT_HTTP2_LIMITS, MESH_HTTP2_LIMITS } from './limits.ts';
 import { RecordedServer } from './recorded-server.ts';
 
 /** What http2_protocol_options say, as a connection obeys it. */
@@ -25,6 +25,13 @@ const ACK = 1;
 
 test('nothing said leaves the limits as they are', () => {
   expect(configuredLimits(DEFAULT_HTTP2_LIMITS, UNSAID_HTTP2_OPTIONS)).toEqual(DEFAULT_HTTP2_LIMITS);
+});
+
+test('windows that somebody chose do not grow', () => {
+  for (const chosen of [{ initialStreamWindowSizeBytes: 65_535 }, { initialConnectionWindowSizeBytes: 65_535 }]) {
+    const limits = configuredLimits(MESH_HTTP2_LIMITS, { ...UNSAID_HTTP2_OPTIONS, ...chosen });
+    expect(limits.maxWindowGrowthBytes).toBe(0);
+  }
 });
 
 describe('what is announced', () => {

@@ -3,13 +3,17 @@ import type { Http2Limits } from './limits.ts';
 
 /** Limits as configuration has them: what it does not say stays as it is. */
 export function configuredLimits(limits: Http2Limits, options: Http2Options): Http2Limits {
+  const { initialStreamWindowSizeBytes, initialConnectionWindowSizeBytes } = options;
+  const saysWindows = (initialStreamWindowSizeBytes ?? initialConnectionWindowSizeBytes) !== undefined;
   const intervalMs = options.connectionKeepaliveIntervalMs;
   return {
     ...limits,
     headerTableBytes: Math.min(options.hpackTableSizeBytes ?? limits.headerTableBytes, limits.headerTableBytes),
     maxConcurrentStreams: options.maxConcurrentStreams ?? limits.maxConcurrentStreams,
-    streamWindowBytes: options.initialStreamWindowSizeBytes ?? limits.streamWindowBytes,
-    connectionWindowBytes: options.initialConnectionWindowSizeBytes ?? limits.connectionWindowBytes,
+    streamWindowBytes: initialStreamWindowSizeBytes ?? limits.streamWindowBytes,
+    connectionWindowBytes: initialConnectionWindowSizeBytes ?? limits.connectionWindowBytes,
+    // Whoever chooses a window means it.
+    maxWindowGrowthBytes: saysWindows ? 0 : limits.maxWindowGrowthBytes,
     maxQueuedFrames: options.maxOutboundFrames ?? limits.maxQueuedFrames,
     maxQueuedControlFrames: options.maxOutboundControlFrames ?? limits.maxQueuedControlFrames,
     maxConsecutiveEmptyFrames: options.maxConsecutiveInboundFramesWithEmptyPayload ?? limits.maxConsecutiveEmptyFrames,

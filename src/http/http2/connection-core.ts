@@ -50,6 +50,7 @@ export abstract class ConnectionCore implements StreamHost {
   readonly #sink: Http2ConnectionSink;
   /** Streams whose bytes wait for a window or the socket, in turn. */
   readonly #waiting = new Set<Http2Stream>();
+  #windowGrowthBytes = 0;
   #isBackedUp = false;
   #isDrainedTold = false;
 
@@ -147,6 +148,18 @@ export abstract class ConnectionCore implements StreamHost {
   creditConnection(bytes: number): void {
     const increment = this.receiveWindow.credit(bytes);
     if (increment > 0 && this.fault === undefined) this.output.windowUpdate(0, increment);
+  }
+
+  tryGrowWindow(bytes: number): boolean {
+    if (this.#windowGrowthBytes + bytes > this.limits.maxWindowGrowthBytes) return false;
+    this.#windowGrowthBytes += bytes;
+    this.creditConnection(bytes);
+    return true;
+  }
+
+  returnWindowGrowth(bytes: number): void {
+    this.#windowGrowthBytes -= bytes;
+    this.receiveWindow.withhold(bytes);
   }
 
   writeTrailers(streamId: number, pairs: readonly string[]): number {

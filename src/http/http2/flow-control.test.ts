@@ -60,6 +60,54 @@ describe('receiving', () => {
     expect(server.sent()).toEqual(['WINDOW_UPDATE 1 500']);
   });
 
+  describe('the window of a long body', () => {
+    const GROWS = { maxStreamWindowBytes: 262_144, maxWindowGrowthBytes: 196_608 };
+    /** Increments announced for a stream while it is sent so many frames of 16 KiB. */
+    const increments = (server: RecordedServer, id: number, frames: number): number[] => {
+      for (let sent = 0; sent < frames; sent += 1) server.receive(data(id, chunk(16_384)));
+      const prefix = `WINDOW_UPDATE ${id} `;
+      return server.sent().flatMap((frame) => (frame.startsWith(prefix) ? [Number(frame.slice(prefix.length))] : []));
+    };
+    const upTo = (wanted: number, seen: readonly number[]): number => seen.findIndex((bytes) => bytes > wanted);
+
+    test('doubles once it was used up four times, as far as it may', () => {
+      const server = RecordedServer.greeted(GROWS).receive(headers(1, POST));
+      const seen = increments(server, 1, 128);
+      expect(upTo(32_768, seen)).toBe(7);
+      expect(seen.slice(7, 9)).toEqual([32_768 + 65_536, 65_536]);
+      expect(seen).toContain(65_536 + 131_072);
+      expect(Math.max(...seen)).toBe(65_536 + 131_072);
+      expect(seen.at(-1)).toBe(131_072);
+      expect(server.fault).toBe('');
+    });
+
+    test('stays while the consumer keeps bytes back, and where nothing may grow', () => {
+      const lagging = RecordedServer.greeted(GROWS, { credits: false }).receive(headers(1, POST));
+      const seen: number[] = [];
+      for (let round = 0; round < 32; round += 1) {
+        increments(lagging, 1, 2);
+        lagging.stream(1).credit(32_768);
+        seen.push(...increments(lagging, 1, 0));
+      }
+      expect(new Set(seen)).toEqual(new Set([32_768]));
+      const fixed = RecordedServer.greeted().receive(headers(1, POST));
+      expect(new Set(increments(fixed, 1, 64))).toEqual(new Set([32_768]));
+    });
+
+    test('grows at no expense of other streams, and what a stream has grown by is free again once it ends', () => {
+      const server = RecordedServer.greeted({ ...GROWS, maxWindowGrowthBytes: 65_536 });
+      server.receive(headers(1, POST), headers(3, POST));
+      expect(Math.max(...increments(server, 1, 32))).toBe(98_304);
+      expect(server.connection.receiveCredit.available + server.connection.receiveCredit.owed).toBe(
+        CONNECTION_WINDOW + 65_536,
+      );
+      expect(Math.max(...increments(server, 3, 32))).toBe(32_768);
+      server.receive(reset(1, 8));
+      expect(server.connection.receiveCredit.available + server.connection.receiveCredit.owed).toBe(CONNECTION_WINDOW);
+      expect(Math.max(...increments(server, 3, 32))).toBe(98_304);
+    });
+  });
+
   test('no update is sent for a stream that has ended, but the connection gets its own', () => {
     const server = RecordedServer.greeted({ connectionWindowBytes: 65_535 }, { credits: false, releases: false });
     server.receive(headers(1, POST), data(1, chunk(16_384)), data(1, chunk(16_384)), data(1, chunk(10), true));

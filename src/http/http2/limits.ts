@@ -4,6 +4,10 @@ export interface Http2Limits {
   readonly maxConcurrentStreams: number;
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;
+  /** What the window of a stream may grow to while its consumer takes a long body as fast as it comes. */
+  readonly maxStreamWindowBytes: number;
+  /** By how much the streams of a connection may have grown together; its own window is that much wider meanwhile. */
+  readonly maxWindowGrowthBytes: number;
   /** Decoded names and values plus 32 bytes per field (RFC 9113 §6.5.2); also the bound on an encoded block. */
   readonly maxHeadBytes: number;
   /** Pseudo-fields, dropped fields and cookie crumbs included. */
@@ -63,6 +67,8 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = Object.freeze({
   maxConcurrentStreams: 100,
   streamWindowBytes: 64 * 1024,
   connectionWindowBytes: 1024 * 1024,
+  maxStreamWindowBytes: 64 * 1024,
+  maxWindowGrowthBytes: 0,
   maxHeadBytes: 60 * 1024,
   maxFields: 100,
   maxTargetBytes: 16 * 1024,
@@ -81,7 +87,7 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = Object.freeze({
   maxWindowUpdatesPerDataFrame: 10,
   maxSendBufferBytes: 128 * 1024,
   maxBacklogBytes: 2 * 1024 * 1024,
-  maxOutputBytes: 256 * 1024,
+  maxOutputBytes: 72 * 1024,
   maxInformationalResponses: 16,
   headTimeoutMs: 10_000,
   sendStallTimeoutMs: 30_000,
@@ -101,6 +107,8 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = Object.freeze({
 export const MESH_HTTP2_LIMITS: Http2Limits = Object.freeze({
   ...DEFAULT_HTTP2_LIMITS,
   maxConcurrentStreams: 1024,
+  maxStreamWindowBytes: 512 * 1024,
+  maxWindowGrowthBytes: 2 * 1024 * 1024,
   glitchBurst: 2048,
   glitchesPerSecond: 200,
 });

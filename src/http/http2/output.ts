@@ -21,8 +21,8 @@ import {
 /** Every connection's own, for the little that most turns write. */
 const OWN_BYTES = 1024;
 const MEDIUM_BYTES = 20 * 1024;
-/** One read of 64 KiB passed on, with its frame headers, and some heads. */
-const LARGE_BYTES = 80 * 1024;
+/** One read of 64 KiB passed on, with its frame headers, and some heads; and all that `maxOutputBytes` lets bodies fill. */
+const LARGE_BYTES = 96 * 1024;
 /** Outputs are full for one turn each, so a few larger buffers serve every connection of a worker. */
 const MAX_SPARE = 8;
 const spareMedium: Buffer[] = [];
@@ -43,8 +43,8 @@ function giveBack(buffer: Buffer): void {
 const FLAGS_OFFSET = 4;
 
 /**
- * All frames of one turn, gathered for one write. Whoever owns the socket is told when the first byte comes (and
- * must not write there and then), takes `bytes` from 0 to `length` when the turn ends, and calls the connection's
+ * All frames of one turn, gathered for one write. Whoever owns the socket is told when the first byte comes, and when there
+ * are so many that they had better leave soon (and must not write there and then), takes `bytes` from 0 to `length` when the turn ends, and calls the connection's
  * `outputTaken`.
  */
 export class Http2Output {
@@ -59,9 +59,11 @@ export class Http2Output {
   frames = 0;
   queuedBytes = 0;
   readonly #onFirstByte: () => void;
+  readonly #onFull: () => void;
 
-  constructor(onFirstByte: () => void) {
+  constructor(onFirstByte: () => void, onFull: () => void = () => undefined) {
     this.#onFirstByte = onFirstByte;
+    this.#onFull = onFull;
   }
 
   /** The bytes have been written or copied. */
@@ -93,6 +95,7 @@ export class Http2Output {
   }
 
   #grow(needed: number): void {
+    if (needed > MEDIUM_BYTES && this.bytes.length <= MEDIUM_BYTES) this.#onFull();
     const outgrown = this.bytes;
     this.bytes = borrow(needed <= LARGE_BYTES ? needed : Math.max(needed, outgrown.length * 2));
     outgrown.copy(this.bytes, 0, 0, this.length);

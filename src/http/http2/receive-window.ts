@@ -3,7 +3,7 @@
  * when whoever consumes them says so.
  */
 export class ReceiveWindow {
-  readonly #updateAtBytes: number;
+  #updateAtBytes: number;
   #available: number;
   #owed = 0;
 
@@ -38,5 +38,16 @@ export class ReceiveWindow {
     this.#owed = 0;
     this.#available += increment;
     return increment;
+  }
+
+  /** The peer has been told that it may send so many more; updates wait for more, too. */
+  widen(bytes: number): void {
+    this.#available += bytes;
+    this.#updateAtBytes += bytes / 2;
+  }
+
+  /** Takes back what was given beyond the size: the next credits are not announced until it is made up for. */
+  withhold(bytes: number): void {
+    this.#owed -= bytes;
   }
 }

@@ -22,6 +22,9 @@ export interface StreamHost {
   /** The socket is backed up, or this turn's output is long enough. */
   readonly isSendBlocked: boolean;
   creditConnection(bytes: number): void;
+  /** Whether a stream's window may become so much wider; the connection's has then. */
+  tryGrowWindow(bytes: number): boolean;
+  returnWindowGrowth(bytes: number): void;
   /** Writes trailers and answers where the frame begins. */
   writeTrailers(streamId: number, pairs: readonly string[]): number;
   /** The stream has bytes that wait, or none any more. */
@@ -31,6 +34,9 @@ export interface StreamHost {
   /** And now it has, where it had to be. */
   onStreamGone(): void;
 }
+
+/** A body is long once it has filled its window so many times. */
+const WINDOWS_BEFORE_GROWTH = 4;
 
 export type Http2StreamState = 'open' | 'halfClosedLocal' | 'halfClosedRemote' | 'closed';
 
@@ -55,6 +61,10 @@ export abstract class Http2Stream {
   /** Bytes lent to the sink and not credited. */
   #uncredited = 0;
   #overheadBytes = 0;
+  /** By how much the window has grown. */
+  #growthBytes = 0;
+  /** Since the last update the sink has kept bytes instead of crediting them as they came. */
+  #hasLagged = false;
   /** Declared by the head, or −1. */
   protected declaredBytes = -1;
   #receivedBytes = 0;
@@ -190,6 +200,7 @@ export abstract class Http2Stream {
     this.#receivedBytes += end - start;
     this.#uncredited += end - start;
     this.sink.onBody(buffer, start, end);
+    if (this.#uncredited > 0) this.#hasLagged = true;
   }
 
   /** END_STREAM came. Answers the fault where the message is not whole. */
@@ -271,7 +282,24 @@ export abstract class Http2Stream {
   #creditStream(bytes: number): void {
     if (this.isRemoteEnded) return;
     const increment = this.receiveWindow.credit(bytes);
-    if (increment > 0) this.host.output.windowUpdate(this.id, increment);
+    if (increment === 0) return;
+    this.host.output.windowUpdate(this.id, increment + this.#growth());
+    this.#hasLagged = false;
+  }
+
+  /**
+   * A long body whose sink takes all as it comes is slowed by nothing but its window: each time that one is used up, both
+   * ends go to sleep and wake up. So the window doubles, as long as few bytes would be held should the sink stop.
+   */
+  #growth(): number {
+    const { streamWindowBytes, maxStreamWindowBytes } = this.host.limits;
+    const bytes = streamWindowBytes + this.#growthBytes;
+    const isLong = this.#receivedBytes >= bytes * WINDOWS_BEFORE_GROWTH;
+    if (this.#hasLagged || !isLong || bytes * 2 > maxStreamWindowBytes) return 0;
+    if (!this.host.tryGrowWindow(bytes)) return 0;
+    this.#growthBytes += bytes;
+    this.receiveWindow.widen(bytes);
+    return bytes;
   }
 
   #returnOverhead(): void {
@@ -291,6 +319,8 @@ export abstract class Http2Stream {
   #close(kind: number): void {
     this.#setState('closed');
     this.writer.discard();
+    if (this.#growthBytes > 0) this.host.returnWindowGrowth(this.#growthBytes);
+    this.#growthBytes = 0;
     // After an orderly end the sink may still hold bytes and credit them; after a reset nobody will.
     if (kind !== ENDED) {
       this.#isReset = true;

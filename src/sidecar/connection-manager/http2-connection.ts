@@ -70,7 +70,10 @@ export class Http2Connection
     const { current: chain } = slot;
     const { turn } = context;
     chain.counters.cxHttp2Total.increment();
-    this.#output = new Http2Output(() => turn.markDirty(this));
+    this.#output = new Http2Output(
+      () => turn.markDirty(this),
+      () => turn.markFull(this),
+    );
     this.#codec = new Http2ServerConnection(this, this.#output, chain.http2Limits, turn.nowMs);
     const { maxConnectionDurationMs } = chain.manager;
     if (maxConnectionDurationMs > 0) this.#expiresAtMs = turn.nowMs + maxConnectionDurationMs;

@@ -68,9 +68,14 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
     this.#counters = counters;
     this.#openedAtMs = turn.nowMs;
     this.#lastBytesAtMs = turn.nowMs;
-    this.#output = new Http2Output(() => {
-      if (this.#isConnected) turn.markDirty(this);
-    });
+    this.#output = new Http2Output(
+      () => {
+        if (this.#isConnected) turn.markDirty(this);
+      },
+      () => {
+        if (this.#isConnected) turn.markFull(this);
+      },
+    );
     const { options } = owner;
     this.codec = new Http2ClientConnection(this, this.#output, upstreamHttp2Limits(options), turn.nowMs);
     this.#bytes = from instanceof ByteStream ? from : this.#dial(from);
