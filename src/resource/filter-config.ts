@@ -3,6 +3,7 @@ import type { Fraction, HeaderMatcher, StringMatcher } from './matcher.ts';
 import type { AdaptiveConcurrencyConfig, AdmissionControlConfig } from './overload-filter-config.ts';
 import type { Rbac } from './rbac.ts';
 import type { HeaderValueOption } from './route-configuration.ts';
+import type { ExtAuthzConfig, ExtAuthzRouteConfig } from './upstream-service.ts';
 
 /** The typed configs of HTTP and network filters, narrowed. Durations are milliseconds. */
 export type HttpFilterConfig =
@@ -11,6 +12,7 @@ export type HttpFilterConfig =
   | AdmissionControlConfig
   | JwtAuthnConfig
   | RbacFilterConfig
+  | ExtAuthzConfig
   | FaultFilterConfig
   | LocalRateLimitConfig
   | HeaderMutationFilterConfig
@@ -35,6 +37,7 @@ export type RouteFilterConfig =
   | { readonly kind: 'disabled' }
   /** An RBACPerRoute without rules lets everything through. */
   | { readonly kind: 'rbac'; readonly rules: Rbac | undefined; readonly shadowRules: Rbac | undefined }
+  | ExtAuthzRouteConfig
   | FaultFilterConfig
   | LocalRateLimitConfig
   | HeaderMutationFilterConfig

@@ -9,7 +9,7 @@ const APPEND_ACTIONS = {
 } as const;
 
 /** RFC 9110 §5.1: a field name is a token. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+export const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** The four mutation lists that route configurations, virtual hosts, routes and weighted clusters share. */
 export function decodeHeaderMutations(reader: MessageReader): HeaderMutations {
@@ -41,7 +41,7 @@ export function decodeHeaderName(reader: MessageReader, field: string, name: str
   const lowerCase = name.toLowerCase();
   if (lowerCase.startsWith(':') || lowerCase === 'host') {
     reader.fault(field, `${name} must not be changed by header mutations; use host or path rewrites`);
-  } else if (!TOKEN.test(lowerCase)) {
+  } else if (!HEADER_NAME.test(lowerCase)) {
     reader.fault(field, `${JSON.stringify(name)} is not a header name`);
   }
   return lowerCase;

@@ -1,3 +1,4 @@
+import { decodeExtAuthz } from './ext-authz-decode.ts';
 import type {
   CorsPolicy,
   FaultFilterConfig,
@@ -27,6 +28,7 @@ export const HTTP_FILTER_DECODERS: ReadonlyMap<string, (reader: MessageReader) =
   [`${HTTP}.adaptive_concurrency.v3.AdaptiveConcurrency`, decodeAdaptiveConcurrency],
   [`${HTTP}.admission_control.v3.AdmissionControl`, decodeAdmissionControl],
   [`${HTTP}.rbac.v3.RBAC`, decodeRbacFilter],
+  [`${HTTP}.ext_authz.v3.ExtAuthz`, decodeExtAuthz],
   [`${HTTP}.fault.v3.HTTPFault`, decodeFault],
   [`${HTTP}.local_ratelimit.v3.LocalRateLimit`, decodeLocalRateLimit],
   [`${HTTP}.header_mutation.v3.HeaderMutation`, decodeHeaderMutationFilter],

@@ -176,6 +176,14 @@ export class MessageReader {
     return new Map(entries.map((key) => [key, read(key)]));
   }
 
+  /** A map of strings, keys sorted. */
+  stringMap(name: string): ReadonlyMap<string, string> {
+    const value = this.#value(name);
+    if (!isPlainObject(value)) return new Map();
+    const keys = Object.keys(value).sort();
+    return new Map(keys.map((key) => [key, String(value[key])]));
+  }
+
   /** A wrapped number or boolean (`google.protobuf.UInt32Value` and its kin), undefined where absent. */
   wrappedNumber(name: string): number | undefined {
     return this.message(name)?.number('value');

@@ -2,6 +2,7 @@
 export const PROTO_ROOT_FILES: readonly string[] = [
   'envoy/config/bootstrap/v3/bootstrap.proto',
   'envoy/config/trace/v3/opentelemetry.proto',
+  'envoy/service/auth/v3/external_auth.proto',
   'envoy/service/cluster/v3/cds.proto',
   'envoy/service/discovery/v3/ads.proto',
   'envoy/service/endpoint/v3/eds.proto',
@@ -17,6 +18,7 @@ export const PROTO_ROOT_FILES: readonly string[] = [
     'admission_control/v3/admission_control',
     'buffer/v3/buffer',
     'cors/v3/cors',
+    'ext_authz/v3/ext_authz',
     'fault/v3/fault',
     'grpc_http1_bridge/v3/config',
     'grpc_stats/v3/config',

@@ -48,6 +48,21 @@ export function messageType(fullName: string): MessageType {
   return type;
 }
 
+/**
+ * Makes a message's codec, and those of the messages inside it, ahead of the first one: on a data path nobody should wait
+ * for that.
+ */
+export function prepareMessage(fullName: string): void {
+  const seen = new Set<MessageType>();
+  const prepare = (type: MessageType): void => {
+    if (seen.has(type)) return;
+    seen.add(type);
+    type.setup();
+    for (const { resolvedType } of type.fieldsArray) if (resolvedType instanceof protobuf.Type) prepare(resolvedType);
+  };
+  prepare(messageType(fullName));
+}
+
 /** `type.googleapis.com/a.b.C` (any host) to `a.b.C`. */
 export function nameOfTypeUrl(typeUrl: string): string {
   return typeUrl.slice(typeUrl.lastIndexOf('/') + 1);

@@ -1,3 +1,4 @@
+import { decodeExtAuthzPerRoute } from './ext-authz-decode.ts';
 import type { RouteFilterConfig } from './filter-config.ts';
 import {
   decodeBuffer,
@@ -19,6 +20,7 @@ export const ROUTE_FILTER_DECODERS: ReadonlyMap<string, (reader: MessageReader) 
 >([
   ['envoy.config.route.v3.FilterConfig', decodeFilterConfig],
   [`${HTTP}.rbac.v3.RBACPerRoute`, decodeRbacPerRoute],
+  [`${HTTP}.ext_authz.v3.ExtAuthzPerRoute`, decodeExtAuthzPerRoute],
   [`${HTTP}.fault.v3.HTTPFault`, decodeFault],
   [`${HTTP}.local_ratelimit.v3.LocalRateLimit`, decodeLocalRateLimit],
   [`${HTTP}.header_mutation.v3.HeaderMutationPerRoute`, (reader) => decodeMutations(reader.message('mutations'))],

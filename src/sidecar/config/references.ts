@@ -1,4 +1,6 @@
 import type { Cluster } from '../../resource/cluster.ts';
+import { decodeHttpFilterConfig } from '../../resource/decode-extension.ts';
+import type { HttpFilter } from '../../resource/http-connection-manager.ts';
 import type { Listener } from '../../resource/listener.ts';
 import type { ClusterSpecifier, RouteConfiguration } from '../../resource/route-configuration.ts';
 
@@ -38,13 +40,25 @@ export function clustersOf(
     for (const filter of chain.filters) {
       if (filter.kind === 'tcpProxy') addSpecifier(names, filter.config.cluster);
       if (filter.kind !== 'httpConnectionManager') continue;
-      const { routes } = filter.config;
+      const { routes, httpFilters } = filter.config;
+      for (const httpFilter of httpFilters) addFilterService(names, httpFilter);
       const configuration =
         routes.kind === 'inline' ? routes.routeConfiguration : routeConfigurations.get(routes.routeConfigName);
       if (configuration !== undefined) addRoutes(names, configuration);
     }
   }
   return names;
+}
+
+/** HTTP filters that ask a service about requests. */
+const ASKING_FILTER = /\/envoy\.extensions\.filters\.http\.(?:ext_authz|ratelimit)\.v3\./;
+
+function addFilterService(names: Set<string>, { config }: HttpFilter): void {
+  if (!ASKING_FILTER.test(config.typeUrl)) return;
+  const decoded = decodeHttpFilterConfig(config);
+  if (!decoded.ok || decoded.value.kind !== 'extAuthz') return;
+  const { service } = decoded.value;
+  names.add(service.by === 'grpc' ? service.grpc.clusterName : service.clusterName);
 }
 
 export function chainsOf(listener: Listener): readonly Listener['filterChains'][number][] {

@@ -10,7 +10,7 @@ import type { TraceStarter } from '../../telemetry/trace/trace.ts';
 import type { EventTurn, TlsMaterials } from '../../transport-socket/transport-socket.ts';
 import type { SharedLimits } from '../cluster/cluster.ts';
 import { compileFilterChain, FILTER_FACTORIES, type FilterChain, type FilterFactory } from '../filter/filter.ts';
-import type { Upstreams } from '../filter/router/router.ts';
+import { FilterCalls, type Upstreams } from '../filter/router/router.ts';
 import type { RouteTable } from '../route/route.ts';
 import type { AccessLogs } from './access-logs.ts';
 import { downstreamHttp2Limits } from './http2-limits.ts';
@@ -90,6 +90,7 @@ export class HttpChain {
       metrics,
       limits,
       clusters: upstreams.clusters,
+      calls: new FilterCalls(upstreams),
       limitKey: `${place.name}/${manager.statPrefix}`,
       statPrefix: manager.statPrefix,
     };

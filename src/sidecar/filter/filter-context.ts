@@ -4,6 +4,7 @@ import type { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import type { EventTurn } from '../../transport-socket/transport-socket.ts';
 import type { ClusterSet, SharedLimits } from '../cluster/cluster.ts';
 import type { CompiledFilter } from './filter-stream.ts';
+import type { UpstreamCalls } from './upstream-calls.ts';
 
 /** What a filter may use of its worker. */
 export interface FilterContext {
@@ -12,6 +13,8 @@ export interface FilterContext {
   readonly metrics: MetricsRegistry;
   /** For filters that look at the health of clusters. */
   readonly clusters: Pick<ClusterSet, 'get'>;
+  /** For filters that ask a service of the mesh about a request. */
+  readonly calls: UpstreamCalls;
   /** Limits that hold for all workers together. */
   readonly limits: SharedLimits;
   /** Where the chain stands, the same on every worker: the key of its limits begins with it. */

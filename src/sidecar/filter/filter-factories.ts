@@ -4,6 +4,7 @@ import { createAdaptiveConcurrency } from './adaptive-concurrency.ts';
 import { createAdmissionControl } from './admission-control.ts';
 import { createBuffer } from './buffer.ts';
 import { createCors } from './cors.ts';
+import { createExtAuthz } from './ext-authz/ext-authz-filter.ts';
 import { createFault } from './fault.ts';
 import type { FilterContext, FilterFactory } from './filter-context.ts';
 import type { CompiledFilter } from './filter-stream.ts';
@@ -43,6 +44,7 @@ export const FILTER_FACTORIES: ReadonlyMap<string, FilterFactory> = new Map<stri
   [`${HTTP}.admission_control.v3.AdmissionControl`, of('admissionControl', createAdmissionControl)],
   [`${HTTP}.buffer.v3.Buffer`, of('buffer', createBuffer)],
   [`${HTTP}.cors.v3.Cors`, of('cors', createCors)],
+  [`${HTTP}.ext_authz.v3.ExtAuthz`, of('extAuthz', createExtAuthz)],
   [`${HTTP}.fault.v3.HTTPFault`, of('fault', createFault)],
   [`${HTTP}.grpc_http1_bridge.v3.Config`, of('grpcHttp1Bridge', createGrpcHttp1Bridge)],
   [`${HTTP}.grpc_stats.v3.FilterConfig`, of('grpcStats', createGrpcStats)],

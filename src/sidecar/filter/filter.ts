@@ -20,3 +20,4 @@ export {
 } from './local-replies.ts';
 export type { NetworkConnection } from './network/network-filter.ts';
 export { Admission, compileNetworkFilters, type NetworkFilterChain } from './network/network-filter-chain.ts';
+export type { UpstreamCall, UpstreamCallOutcome, UpstreamCallRequest, UpstreamCalls } from './upstream-calls.ts';

@@ -18,6 +18,7 @@ export const DATA_PLANE_EXTENSIONS: ExtensionSupport = {
     'envoy.extensions.filters.http.admission_control.v3.AdmissionControl',
     'envoy.extensions.filters.http.buffer.v3.Buffer',
     'envoy.extensions.filters.http.cors.v3.Cors',
+    'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz',
     'envoy.extensions.filters.http.fault.v3.HTTPFault',
     'envoy.extensions.filters.http.grpc_http1_bridge.v3.Config',
     'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig',

@@ -237,6 +237,15 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     ],
     [REPORTS]: ['disable_downstream_cluster_stats', 'filter_metadata'],
   },
+  [`${ENVOY}.core.v3.GrpcService.EnvoyGrpc`]: {
+    'answers of more than 1 MiB are failures': ['max_receive_message_length'],
+    'no header of the kind is added': ['skip_envoy_headers'],
+  },
+  [`${HTTP_FILTER}.ext_authz.v3.ExtAuthz`]: {
+    'what the service asks for is always validated': ['validate_mutations'],
+    [REPORTS]: ['charge_cluster_response_stats'],
+    'no filter reads dynamic metadata': ['enable_dynamic_metadata_ingestion'],
+  },
   [`${HTTP_FILTER}.local_ratelimit.v3.LocalRateLimit`]: {
     'there are no descriptors': ['stage', 'vh_rate_limits', 'always_consume_default_token_bucket'],
     [REPORTS]: ['enable_x_ratelimit_headers'],
@@ -356,6 +365,7 @@ export const PARTLY_REFUSED: Readonly<Record<string, Readonly<Record<string, str
   },
   [`${ENVOY}.cluster.v3.Cluster.CustomClusterType`]: { typed_config: 'types other than envoy.clusters.aggregate' },
   [`${ENVOY}.cluster.v3.Cluster.RingHashLbConfig`]: { hash_function: 'MURMUR_HASH_2' },
+  [`${HTTP_FILTER}.ext_authz.v3.ExtAuthz`]: { transport_api_version: 'other than V3' },
   [`${ENVOY}.core.v3.SocketAddress`]: { protocol: 'UDP' },
   [`${ENVOY}.core.v3.TransportSocket`]: {
     typed_config: 'sockets other than TLS, raw_buffer and upstream PROXY protocol',

@@ -3,6 +3,7 @@
  * routes, clusters and pools. Does not know listeners, downstream connections, or how an answer is written to one.
  */
 export { ClusterCounters } from './cluster-counters.ts';
+export { FilterCalls } from './filter-call.ts';
 export { Forwarding } from './forwarding.ts';
 export { type Mirror, startMirrors } from './mirror.ts';
 export { MAX_REPLAY_BYTES } from './request-body.ts';

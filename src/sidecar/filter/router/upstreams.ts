@@ -119,6 +119,13 @@ export class UpstreamCluster {
     }
   }
 
+  /** Whatever a request needs, its connection is HTTP/1.1. */
+  get speaksOnlyHttp1(): boolean {
+    const { upstreamProtocol, transportSocket } = this.cluster.config;
+    const isPlain = transportSocket?.kind !== 'upstreamTls' && this.cluster.config.transportSocketMatches.length === 0;
+    return upstreamProtocol.kind === 'explicitHttp1' || (upstreamProtocol.kind === 'auto' && isPlain);
+  }
+
   /** Set where the cluster asks for what we cannot speak: then nothing is sent at all. */
   get refusal(): LocalReply | undefined {
     // A PROXY header says whose a connection is; a connection that many share is nobody's.
