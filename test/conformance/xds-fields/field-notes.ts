@@ -237,6 +237,7 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     ],
     [REPORTS]: ['disable_downstream_cluster_stats', 'filter_metadata'],
   },
+  [`${ENVOY}.core.v3.HttpUri`]: { 'its cluster says where': ['uri'] },
   [`${ENVOY}.core.v3.GrpcService.EnvoyGrpc`]: {
     'answers of more than 1 MiB are failures': ['max_receive_message_length'],
     'no header of the kind is added': ['skip_envoy_headers'],
