@@ -28,9 +28,9 @@ export function decodeGrpcUpstreamService(
 
 /** envoy.config.core.v3.HeaderValue as it stands: nothing is formatted into it. */
 export function decodeHeaderPair(reader: MessageReader): HeaderPair {
-  reader.refuse('raw_value');
   const name = reader.requiredString('key').toLowerCase();
-  const value = reader.string('value');
+  const raw = reader.bytes('raw_value');
+  const value = raw.length > 0 ? Buffer.from(raw).toString('latin1') : reader.string('value');
   if (name !== '' && !HEADER_NAME.test(name)) reader.fault('key', `${JSON.stringify(name)} is not a header name`);
   if (!/^[ -~]*$/.test(value)) reader.fault('value', 'must be visible ASCII');
   if (value.includes('%')) reader.fault('value', 'command operators are not supported; remove it');

@@ -2,10 +2,10 @@ import * as grpc from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildExtension, httpFilter } from '../../../test/support/extensions.ts';
 import { httpConnectionManager, route, routeConfiguration, virtualHost } from '../../../test/support/resources.ts';
+import { type Json, UnaryService } from '../../../test/support/unary-service.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
 import { UNSAID_HTTP2_OPTIONS } from '../../resource/http2-options.ts';
 import { DataPath, RawPeer, RawUpstream, unusedPort } from './data-path-fixture.ts';
-import { type Json, UnaryService } from './grpc-service-fixture.ts';
 
 const TYPE = 'envoy.extensions.filters.http.ext_authz.v3';
 const HTTP2 = { kind: 'explicitHttp2', http2: UNSAID_HTTP2_OPTIONS } as const;

@@ -366,7 +366,11 @@ export const PARTLY_REFUSED: Readonly<Record<string, Readonly<Record<string, str
   },
   [`${ENVOY}.cluster.v3.Cluster.CustomClusterType`]: { typed_config: 'types other than envoy.clusters.aggregate' },
   [`${ENVOY}.cluster.v3.Cluster.RingHashLbConfig`]: { hash_function: 'MURMUR_HASH_2' },
-  [`${HTTP_FILTER}.ext_authz.v3.ExtAuthz`]: { transport_api_version: 'other than V3' },
+  [`${HTTP_FILTER}.ext_authz.v3.ExtAuthz`]: {
+    transport_api_version: 'other than V3',
+    include_peer_certificate: 'with an HTTP service',
+    include_tls_session: 'with an HTTP service',
+  },
   [`${ENVOY}.core.v3.SocketAddress`]: { protocol: 'UDP' },
   [`${ENVOY}.core.v3.TransportSocket`]: {
     typed_config: 'sockets other than TLS, raw_buffer and upstream PROXY protocol',

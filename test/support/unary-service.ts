@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import * as grpc from '@grpc/grpc-js';
-import { type GrpcMethod, grpcService } from '../../resource/grpc-service.ts';
+import { type GrpcMethod, grpcService } from '../../src/resource/grpc-service.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
