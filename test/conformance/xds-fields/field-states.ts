@@ -17,7 +17,7 @@ export interface MessageFields {
   readonly unread: ReadonlySet<string>;
 }
 
-const ROUNDS = 1_500;
+const ROUNDS = 5_000;
 const MORE_TURNS = 6;
 const CONNECTION_MANAGER = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 const HTTP_FILTERS = 'envoy.extensions.filters.http.';
