@@ -35,6 +35,7 @@ export function decodeExtAuthz(reader: MessageReader): ExtAuthzConfig {
     'decoder_header_mutation_rules',
   );
   reader.choice('transport_api_version', { V3: 3 }, 3);
+  const olderAllowedHeaders = decodeOlderAllowedHeaders(reader);
   return {
     kind: 'extAuthz',
     service: decodeService(reader),
@@ -43,7 +44,7 @@ export function decodeExtAuthz(reader: MessageReader): ExtAuthzConfig {
     statusOnError: decodeErrorStatus(reader.message('status_on_error')),
     filterEnabled: decodeRuntimeFraction(reader.message('filter_enabled')) ?? 1,
     statPrefix: reader.string('stat_prefix'),
-    allowedHeaders: decodeStringMatchers(reader, 'allowed_headers') ?? decodeOlderAllowedHeaders(reader),
+    allowedHeaders: decodeStringMatchers(reader, 'allowed_headers') ?? olderAllowedHeaders,
     disallowedHeaders: decodeStringMatchers(reader, 'disallowed_headers') ?? [],
     includePeerCertificate: reader.boolean('include_peer_certificate'),
     includeTlsSession: reader.boolean('include_tls_session'),
