@@ -53,6 +53,9 @@ const OPENING = Buffer.concat([
   frame(HEADERS, END_HEADERS, STREAM, REQUEST_HEAD),
 ]);
 
+/** All clients read into it: what is not whole is copied out before the next one reads. */
+const READ_BUFFER = Buffer.alloc(64 * 1024);
+
 export class DeltaClient {
   readonly #socket: Socket;
   readonly #events: DeltaClientEvents;
@@ -67,8 +70,18 @@ export class DeltaClient {
 
   constructor(port: number, nodeId: string, events: DeltaClientEvents) {
     this.#events = events;
-    this.#socket = connect({ host: '127.0.0.1', port, noDelay: true });
-    this.#socket.on('data', (bytes: Buffer) => this.#read(bytes));
+    this.#socket = connect({
+      host: '127.0.0.1',
+      port,
+      noDelay: true,
+      onread: {
+        buffer: READ_BUFFER,
+        callback: (count) => {
+          this.#read(READ_BUFFER.subarray(0, count));
+          return true;
+        },
+      },
+    });
     this.#socket.on('error', (error) => this.#lost(error.message));
     this.#socket.on('close', () => this.#lost('closed'));
     this.#socket.write(OPENING);
@@ -105,7 +118,7 @@ export class DeltaClient {
       this.#frame(this.#buffered[at + 3] ?? 0, this.#buffered[at + 4] ?? 0, payload);
       at += FRAME_HEAD + length;
     }
-    this.#buffered = this.#buffered.subarray(at);
+    this.#buffered = Buffer.from(this.#buffered.subarray(at));
   }
 
   #frame(type: number, flags: number, payload: Buffer): void {
@@ -120,10 +133,11 @@ export class DeltaClient {
     this.#message = this.#message.length === 0 ? bytes : Buffer.concat([this.#message, bytes]);
     while (this.#message.length >= GRPC_HEAD) {
       const end = GRPC_HEAD + this.#message.readUInt32BE(1);
-      if (this.#message.length < end) return;
+      if (this.#message.length < end) break;
       this.#response(this.#message.subarray(GRPC_HEAD, end));
       this.#message = this.#message.subarray(end);
     }
+    this.#message = Buffer.from(this.#message);
   }
 
   #response(bytes: Buffer): void {
@@ -157,8 +171,11 @@ export class DeltaClient {
 
   #request(fields: readonly WireField[]): void {
     const message = encodeFields(fields);
-    const body = Buffer.concat([Buffer.from([0]), uint32(message.length), message]);
-    this.#socket.write(frame(DATA, 0, STREAM, body));
+    const head = Buffer.alloc(FRAME_HEAD + GRPC_HEAD);
+    head.writeUIntBE(GRPC_HEAD + message.length, 0, 3);
+    head.writeUInt32BE(STREAM, 5);
+    head.writeUInt32BE(message.length, FRAME_HEAD + 1);
+    this.#socket.write(Buffer.concat([head, message]));
   }
 }
 

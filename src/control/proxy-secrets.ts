@@ -85,7 +85,7 @@ export class ProxySecrets implements SnapshotListener {
 
   /** Watches what is wanted and may be had. */
   #follow(): void {
-    if (this.#isClosed || this.#inner === undefined) return;
+    if (this.#isClosed || this.#inner === undefined || this.#wanted.size === 0) return;
     const { consul } = this.#options;
     if (this.#wanted.has(ROOTS_SECRET)) this.#roots ??= consul.watchCaRoots(() => this.#serve());
     const service = this.#options.serviceOf(this.#node.id);

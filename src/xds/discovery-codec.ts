@@ -9,6 +9,7 @@ import {
 import { isPlainObject, jsonFromStruct, structFromJson } from '../resource/struct-json.ts';
 import type { DeltaRequest, RequestNode, SotwRequest } from './discovery-requests.ts';
 import { RESOURCE_WRAPPER_TYPE } from './discovery-responses.ts';
+import { plainDeltaAnswer } from './plain-answer.ts';
 
 /** Discovery messages between their bytes and the narrow types of this room. Decoders throw on bytes that are no such message. */
 
@@ -54,7 +55,11 @@ export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
   };
 }
 
-export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
+export function decodeDeltaRequest(bytes: Buffer): DeltaRequest {
+  return plainDeltaAnswer(bytes) ?? decodeAnyDeltaRequest(bytes);
+}
+
+function decodeAnyDeltaRequest(bytes: Uint8Array): DeltaRequest {
   const request = decodeToObject(messageType(`${PACKAGE}.DeltaDiscoveryRequest`), bytes);
   const held = request['initial_resource_versions'];
   return {

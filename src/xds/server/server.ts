@@ -10,6 +10,7 @@ import { discoveryMethods } from '../discovery-services.ts';
 import { Acceptor, type TlsMaterial } from './acceptor.ts';
 import { Admission } from './admission.ts';
 import { ClientStatus } from './client-status.ts';
+import { DirectCalls } from './direct-call.ts';
 import { LoadReports } from './load-reports.ts';
 import { newServerCounters, type XdsServerState, type XdsStreamState } from './server-state.ts';
 import type { SnapshotSource } from './snapshot-source.ts';
@@ -87,7 +88,10 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
   const clock = options.clock ?? systemClock;
   const counters = newServerCounters();
   const admission = new Admission(options.maxFirstStates ?? DEFAULT_MAX_FIRST_STATES);
+  const methods = discoveryMethods();
+  const directCalls = new DirectCalls(methods.map(({ definition }) => definition.path));
   const streams = new StreamTable({
+    directCalls,
     source: options.source,
     clock,
     limits: options.limits ?? DEFAULT_STREAM_LIMITS,
@@ -100,6 +104,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     onRejected: options.onRejected ?? ignore,
   });
   const server = new Server({
+    interceptors: [directCalls.interceptor],
     'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
     'grpc.max_concurrent_streams': MAX_STREAMS_PER_CONNECTION,
@@ -112,7 +117,7 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
       ? {}
       : { 'grpc.max_connection_age_ms': options.maxConnectionAgeMs, 'grpc.max_connection_age_grace_ms': 5000 }),
   });
-  for (const method of discoveryMethods()) {
+  for (const method of methods) {
     server.register(
       method.definition.path,
       streams.handlerFor(method),

@@ -110,8 +110,13 @@ export class StreamSession<Request extends StreamRequest> {
     if (this.#node === undefined ? !this.#identify(request) : !this.#isSameNode(this.#node, request)) return;
     const subscription = this.#subscriptionFor(request);
     if (subscription === undefined) return;
+    const before = subscription.wanted;
+    const { characters } = before;
+    const names = before.names.size;
     this.#count(subscription, subscription.onRequest(request));
-    const excess = this.#excess();
+    const after = subscription.wanted;
+    const hasGrown = after.names.size > names || after.characters > characters;
+    const excess = hasGrown ? this.#excess() : undefined;
     if (excess !== undefined) {
       this.#refuse({ kind: 'resource-exhausted', message: excess });
       return;

@@ -3,6 +3,7 @@ import { readCertificateExtensions } from '../../transport-socket/transport-sock
 import { decodeDeltaRequest, decodeSotwRequest } from '../discovery-codec.ts';
 import type { DiscoveryMethod } from '../discovery-services.ts';
 import type { ClientView } from './client-status.ts';
+import type { DirectCall, DirectCalls } from './direct-call.ts';
 import type { XdsStreamState } from './server-state.ts';
 import { type SessionContext, type StreamOutput, type StreamRefusal, StreamSession } from './stream-session.ts';
 import { DELTA, SOTW, type StreamRequest, type Variant } from './variant.ts';
@@ -10,6 +11,7 @@ import { DELTA, SOTW, type StreamRequest, type Variant } from './variant.ts';
 /** What the table needs beyond what every session does. */
 export interface StreamTableContext extends SessionContext {
   readonly maxStreams: number;
+  readonly directCalls: DirectCalls;
   onStreamOpened(stream: XdsStreamState): void;
   onStreamClosed(stream: XdsStreamState): void;
 }
@@ -25,22 +27,22 @@ interface OpenStream {
 
 /** How fast one stream's requests are read: what comes faster stays in its socket, and costs its sender. */
 class RequestPace {
-  readonly #stream: BytesStream;
+  readonly #call: DirectCall;
   readonly #limit: number;
   #readThisSecond = 0;
 
-  constructor(stream: BytesStream, limit: number) {
-    this.#stream = stream;
+  constructor(call: DirectCall, limit: number) {
+    this.#call = call;
     this.#limit = limit;
   }
 
   onRequest(): void {
     this.#readThisSecond += 1;
-    if (this.#readThisSecond === this.#limit) this.#stream.pause();
+    if (this.#readThisSecond === this.#limit) this.#call.pause();
   }
 
   onSecond(): void {
-    if (this.#readThisSecond >= this.#limit) this.#stream.resume();
+    if (this.#readThisSecond >= this.#limit) this.#call.resume();
     this.#readThisSecond = 0;
   }
 }
@@ -102,7 +104,8 @@ export class StreamTable {
     decode: (bytes: Buffer) => Request,
   ): void {
     const { counters, maxStreams } = this.#context;
-    const output = outputOf(stream);
+    const call = this.#context.directCalls.of(stream.metadata);
+    const output = outputOf(stream, call);
     if (this.#open.size >= maxStreams) {
       counters.streamsRefused += 1;
       const message = `${maxStreams} xDS streams are open, the most this control server takes: try another one`;
@@ -114,7 +117,7 @@ export class StreamTable {
     const identity = { streamId, peer: stream.getPeer(), certifiedUris: certifiedUris(stream), onlyType };
     const session = new StreamSession(variant, identity, this.#context, output);
     counters.streamsOpened += 1;
-    const pace = new RequestPace(stream, this.#context.limits.maxRequestsPerSecond);
+    const pace = new RequestPace(call, this.#context.limits.maxRequestsPerSecond);
     this.#open.set(streamId, { session, end: output.end, pace });
     this.#context.onStreamOpened(session.view());
     const closed = (): void => {
@@ -124,15 +127,19 @@ export class StreamTable {
       session.close();
       this.#context.onStreamClosed(last);
     };
-    stream.on('data', (bytes: Buffer) => {
-      pace.onRequest();
-      const request = decodeOrRefuse(bytes, decode, output);
-      if (request === undefined) {
-        counters.streamsRefused += 1;
-        session.close();
-      } else session.onRequest(request);
+    call.takeOver({
+      onMessage: (bytes) => {
+        pace.onRequest();
+        const request = decodeOrRefuse(bytes, decode, output);
+        if (request === undefined) {
+          counters.streamsRefused += 1;
+          session.close();
+        } else session.onRequest(request);
+      },
+      onWritable: () => session.onWritable(),
     });
-    stream.on('drain', () => session.onWritable());
+    // It has no messages to give, but must flow to tell its end.
+    stream.resume();
     // The client has said its last word: nothing more can be acknowledged.
     stream.on('end', () => {
       closed();
@@ -150,9 +157,9 @@ function certifiedUris(stream: BytesStream): readonly string[] {
   return certificate === undefined ? [] : (readCertificateExtensions(certificate.raw)?.uriNames ?? []);
 }
 
-function outputOf(stream: BytesStream): StreamOutput {
+function outputOf(stream: BytesStream, call: DirectCall): StreamOutput {
   return {
-    send: (response) => stream.write(response),
+    send: (response) => call.send(response),
     end: ({ kind, message }) => {
       // gRPC's way to end a stream with a status; the library answers the event itself.
       stream.emit('error', { code: STATUS_OF[kind], details: message });
