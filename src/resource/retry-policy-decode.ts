@@ -2,6 +2,7 @@ import { decodeHeaderMatcher } from './matcher-decode.ts';
 import type { MessageReader } from './message-reader.ts';
 import type { RetryPolicy } from './route-configuration.ts';
 
+const PREVIOUS_PRIORITIES = 'envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig';
 const PREVIOUS_HOSTS = 'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate';
 
 /** Envoy's `upstream.base_retry_backoff_ms`. */
@@ -11,8 +12,8 @@ const DEFAULT_BASE_INTERVAL_MS = 25;
 const MAX_INTERVAL_FACTOR = 10;
 
 /**
- * envoy.config.route.v3.RetryPolicy. `retry_priority`, `rate_limited_retry_back_off` and `per_try_idle_timeout` only say how
- * well a retry is placed in space and time; they are read past.
+ * envoy.config.route.v3.RetryPolicy. `rate_limited_retry_back_off` and `per_try_idle_timeout` only say how well a retry is placed in
+ * time; they are read past.
  */
 export function decodeRetryPolicy(reader: MessageReader | undefined): RetryPolicy | undefined {
   if (reader === undefined) return undefined;
@@ -25,6 +26,7 @@ export function decodeRetryPolicy(reader: MessageReader | undefined): RetryPolic
     retriableHeaders: reader.messages('retriable_headers').map(decodeHeaderMatcher),
     backOff: decodeBackOff(reader.message('retry_back_off')),
     previousHosts: decodeHostPredicates(reader),
+    ...decodeRetryPriority(reader.message('retry_priority')),
     hostSelectionRetryMaxAttempts: Math.max(reader.number('host_selection_retry_max_attempts'), 1),
   };
 }
@@ -42,6 +44,20 @@ function decodeBackOff(reader: MessageReader | undefined): RetryPolicy['backOff'
   const maxIntervalMs = reader?.positiveDurationMs('max_interval') ?? baseIntervalMs * MAX_INTERVAL_FACTOR;
   if (maxIntervalMs < baseIntervalMs) reader?.fault('max_interval', 'must not be below base_interval');
   return { baseIntervalMs, maxIntervalMs };
+}
+
+function decodeRetryPriority(
+  reader: MessageReader | undefined,
+): Pick<RetryPolicy, 'previousPrioritiesUpdateFrequency'> {
+  const config = reader?.opened('typed_config');
+  if (config === undefined) return {};
+  if (config.typeName !== PREVIOUS_PRIORITIES) {
+    reader?.fault('typed_config', `${config.typeName} is not supported; the one known is previous_priorities`);
+    return {};
+  }
+  const previousPrioritiesUpdateFrequency = config.number('update_frequency');
+  if (previousPrioritiesUpdateFrequency < 1) config.fault('update_frequency', 'must be above 0');
+  return { previousPrioritiesUpdateFrequency };
 }
 
 /** A predicate is known by its typed config, or by name alone as older control planes write it. */

@@ -44,6 +44,12 @@ describe('route configurations', () => {
 
   test('a retry policy: words, count, statuses, headers, back-off', () => {
     const retryPolicy = {
+      retryPriority: {
+        name: 'envoy.retry_priorities.previous_priorities',
+        typedConfig: typed('envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig', {
+          updateFrequency: 2,
+        }),
+      },
       retryOn: 'connect-failure, refused-stream,retriable-headers',
       numRetries: 2,
       perTryTimeout: '0.5s',
@@ -57,6 +63,7 @@ describe('route configurations', () => {
       ],
     };
     expect(onlyAction({ retryPolicy }).retryPolicy).toEqual({
+      previousPrioritiesUpdateFrequency: 2,
       retryOn: ['connect-failure', 'refused-stream', 'retriable-headers'],
       numRetries: 2,
       perTryTimeoutMs: 500,

@@ -127,6 +127,8 @@ export interface RetryPolicy {
   readonly backOff: { readonly baseIntervalMs: number; readonly maxIntervalMs: number };
   /** `envoy.retry_host_predicates.previous_hosts`. */
   readonly previousHosts: boolean;
+  /** `envoy.retry_priorities.previous_priorities`: after each so many tries, those tried so far leave their priorities out. */
+  readonly previousPrioritiesUpdateFrequency?: number;
   readonly hostSelectionRetryMaxAttempts: number;
 }
 

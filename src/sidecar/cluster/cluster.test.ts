@@ -39,6 +39,21 @@ function setup(config: Cluster, value: ClusterLoadAssignment) {
   return { set, counters, shared, runtime };
 }
 
+it('a retry leaves the priorities that were tried, and comes back to them when nothing else is healthy', () => {
+  const level = (priority: number, port: number) => ({
+    locality: { region: '', zone: '', subZone: '' },
+    priority,
+    loadBalancingWeight: 1,
+    endpoints: [endpoint(port)],
+  });
+  const { runtime } = setup(cluster('web'), assignment('web', [], { localities: [level(0, 1), level(1, 2)] }));
+  const pickAfter = (...tried: readonly number[]): unknown =>
+    runtime.pick({ ...PLAIN_PICK, previousPriorities: { tried, updateFrequency: 1 } })?.addressText;
+  expect(pickAfter(0)).toBe('127.0.0.1:2');
+  expect(pickAfter(0, 1)).toBe('127.0.0.1:1');
+  expect(pickAfter(0, 1, 0)).toBe('127.0.0.1:2');
+});
+
 function portsPicked(runtime: RuntimeCluster, picks: number): Set<number> {
   const ports = new Set<number>();
   for (let index = 0; index < picks; index++) {
@@ -100,12 +115,24 @@ describe('hosts of a cluster', () => {
     const [first, second, third] = runtime.hosts;
     if (first === undefined || second === undefined || third === undefined) throw new Error('hosts are missing');
     for (let index = 0; index < 20; index++) {
-      expect(runtime.pick({ hash: undefined, excluded: [first, second], maxAttempts: 1, override: undefined })).toBe(
-        third,
-      );
+      expect(
+        runtime.pick({
+          hash: undefined,
+          excluded: [first, second],
+          maxAttempts: 1,
+          override: undefined,
+          previousPriorities: undefined,
+        }),
+      ).toBe(third);
     }
     expect(
-      runtime.pick({ hash: undefined, excluded: [first, second, third], maxAttempts: 3, override: undefined }),
+      runtime.pick({
+        hash: undefined,
+        excluded: [first, second, third],
+        maxAttempts: 3,
+        override: undefined,
+        previousPriorities: undefined,
+      }),
     ).toBeDefined();
   });
 

@@ -10,6 +10,17 @@ interface WeightedBalancer {
   readonly balancer: LoadBalancer<Host>;
 }
 
+interface PlanParts {
+  readonly hosts: readonly Host[];
+  readonly config: Cluster;
+  readonly inputs: BalancerInputs;
+  readonly localityWeights: ReadonlyMap<string, number>;
+}
+
+const NOTHING_AVOIDED: ReadonlySet<number> = new Set();
+/** Retries leave priorities in order, so that few sets of them are ever met. */
+const MAX_REDUCED_PLANS = 16;
+
 /**
  * Which hosts take part and in what shares, worked out once per change of membership or health: priorities, then (where
  * configured) localities by weight, then one balancer for each group.
@@ -17,6 +28,9 @@ interface WeightedBalancer {
 export class PickPlan {
   readonly #balancers: readonly WeightedBalancer[];
   readonly #random: Random;
+  readonly #parts: PlanParts;
+  /** The same hosts without some priorities, for retries. */
+  readonly #reduced = new Map<string, PickPlan>();
   /** By priority. */
   readonly health: readonly PriorityHealth[];
 
@@ -25,15 +39,17 @@ export class PickPlan {
     config: Cluster,
     inputs: BalancerInputs,
     localityWeights: ReadonlyMap<string, number>,
+    avoided: ReadonlySet<number> = NOTHING_AVOIDED,
   ) {
     this.#random = inputs.random;
+    this.#parts = { hosts, config, inputs, localityWeights };
     const levels = byPriority(hosts);
     this.health = levels.map((level) => ({
       eligible: level.filter((host) => host.isEligible()).length,
       total: level.length,
     }));
     const shares = priorityShares(
-      this.health,
+      this.health.map((level, priority) => (avoided.has(priority) ? { ...level, eligible: 0 } : level)),
       config.overprovisioningFactorPercent,
       config.healthyPanicThresholdPercent,
     );
@@ -41,7 +57,7 @@ export class PickPlan {
     let upTo = 0;
     levels.forEach((level, priority) => {
       const share = shares[priority];
-      if (share === undefined || share.percent === 0) return;
+      if (share === undefined || share.percent === 0 || avoided.has(priority)) return;
       const candidates = share.panic
         ? level.filter((host) => host.endpoint.healthStatus !== 'draining')
         : level.filter((host) => host.isEligible());
@@ -53,6 +69,19 @@ export class PickPlan {
       }
     });
     this.#balancers = balancers;
+  }
+
+  /** What is left when some priorities take nothing; made once for each such set. */
+  without(avoided: ReadonlySet<number>): PickPlan {
+    if (avoided.size === 0) return this;
+    const key = [...avoided].sort((a, b) => a - b).join();
+    const known = this.#reduced.get(key);
+    if (known !== undefined) return known;
+    const { hosts, config, inputs, localityWeights } = this.#parts;
+    const plan = new PickPlan(hosts, config, inputs, localityWeights, avoided);
+    if (this.#reduced.size >= MAX_REDUCED_PLANS) this.#reduced.clear();
+    this.#reduced.set(key, plan);
+    return plan;
   }
 
   pick(hash: bigint | undefined): Host | undefined {

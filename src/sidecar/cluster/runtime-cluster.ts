@@ -7,6 +7,7 @@ import type { BalancerInputs } from '../balancer/balancer.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { Host } from './host.ts';
 import { localityKey, PickPlan } from './pick-plan.ts';
+import { type PreviousPriorities, prioritiesToAvoid } from './previous-priorities.ts';
 import type { PriorityHealth } from './priority-load.ts';
 import { CLUSTER_FIELD, type SharedCounters } from './shared-counters.ts';
 import { applySlowStart } from './slow-start.ts';
@@ -28,6 +29,8 @@ export interface PickContext {
   readonly maxAttempts: number;
   /** The host that is wanted, by address, and whether nobody else will do. */
   readonly override: { readonly address: string; readonly isStrict: boolean } | undefined;
+  /** Set where a retry is to leave the priorities of earlier tries. */
+  readonly previousPriorities: PreviousPriorities | undefined;
 }
 
 /** A pick with nothing to avoid; shared so that the ordinary request allocates none. */
@@ -36,6 +39,7 @@ export const PLAIN_PICK: PickContext = {
   excluded: [],
   maxAttempts: 1,
   override: undefined,
+  previousPriorities: undefined,
 };
 
 /** A cluster of this worker: its hosts, the plan to pick among them, and its breakers. */
@@ -91,9 +95,10 @@ export class RuntimeCluster {
       if (wanted?.isEligible() === true && !context.excluded.includes(wanted)) return wanted;
       if (context.override.isStrict) return undefined;
     }
-    const host = this.#plan.pick(context.hash);
+    const plan = this.#planFor(context.previousPriorities);
+    const host = plan.pick(context.hash);
     if (host === undefined || context.excluded.length === 0 || !context.excluded.includes(host)) return host;
-    return this.#pickAnother(host, context);
+    return this.#pickAnother(plan, host, context);
   }
 
   /** Whether this request is one of those to be refused so that the cluster has less to do. */
@@ -140,10 +145,14 @@ export class RuntimeCluster {
     return known;
   }
 
+  #planFor(previous: PreviousPriorities | undefined): PickPlan {
+    return previous === undefined ? this.#plan : this.#plan.without(prioritiesToAvoid(previous, this.#plan.health));
+  }
+
   /** Envoy gives up after maxAttempts and takes the excluded host; we look over the rest first. */
-  #pickAnother(first: Host, context: PickContext): Host {
+  #pickAnother(plan: PickPlan, first: Host, context: PickContext): Host {
     for (let attempt = 1; attempt < context.maxAttempts; attempt++) {
-      const host = this.#plan.pick(context.hash);
+      const host = plan.pick(context.hash);
       if (host !== undefined && !context.excluded.includes(host)) return host;
     }
     const others = [...this.#hosts.values()].filter((host) => host.isEligible() && !context.excluded.includes(host));

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  assignment,
   cluster,
   endpoint,
   retryPolicy,
@@ -80,6 +81,32 @@ describe('additional_addresses', () => {
 });
 
 describe('retry policy', () => {
+  it('previous_priorities: the retry goes to the next priority, although the first counts as healthy', async () => {
+    const level = (priority: number, port: number) => ({
+      locality: { region: '', zone: '', subZone: '' },
+      priority,
+      loadBalancingWeight: 1,
+      endpoints: [endpoint(port)],
+    });
+    const localities = [level(0, first.port), level(1, second.port)];
+    const slots = new Map([
+      [`127.0.0.1:${first.port}`, 50],
+      [`127.0.0.1:${second.port}`, 51],
+    ]);
+    path.clusters.assign({ clusterName: 'web', assignment: { ...assignment('web', []), localities }, slots });
+    const client = await connect(
+      await path.serve(retrying({ retryOn: ['5xx'], previousPrioritiesUpdateFrequency: 1 })),
+    );
+    client.send(GET);
+    const failing = await first.connection(0);
+    await failing.receives('GET');
+    failing.send(UNAVAILABLE);
+    const host = await second.connection(0);
+    await host.receives('GET');
+    host.send(OK);
+    await client.receives('ok');
+  });
+
   it('connect-failure: goes to another host, not to one that was tried', async () => {
     path.addCluster('web', [await unusedPort(), first.port]);
     const port = await path.serve(retrying({ retryOn: ['connect-failure'], previousHosts: true }));

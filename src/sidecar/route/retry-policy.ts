@@ -9,6 +9,7 @@ export class CompiledRetryPolicy {
   readonly baseIntervalMs: number;
   readonly maxIntervalMs: number;
   readonly previousHosts: boolean;
+  readonly previousPrioritiesUpdateFrequency: number | undefined;
   readonly hostSelectionRetryMaxAttempts: number;
   readonly onConnectFailure: boolean;
   readonly onRefusedStream: boolean;
@@ -27,6 +28,7 @@ export class CompiledRetryPolicy {
     this.baseIntervalMs = policy.backOff.baseIntervalMs;
     this.maxIntervalMs = policy.backOff.maxIntervalMs;
     this.previousHosts = policy.previousHosts;
+    this.previousPrioritiesUpdateFrequency = policy.previousPrioritiesUpdateFrequency;
     this.hostSelectionRetryMaxAttempts = policy.hostSelectionRetryMaxAttempts;
     // Envoy: 5xx includes connect failures, refused streams and resets.
     this.#on5xx = words.has('5xx');

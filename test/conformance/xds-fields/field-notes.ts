@@ -178,9 +178,9 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
   [`${ENVOY}.listener.v3.ListenerFilter`]: { [NAME]: ['name'] },
   [`${ENVOY}.route.v3.RetryPolicy`]: {
     'an attempt has `per_try_timeout`, and the route `idle_timeout`': ['per_try_idle_timeout'],
-    'an attempt goes where health sends it': ['retry_priority'],
     'Retry-After is not read': ['rate_limited_retry_back_off'],
   },
+  [`${ENVOY}.route.v3.RetryPolicy.RetryPriority`]: { [NAME]: ['name'] },
   [`${ENVOY}.route.v3.Route`]: {
     [REPORTS]: ['decorator', 'tracing', 'stat_prefix'],
     'buffers are bounded by the listener': ['per_request_buffer_limit_bytes'],

@@ -29,5 +29,14 @@ export function pickContextOf(
     excluded: policy?.previousHosts === true ? triedHosts : [],
     maxAttempts: policy?.hostSelectionRetryMaxAttempts ?? 1,
     override,
+    previousPriorities: previousPriorities(triedHosts, policy?.previousPrioritiesUpdateFrequency),
   };
+}
+
+function previousPriorities(
+  triedHosts: readonly Host[],
+  updateFrequency: number | undefined,
+): PickContext['previousPriorities'] {
+  if (updateFrequency === undefined || triedHosts.length < updateFrequency) return undefined;
+  return { tried: triedHosts.map(({ priority }) => priority), updateFrequency };
 }
