@@ -205,10 +205,10 @@ describe('HTTP filters', () => {
       'rules.policies[p].principals[0].metadata.value.double_match',
     ],
     [
-      'keys that are fetched',
+      'keys that are fetched from nowhere',
       JWT,
-      { providers: { p: { remoteJwks: { httpUri: { uri: 'https://a', cluster: 'c', timeout: '1s' } } } } },
-      'providers[p].remote_jwks',
+      { providers: { p: { remoteJwks: { httpUri: { uri: '/keys', cluster: 'c', timeout: '1s' } } } } },
+      'providers[p].remote_jwks.http_uri.uri',
     ],
     [
       'keys in a file',

@@ -1,6 +1,6 @@
 import { decodeHeaderName } from './header-mutation-decode.ts';
 import type { JwtAuthnConfig, JwtProvider, JwtRequirement } from './jwt-authn.ts';
-import { decodeLocalJwks } from './jwt-key-set-decode.ts';
+import { decodeLocalJwks, decodeRemoteJwks } from './jwt-key-set-decode.ts';
 import { decodeStringMatcher } from './matcher-decode.ts';
 import type { MessageReader } from './message-reader.ts';
 import { decodeRouteMatch } from './route-match-decode.ts';
@@ -55,12 +55,10 @@ function decodeProvider(name: string, reader: MessageReader): JwtProvider {
 }
 
 function decodeKeys(reader: MessageReader): JwtProvider['keys'] {
-  // Fetching keys is not there yet. Without them every token would fail, so it is said here instead.
-  reader.refuse('remote_jwks');
-  const local = reader.message('local_jwks');
-  if (local !== undefined) return decodeLocalJwks(local);
-  if (!reader.has('remote_jwks')) reader.fault('local_jwks', 'must be set');
-  return [];
+  const remote = reader.message('remote_jwks');
+  if (remote !== undefined) return decodeRemoteJwks(remote);
+  const local = reader.requiredMessage('local_jwks');
+  return { kind: 'local', keys: local === undefined ? [] : decodeLocalJwks(local) };
 }
 
 function decodeCacheSize(reader: MessageReader): number {

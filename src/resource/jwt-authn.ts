@@ -25,7 +25,7 @@ export interface JwtProvider {
   /** Between issue and expiry; undefined: any. */
   readonly maxLifetimeMs: number | undefined;
   readonly clockSkewMs: number;
-  readonly keys: readonly JsonWebKey[];
+  readonly keys: JwtKeySource;
   readonly fromHeaders: readonly { readonly name: string; readonly valuePrefix: string }[];
   readonly fromParams: readonly string[];
   readonly fromCookies: readonly string[];
@@ -41,6 +41,19 @@ export interface JwtProvider {
   /** Verified tokens remembered; 0: none. */
   readonly cacheSize: number;
 }
+
+/** Keys that came with the configuration, or where they are fetched when they are first needed. */
+export type JwtKeySource =
+  | { readonly kind: 'local'; readonly keys: readonly JsonWebKey[] }
+  | {
+      readonly kind: 'remote';
+      readonly clusterName: string;
+      readonly authority: string;
+      readonly path: string;
+      readonly timeoutMs: number;
+      /** Keys that are older are fetched anew. */
+      readonly cacheDurationMs: number;
+    };
 
 /** The public members of a key (RFC 7517, RFC 7518 §6), as they stood in its set. */
 export type JsonWebKey = Readonly<Record<string, string>> & { readonly kty: string };

@@ -1,5 +1,5 @@
 import { decodeDataSource } from './data-source-decode.ts';
-import type { JsonWebKey } from './jwt-authn.ts';
+import type { JsonWebKey, JwtKeySource } from './jwt-authn.ts';
 import type { MessageReader } from './message-reader.ts';
 import { isPlainObject } from './struct-json.ts';
 
@@ -12,7 +12,7 @@ const MEMBERS = ['kty', 'kid', 'alg', 'crv', 'x', 'y', 'n', 'e', 'k'] as const;
 export function decodeLocalJwks(reader: MessageReader): readonly JsonWebKey[] {
   const text = decodeDataSource(reader);
   if (text === undefined) return [];
-  const keys = keysIn(text);
+  const keys = jsonWebKeysIn(text);
   if (typeof keys === 'string') {
     reader.fault('', keys);
     return [];
@@ -20,8 +20,28 @@ export function decodeLocalJwks(reader: MessageReader): readonly JsonWebKey[] {
   return keys;
 }
 
+const DEFAULT_TIMEOUT_MS = 5_000;
+const DEFAULT_CACHE_DURATION_MS = 600_000;
+
+/** `remote_jwks`. When keys are fetched ahead, and how often it is tried again, only tunes and is read past. */
+export function decodeRemoteJwks(reader: MessageReader): JwtKeySource {
+  const http = reader.requiredMessage('http_uri');
+  const uri = http?.requiredString('uri') ?? '';
+  const url = /^https?:\/\//.test(uri) ? URL.parse(uri) : null;
+  if (url === null) http?.fault('uri', `${JSON.stringify(uri)} must be an http or https URL`);
+  return {
+    kind: 'remote',
+    clusterName: http?.requiredString('cluster') ?? '',
+    authority: url?.host ?? '',
+    path: url === null ? '/' : `${url.pathname}${url.search}`,
+    // Consul sends 0s where nothing is configured.
+    timeoutMs: http?.durationMs('timeout') || DEFAULT_TIMEOUT_MS,
+    cacheDurationMs: reader.durationMs('cache_duration') ?? DEFAULT_CACHE_DURATION_MS,
+  };
+}
+
 /** The keys of a set, or what is wrong with it. */
-function keysIn(text: string): readonly JsonWebKey[] | string {
+export function jsonWebKeysIn(text: string): readonly JsonWebKey[] | string {
   let set: unknown;
   try {
     set = JSON.parse(text);

@@ -51,11 +51,14 @@ export function clustersOf(
 }
 
 /** HTTP filters that ask a service about requests. */
-const ASKING_FILTER = /\/envoy\.extensions\.filters\.http\.(?:ext_authz|ratelimit)\.v3\./;
+const ASKING_FILTER = /\/envoy\.extensions\.filters\.http\.(?:ext_authz|jwt_authn|ratelimit)\.v3\./;
 
 function addFilterService(names: Set<string>, { config }: HttpFilter): void {
   if (!ASKING_FILTER.test(config.typeUrl)) return;
   const decoded = decodeHttpFilterConfig(config);
+  if (decoded.ok && decoded.value.kind === 'jwtAuthn') {
+    for (const { keys } of decoded.value.providers.values()) if (keys.kind === 'remote') names.add(keys.clusterName);
+  }
   if (!decoded.ok || decoded.value.kind !== 'extAuthz') return;
   const { service } = decoded.value;
   names.add(service.by === 'grpc' ? service.grpc.clusterName : service.clusterName);

@@ -237,7 +237,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     ],
     [REPORTS]: ['disable_downstream_cluster_stats', 'filter_metadata'],
   },
-  [`${ENVOY}.core.v3.HttpUri`]: { 'its cluster says where': ['uri'] },
   [`${ENVOY}.core.v3.GrpcService.EnvoyGrpc`]: {
     'answers of more than 1 MiB are failures': ['max_receive_message_length'],
     'no header of the kind is added': ['skip_envoy_headers'],
@@ -246,6 +245,9 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     'what the service asks for is always validated': ['validate_mutations'],
     [REPORTS]: ['charge_cluster_response_stats'],
     'no filter reads dynamic metadata': ['enable_dynamic_metadata_ingestion'],
+  },
+  [`${HTTP_FILTER}.jwt_authn.v3.RemoteJwks`]: {
+    'keys are fetched when they are first needed, and again for a later request': ['async_fetch', 'retry_policy'],
   },
   [`${HTTP_FILTER}.local_ratelimit.v3.LocalRateLimit`]: {
     'there are no descriptors': ['stage', 'vh_rate_limits', 'always_consume_default_token_bucket'],

@@ -6,42 +6,55 @@ import { plainReply } from '../local-replies.ts';
 import { acceptTokens } from './accepted-tokens.ts';
 import { denial } from './denial.ts';
 import { JwtCounters } from './jwt-counters.ts';
+import { keySourceOf } from './key-source.ts';
 import { providersOf, type Verification, verify } from './requirement.ts';
 import { compileRules, type RuleFinder } from './rules.ts';
 import { findTokens } from './token-locations.ts';
 import { TokenVerifier } from './token-verifier.ts';
 
+/** What all routes of a chain share. */
+interface Shared {
+  readonly name: string;
+  readonly config: JwtAuthnConfig;
+  readonly turn: FilterContext['turn'];
+  readonly counters: JwtCounters;
+  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+  readonly payloadHeaders: readonly string[];
+}
+
 /** envoy.filters.http.jwt_authn: requests show tokens that their rule's providers have signed, or are answered 401. */
 export function createJwtAuthn(name: string, config: JwtAuthnConfig, context: FilterContext): CompiledFilter {
-  return new JwtAuthn(name, config, context, compileRules(config.rules));
+  const counters = new JwtCounters(context.metrics, context.statPrefix);
+  const providers = [...config.providers.values()];
+  const verifiers = providers.map((provider) => {
+    const keys = keySourceOf(provider.keys, context, counters);
+    return [provider.name, new TokenVerifier(provider, keys, counters.cache)] as const;
+  });
+  const payloadHeaders = providers.map((provider) => provider.forwardPayloadHeader).filter((header) => header !== '');
+  const shared = { name, config, turn: context.turn, counters, verifiers: new Map(verifiers), payloadHeaders };
+  return new JwtAuthn(shared, compileRules(config.rules));
 }
 
 class JwtAuthn implements CompiledFilter {
   readonly name: string;
+  readonly #shared: Shared;
   readonly #config: JwtAuthnConfig;
-  readonly #context: FilterContext;
   readonly #counters: JwtCounters;
-  readonly #verifiers: ReadonlyMap<string, TokenVerifier>;
-  readonly #payloadHeaders: readonly string[];
   readonly #requirementOf: RuleFinder;
   /** Requests whose tokens are being verified. The object tells a stream's next request from the one that asked. */
   readonly #pending = new Map<FilterStream, object>();
 
-  constructor(name: string, config: JwtAuthnConfig, context: FilterContext, requirementOf: RuleFinder) {
-    this.name = name;
-    this.#config = config;
-    this.#context = context;
-    this.#counters = new JwtCounters(context.metrics, context.statPrefix);
-    const providers = [...config.providers.values()];
-    const cache = this.#counters.cache;
-    this.#verifiers = new Map(providers.map((provider) => [provider.name, new TokenVerifier(provider, cache)]));
-    this.#payloadHeaders = providers.map((provider) => provider.forwardPayloadHeader).filter((header) => header !== '');
+  constructor(shared: Shared, requirementOf: RuleFinder) {
+    this.name = shared.name;
+    this.#shared = shared;
+    this.#config = shared.config;
+    this.#counters = shared.counters;
     this.#requirementOf = requirementOf;
   }
 
   onRequestHead(stream: FilterStream): 'continue' | 'stop' {
     // What a client puts there itself must not pass for what a provider signed.
-    for (const header of this.#payloadHeaders) stream.requestEdits.remove(stream.head.fields, header);
+    for (const header of this.#shared.payloadHeaders) stream.requestEdits.remove(stream.head.fields, header);
     if (this.#config.bypassCorsPreflight && isCorsPreflight(stream)) {
       this.#counters.corsPreflightBypassed.increment();
       return 'continue';
@@ -63,7 +76,7 @@ class JwtAuthn implements CompiledFilter {
   forRoute([own]: Parameters<NonNullable<CompiledFilter['forRoute']>>[0]): CompiledFilter {
     if (own?.kind !== 'jwtAuthn') return this;
     const requirement = this.#config.requirements.get(own.requirementName);
-    return new JwtAuthn(this.name, this.#config, this.#context, () => requirement);
+    return new JwtAuthn(this.#shared, () => requirement);
   }
 
   /** A route that refers to a requirement which is not there. Nobody passes. */
@@ -80,8 +93,8 @@ class JwtAuthn implements CompiledFilter {
     const names = providersOf(requirement, this.#config.providers.keys());
     const providers = [...names].flatMap((name) => this.#config.providers.get(name) ?? []);
     const tokens = new Map(providers.map((provider) => [provider.name, findTokens(stream, provider)]));
-    const { turn } = this.#context;
-    const evidence = { tokens, verifiers: this.#verifiers, wallMs: turn.clock.wallMs() };
+    const { turn, verifiers } = this.#shared;
+    const evidence = { tokens, verifiers, wallMs: turn.clock.wallMs() };
     const settle = (finish: () => void): void => {
       if (this.#pending.get(stream) !== ticket) return;
       this.#pending.delete(stream);

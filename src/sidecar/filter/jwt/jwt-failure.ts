@@ -22,6 +22,7 @@ export const JWT_FAILURE = {
   lifetimeTooLong: 'Jwt lifetime is longer than allowed',
   noKey: "Jwks doesn't have key to match kid or alg from Jwt",
   notVerified: 'Jwt verification fails',
+  fetchFailed: 'Jwks remote fetch is failed',
 } as const;
 
 export type JwtFailure = (typeof JWT_FAILURE)[keyof typeof JWT_FAILURE];

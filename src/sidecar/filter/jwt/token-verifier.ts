@@ -1,30 +1,25 @@
 import type { JwtProvider } from '../../../resource/jwt-authn.ts';
-import type { Counter } from '../../../telemetry/metrics/metrics.ts';
 import { compileStringMatcher, type StringPredicate } from '../../route/route.ts';
 import { type Jwt, parseJwt } from './jwt.ts';
+import type { CacheCounters } from './jwt-counters.ts';
 import { JWT_FAILURE, type JwtFailure } from './jwt-failure.ts';
-import { KeySet } from './key-set.ts';
+import type { KeySource } from './key-source.ts';
 
 /** As Envoy: longer tokens are verified each time. */
 const MAX_CACHED_TOKEN_BYTES = 4_096;
 
-export interface CacheCounters {
-  readonly hit: Counter;
-  readonly miss: Counter;
-}
-
 /** Verifies tokens of one provider. Signatures that were right are remembered where that is asked for; claims never are. */
 export class TokenVerifier {
   readonly provider: JwtProvider;
-  readonly #keys: KeySet;
+  readonly #keys: KeySource;
   readonly #acceptsSubject: StringPredicate | undefined;
   /** Tokens whose signature is right, the oldest first. */
   readonly #verified = new Set<string>();
   readonly #counters: CacheCounters;
 
-  constructor(provider: JwtProvider, counters: CacheCounters) {
+  constructor(provider: JwtProvider, keys: KeySource, counters: CacheCounters) {
     this.provider = provider;
-    this.#keys = new KeySet(provider.keys);
+    this.#keys = keys;
     this.#acceptsSubject = provider.subjects && compileStringMatcher(provider.subjects);
     this.#counters = counters;
   }
@@ -57,15 +52,20 @@ export class TokenVerifier {
     return isMeant ? undefined : JWT_FAILURE.audienceNotAllowed;
   }
 
+  async #verifyByKeys(jwt: Jwt): Promise<JwtFailure | undefined> {
+    const keys = await this.#keys.current();
+    return keys === undefined ? JWT_FAILURE.fetchFailed : keys.verify(jwt);
+  }
+
   async #signatureRefusal(jwt: Jwt): Promise<JwtFailure | undefined> {
     const { cacheSize } = this.provider;
-    if (cacheSize === 0 || jwt.text.length > MAX_CACHED_TOKEN_BYTES) return this.#keys.verify(jwt);
+    if (cacheSize === 0 || jwt.text.length > MAX_CACHED_TOKEN_BYTES) return this.#verifyByKeys(jwt);
     if (this.#verified.has(jwt.text)) {
       this.#counters.hit.increment();
       return undefined;
     }
     this.#counters.miss.increment();
-    const failure = await this.#keys.verify(jwt);
+    const failure = await this.#verifyByKeys(jwt);
     if (failure !== undefined) return failure;
     for (const oldest of this.#verified) {
       if (this.#verified.size < cacheSize) break;
