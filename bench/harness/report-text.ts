@@ -102,10 +102,10 @@ function memoryText(report: MemoryCase): string {
   ].join(' ');
 }
 
-function footprintText({ peer, clients, idle, held, errors }: Footprint): string {
+function footprintText({ peer, past, clients, idle, held, errors }: Footprint): string {
   const change = (from: number, to: number): string =>
     `${from.toFixed(1)} → ${to.toFixed(1)} MB (${(to - from).toFixed(1)} more)`;
-  return `${peer.padEnd(8)} ${clients} idle clients: RSS ${change(idle.rssMb, held.rssMb)}, PSS ${change(idle.pssMb, held.pssMb)}, ${errors} errors`;
+  return `${peer.padEnd(8)} ${past.padEnd(7)} ${clients} idle clients: RSS ${change(idle.rssMb, held.rssMb)}, PSS ${change(idle.pssMb, held.pssMb)}, ${errors} errors`;
 }
 
 function costText({ name, bestNs, medianNs, allocatedBytes }: NamedCost): string {

@@ -70,6 +70,8 @@ export interface PushCost {
 /** Memory of one peer without clients, and with so many that hold a connection they no longer use. */
 export interface Footprint {
   readonly peer: string;
+  /** Whether the process had carried anything before its clients came. */
+  readonly past: 'fresh' | 'worked';
   readonly clients: number;
   readonly idle: MemoryUsage;
   readonly held: MemoryUsage;

@@ -15,10 +15,11 @@ const CLIENTS = 1_000;
 const REQUEST = 'GET / HTTP/1.1\r\nhost: bench\r\n\r\n';
 const SETTLE_MS = 2_000;
 const WARM_UP_SECONDS = 4;
+const PASTS: readonly Footprint['past'][] = ['fresh', 'worked'];
 
 /**
- * Resident and proportional memory of a process that has worked and has no clients, and with 1,000 that have had one answer
- * and stay. Cold processes would show what compiling their code costs, which comes once and not with clients.
+ * Resident and proportional memory of a process without clients, and with 1,000 that have had one answer and stay: once of a
+ * process that has only just started, whose first clients also make it compile its code, and once of one that has worked.
  */
 export async function memorySuite(options: BenchOptions): Promise<SuiteReport> {
   const origin = await startNginxOrigin(LOAD_CORE);
@@ -30,11 +31,12 @@ export async function memorySuite(options: BenchOptions): Promise<SuiteReport> {
     );
     const samples = new Map<string, Footprint[]>();
     for (let round = 1; round <= options.rounds && !options.signal.aborted; round++) {
-      for (const peer of peers) {
-        const sample = await measure(peer);
-        samples.set(peer.name, [...(samples.get(peer.name) ?? []), sample]);
+      for (const { peer, past } of peers.flatMap((peer) => PASTS.map((past) => ({ peer, past })))) {
+        const sample = await measure(peer, past);
+        const name = `${peer.name} ${past}`;
+        samples.set(name, [...(samples.get(name) ?? []), sample]);
         options.progress(
-          `memory · round ${round}/${options.rounds} · ${peer.name}: RSS ${sample.idle.rssMb.toFixed(1)} → ${sample.held.rssMb.toFixed(1)} MB`,
+          `memory · round ${round}/${options.rounds} · ${name}: RSS ${sample.idle.rssMb.toFixed(1)} → ${sample.held.rssMb.toFixed(1)} MB`,
         );
       }
     }
@@ -45,17 +47,18 @@ export async function memorySuite(options: BenchOptions): Promise<SuiteReport> {
   }
 }
 
-async function measure(peer: Peer): Promise<Footprint> {
+async function measure(peer: Peer, past: Footprint['past']): Promise<Footprint> {
   const running = await peer.start();
   const clients = new HeldClients();
   try {
-    await runWrk({ url: `http://127.0.0.1:${running.port}/`, connections: 64, seconds: WARM_UP_SECONDS });
+    if (past === 'worked')
+      await runWrk({ url: `http://127.0.0.1:${running.port}/`, connections: 64, seconds: WARM_UP_SECONDS });
     await sleep(SETTLE_MS);
     const idle = memoryUsage(running.pids());
     await clients.open(running.port, CLIENTS, () => REQUEST, true);
     await sleep(SETTLE_MS);
     const held = memoryUsage(running.pids());
-    return { peer: peer.name, clients: CLIENTS, idle, held, errors: clients.lost };
+    return { peer: peer.name, past, clients: CLIENTS, idle, held, errors: clients.lost };
   } finally {
     clients.close();
     await running.stop();
@@ -70,6 +73,7 @@ function medianOf(samples: readonly Footprint[]): Footprint {
   });
   return {
     peer: samples[0]?.peer ?? '',
+    past: samples[0]?.past ?? 'fresh',
     clients: CLIENTS,
     idle: usage((sample) => sample.idle),
     held: usage((sample) => sample.held),
