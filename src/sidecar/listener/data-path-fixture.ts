@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { assignment, cluster, endpoint, httpListener } from '../../../test/support/resources.ts';
-import { systemClock } from '../../base/clock.ts';
+import { type Clock, systemClock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import { setCanonicalCheck } from '../../http/http1/canonical.ts';
 import type { Cluster } from '../../resource/cluster.ts';
@@ -24,6 +24,8 @@ type NamedScope = Extract<MetricScope, { readonly name: string }>['kind'];
 export interface DataPathOptions {
   readonly drainTimeoutMs?: number;
   readonly maxConnections?: number;
+  /** For a test that owns the time; `turn.advance()` then fires what is due. */
+  readonly clock?: Clock;
   readonly traces?: ManagerContext['traces'];
   readonly filterFactories?: ManagerContext['filterFactories'];
 }
@@ -49,10 +51,11 @@ export class DataPath {
 
   constructor(options: DataPathOptions = {}) {
     setCanonicalCheck(true);
-    this.turn = new EventTurn(systemClock, (error) => this.unexpected.push(error));
+    const clock = options.clock ?? systemClock;
+    this.turn = new EventTurn(clock, (error) => this.unexpected.push(error));
     const hash64 = (text: string): bigint => BigInt(text.length);
     const counters = new SharedCounters(createSharedCounterMemory(), createSharedCounterMemory());
-    this.clusters = new ClusterSet(counters, { clock: systemClock, random: this.#random, hash64 });
+    this.clusters = new ClusterSet(counters, { clock, random: this.#random, hash64 });
     const { turn, clusters, metrics } = this;
     this.upstreams = new Upstreams({
       turn,
@@ -68,7 +71,7 @@ export class DataPath {
       random: this.#random,
       upstreams: this.upstreams,
       tlsMaterials: this.tlsMaterials,
-      limits: new SharedLimits(counters, systemClock, metrics.counter({ kind: 'weft' }, 'shared_limits_exhausted')),
+      limits: new SharedLimits(counters, clock, metrics.counter({ kind: 'weft' }, 'shared_limits_exhausted')),
       observer: { streamEnded: (record) => this.#keep(record) },
       accessLogs: this.accessLogs,
       traces: options.traces,

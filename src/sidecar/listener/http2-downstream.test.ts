@@ -271,8 +271,11 @@ describe('back-pressure', () => {
       await new Promise((resolve) => setTimeout(resolve, 150));
     }
     expect(taken()).toBeLessThan(total);
+    // Reads may cut the last chunk in two.
+    let tail = '';
     host.on('data', (bytes: Buffer) => {
-      if (bytes.subarray(-5).toString() === '0\r\n\r\n') host.write(OK);
+      tail = (tail + bytes.subarray(-5).toString('latin1')).slice(-5);
+      if (tail === '0\r\n\r\n') host.write(OK);
     });
     host.resume();
     await written;
@@ -391,10 +394,11 @@ describe('the end of a connection', () => {
 
   it('comes after the last request that a connection may carry', async () => {
     const session = await connect(await path.serve({ maxRequestsPerConnection: 1 }));
+    const closed = once(session, 'close');
     const stream = get(session, '/');
     (await upstream.connection(0)).send(OK);
     expect((await answerOf(stream)).body).toBe('ok');
-    await once(session, 'close');
+    await closed;
     expect(path.counter('http', 'ingress', 'downstream_cx_max_requests_reached')).toBe(1);
   });
 
