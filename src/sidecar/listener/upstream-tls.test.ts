@@ -8,7 +8,7 @@ import { endpoint, httpListener } from '../../../test/support/resources.ts';
 import type { Cluster } from '../../resource/cluster.ts';
 import { UNSAID_HTTP2_OPTIONS } from '../../resource/http2-options.ts';
 import type { CommonTlsContext, SubjectAltNameMatcher, UpstreamTlsContext } from '../../resource/transport-socket.ts';
-import { DataPath, RawPeer } from './data-path-fixture.ts';
+import { DataPath, RawPeer, unusedPort } from './data-path-fixture.ts';
 import { commonContext, shown, tcpChain } from './tls-listener-fixture.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
@@ -92,6 +92,28 @@ async function client(overrides: Partial<Cluster>, ports: readonly number[]): Pr
 const ssl = (name: string): number => path.counter('cluster', 'web', `ssl.${name}`);
 
 describe('HTTP/1.1 to a host over TLS', () => {
+  it('goes on to additional_addresses until one can be reached, and not past one that is a stranger', async () => {
+    const host = await TlsHost.listen(api);
+    const strange = await TlsHost.listen(await stranger.issue({ names: [spiffe('api')] }), { requestCert: false });
+    const at = (port: number) => ({ kind: 'ip', host: '127.0.0.1', port }) as const;
+    path.addCluster('web', [endpoint(await unusedPort(), { additionalAddresses: [at(host.port)] })], {
+      transportSocket: upstreamTls(),
+    });
+    const peer = await RawPeer.connect(await path.serve());
+    closers.push(() => peer.destroy());
+    peer.send(GET);
+    const served = await host.peer(0);
+    await served.receives('GET');
+    served.send(OK);
+    await peer.receives('ok');
+    path.addCluster('web', [endpoint(strange.port, { additionalAddresses: [at(host.port)] })], {
+      transportSocket: upstreamTls(),
+    });
+    peer.send(GET);
+    expect(await peer.receives('503')).toContain('HTTP/1.1 503');
+    expect(host.peers.length).toBe(1);
+  });
+
   it('shows our certificate, asks by name, checks who answers, and keeps the connection', async () => {
     const host = await TlsHost.listen(api, { ALPNProtocols: ['http/1.1'] });
     const downstream = await client({ transportSocket: upstreamTls() }, [host.port]);
