@@ -86,8 +86,8 @@ function isEmptyBlock(key: string, value: unknown): boolean {
 }
 
 /**
- * The trust domain is each agent's own; the words of Go's decoders and filter grammar are nobody's promise, and a circle begins
- * where Go's map happened to begin.
+ * The trust domain is each agent's own; the words of Go's decoders and filter grammar are nobody's promise. Where a circle begins,
+ * and which of several chains that an entry breaks is named, is where Go's map happened to begin.
  */
 function plainText(text: string): string {
   return text
@@ -95,5 +95,6 @@ function plainText(text: string): string {
     .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.consul/g, '<trust domain>')
     .replace(/^(Request decoding failed:)[\s\S]*$/, '$1 <…>')
     .replace(/^(detected circular [a-z ]+:)[\s\S]*$/, '$1 <…>')
+    .replace(/^discovery chain "[^"]*" (uses inconsistent protocols)[\s\S]*$/, 'discovery chain <…> $1')
     .replace(/(is not a valid expression:)[\s\S]*$/, '$1 <…>');
 }

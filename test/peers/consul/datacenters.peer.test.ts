@@ -38,7 +38,7 @@ describeWithPeer('consul', 'two datacenters of real Consuls', () => {
       const endpoints = (): readonly string[] =>
         probe.endpoints([...probe.assignments().keys()].find((name) => name.startsWith('api.default.dc2.')) ?? '');
       await until('the WAN address', () => (endpoints().join() === '127.0.0.1:21777 HEALTHY' ? true : undefined));
-      expect([...probe.listeners().keys()]).toContain('api?dc=dc2:127.0.0.1:9191');
+      await until('the listener', () => probe.listeners().has('api?dc=dc2:127.0.0.1:9191') || undefined);
     } finally {
       probe.stop();
       await control.stop();

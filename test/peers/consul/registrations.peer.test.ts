@@ -64,7 +64,7 @@ describeWithPeer('consul', "registrations in a real Consul's words", () => {
       expect(await instanceAt(queried)).toBe('api-1');
       expect(await instanceAt(plain)).toBe('plain-1');
       expect((await ask({ port: inbound })).text).toBe('from the socket');
-      expect(await statusOver(upstreamSocket)).toBe(200);
+      expect(await until('an answer over the socket', () => statusOver(upstreamSocket), READY_WITHIN_MS)).toBe(200);
       expect(statSync(upstreamSocket).mode & 0o777).toBe(0o600);
       expect((await ask({ port: exposed, path: '/health' })).origin).toMatchObject({
         instance: 'plain-1',
