@@ -5,6 +5,7 @@ import type { UpstreamCall, UpstreamCallAnswer, UpstreamCalls } from './upstream
 
 /** grpc: PROTOCOL-HTTP2.md, Length-Prefixed-Message: a flag for compression, then the length. */
 const PREFIX_BYTES = 5;
+const DEADLINE_EXCEEDED = 4;
 
 export type GrpcUnaryOutcome =
   | { readonly kind: 'message'; readonly bytes: Buffer }
@@ -37,6 +38,8 @@ function messageOf({ status, fields, trailers, body }: UpstreamCallAnswer): Grpc
   // An answer of trailers alone has its status in the head.
   const text = (trailers ?? fields).get('grpc-status');
   const grpcStatus = text === undefined ? undefined : parseGrpcStatus(text);
+  // The server knows the deadline, too, and may see it pass a moment before our own timer does.
+  if (grpcStatus === DEADLINE_EXCEEDED) return { kind: 'failed', detail: 'timeout', isTimeout: true };
   if (grpcStatus !== 0) return failed(grpcStatus === undefined ? 'no_grpc_status' : `grpc_status_${grpcStatus}`);
   const isWhole = body.length >= PREFIX_BYTES && body.readUInt32BE(1) === body.length - PREFIX_BYTES;
   if (!isWhole || body.readUInt8(0) !== 0) return failed('grpc_message_malformed');

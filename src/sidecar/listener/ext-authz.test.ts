@@ -227,6 +227,12 @@ describe('nobody passes', () => {
     expect(count('timeout')).toBe(1);
   });
 
+  it('when the service itself says that the deadline has passed', async () => {
+    auth.conduct = { kind: 'fails', code: grpc.status.DEADLINE_EXCEEDED };
+    await expectRefused(managerWith(PATIENT), 'timeout');
+    expect(count('timeout')).toBe(1);
+  });
+
   it('while its cluster does not exist', async () => {
     const grpcService = { envoyGrpc: { clusterName: 'nowhere' } };
     await expectRefused(managerWith({ ...PATIENT, grpcService }), 'cluster_not_found');
