@@ -55,12 +55,12 @@ function clusterOf(hosts: number): RuntimeCluster {
 
 const request = plainRequest('/orders/17?page=2');
 
-function matching(count: number): { name: string; run(): void } {
+function matching(count: number): { name: string; run: () => void } {
   const table = routesOf(count);
   return { name: `route: the last of ${count + 1} prefixes`, run: () => void table.match(request) };
 }
 
-function picking(count: number): { name: string; run(): void } {
+function picking(count: number): { name: string; run: () => void } {
   const picked = clusterOf(count);
   return { name: `pick: least request among ${count} hosts`, run: () => void picked.pick(PLAIN_PICK) };
 }
