@@ -2,43 +2,8 @@ import { grpcStatusOfHttp } from '../../base/grpc-status.ts';
 import { encodeGrpcMessage } from '../../http/grpc/grpc.ts';
 import type { HttpVersion, ResponseHead } from '../../http/head.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
+import { ListedFields } from '../../http/listed-fields.ts';
 import type { LocalReply } from '../filter/filter.ts';
-
-/** The fields of an answer that we make ourselves. */
-class ListedFields implements HeaderFields {
-  readonly #pairs: readonly string[];
-
-  /** Flat pairs: lower-case name, value, … */
-  constructor(pairs: readonly string[]) {
-    this.#pairs = pairs;
-  }
-
-  get count(): number {
-    return this.#pairs.length / 2;
-  }
-
-  nameAt(index: number): string {
-    return this.#pairs[index * 2] ?? '';
-  }
-
-  valueAt(index: number): string {
-    return this.#pairs[index * 2 + 1] ?? '';
-  }
-
-  indexOf(name: string, from = 0): number {
-    for (let index = from; index < this.count; index++) if (this.nameAt(index) === name) return index;
-    return -1;
-  }
-
-  get(name: string): string | undefined {
-    const index = this.indexOf(name);
-    return index < 0 ? undefined : this.valueAt(index);
-  }
-
-  isHopByHop(): boolean {
-    return false;
-  }
-}
 
 /** A response head without an upstream behind it, so that filters and policies treat it like any other. */
 export class LocalResponseHead implements ResponseHead {

@@ -1,6 +1,7 @@
 import { type RequestHead, type ResponseHead, UNKNOWN_LENGTH } from '../../../http/head.ts';
 import { HeaderEdits } from '../../../http/header-edits.ts';
 import type { HeaderFields } from '../../../http/header-fields.ts';
+import { ListedFields } from '../../../http/listed-fields.ts';
 import { Deadline, type DeadlineOwner } from '../../../transport-socket/transport-socket.ts';
 import { type Host, PLAIN_PICK } from '../../cluster/cluster.ts';
 import {
@@ -258,45 +259,10 @@ class CallHead implements RequestHead {
     this.scheme = line.scheme;
     this.authority = line.authority;
     this.path = line.path;
-    this.fields = new PairFields(pairs);
+    this.fields = new ListedFields(pairs);
     this.bodyLength = isGrpc ? UNKNOWN_LENGTH : body.length;
   }
 }
 
-/** Fields from flat pairs. */
-class PairFields implements HeaderFields {
-  readonly #pairs: readonly string[];
-
-  constructor(pairs: readonly string[]) {
-    this.#pairs = pairs;
-  }
-
-  get count(): number {
-    return this.#pairs.length / 2;
-  }
-
-  nameAt(index: number): string {
-    return this.#pairs[index * 2] ?? '';
-  }
-
-  valueAt(index: number): string {
-    return this.#pairs[index * 2 + 1] ?? '';
-  }
-
-  indexOf(name: string, from = 0): number {
-    for (let index = from; index < this.count; index++) if (this.nameAt(index) === name) return index;
-    return -1;
-  }
-
-  get(name: string): string | undefined {
-    const index = this.indexOf(name);
-    return index < 0 ? undefined : this.valueAt(index);
-  }
-
-  isHopByHop(): boolean {
-    return false;
-  }
-}
-
 const NO_EDITS = new HeaderEdits();
-const NO_FIELDS = new PairFields([]);
+const NO_FIELDS = new ListedFields([]);
