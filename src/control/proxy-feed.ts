@@ -1,5 +1,6 @@
 import type { Consul, EntriesChange, WatchMemory } from './consul/consul.ts';
 import type { EndpointFeed } from './endpoint-feed.ts';
+import { ExposedChecksFeed } from './exposed-checks-feed.ts';
 import { HeldMemory } from './held-memory.ts';
 import { chooseUnits, mergedParts } from './held-units.ts';
 import { RegistrationFeed, type RegistrationState } from './registration-feed.ts';
@@ -7,6 +8,7 @@ import { BurstMerger, type SnapshotStore } from './snapshot/snapshot.ts';
 import {
   type ConfigEntries,
   type EndpointGroup,
+  effectiveExpose,
   errorAt,
   type Problem,
   type ProxyRegistration,
@@ -45,6 +47,7 @@ export class ProxyFeed {
   readonly #options: ProxyFeedOptions;
   readonly #where: string;
   readonly #registration: RegistrationFeed;
+  readonly #checks: ExposedChecksFeed;
   readonly #merger: BurstMerger;
   readonly #startedMs: number;
   readonly #held: HeldMemory;
@@ -64,6 +67,7 @@ export class ProxyFeed {
     this.#startedMs = options.nowMs();
     this.#held = new HeldMemory(options.nodeId, options.memory);
     this.#merger = new BurstMerger(() => this.#translate(), options.nowMs);
+    this.#checks = new ExposedChecksFeed(options.consul, () => this.#merger.request());
     this.#registration = new RegistrationFeed({
       nodeId: options.nodeId,
       consul: options.consul,
@@ -85,7 +89,7 @@ export class ProxyFeed {
   }
 
   problems(): readonly Problem[] {
-    return [...this.#registration.problems(), ...this.#problems];
+    return [...this.#registration.problems(), ...this.#checks.problems(), ...this.#problems];
   }
 
   start(): void {
@@ -105,6 +109,7 @@ export class ProxyFeed {
 
   stop(): void {
     this.#registration.stop();
+    this.#checks.stop();
     this.#merger.stop();
     this.#options.onProblems([]);
     clearTimeout(this.#patience);
@@ -128,7 +133,9 @@ export class ProxyFeed {
     const mesh = this.#options.mesh();
     const { registration } = this.#registration;
     if (mesh === undefined || registration === undefined) return;
-    const translated = translateProxy({ registration, ...mesh });
+    const expose = effectiveExpose(registration, mesh.entries);
+    this.#checks.follow(expose.checks ? registration.node : undefined);
+    const translated = translateProxy({ registration, ...mesh, exposedChecks: this.#checks.checks });
     this.#problems = translated.problems;
     this.#services = translated.services;
     const recalled = this.#recalledFor(translated);
@@ -140,7 +147,7 @@ export class ProxyFeed {
       ...this.#published,
     ]);
     const { units, waiting } = chooseUnits(translated, known, isComplete);
-    const isWaiting = waiting || !recalled.every(isComplete);
+    const isWaiting = waiting || this.#checks.isWaiting || !recalled.every(isComplete);
     // A first snapshot with parts missing would have the proxy refuse connections that a moment later work.
     if (isWaiting && this.#published.size === 0 && !this.#waitedLongEnough()) return;
     this.#publish(units, translated);

@@ -173,6 +173,33 @@ export const MESH_CONTRACT: readonly ContractCase[] = [
     },
   },
   {
+    name: 'HTTP checks of a service whose sidecar exposes them are asked at a port of the sidecar, until it no longer does',
+    async run(api) {
+      const service = (Expose: object): object => ({
+        Name: 'm9',
+        Port: 1,
+        Checks: [
+          { CheckID: 'm9-http', HTTP: 'http://127.0.0.1:1/m9', Interval: '1s' },
+          { CheckID: 'm9-ttl', TTL: '10m' },
+        ],
+        Connect: { SidecarService: { Port: 20_909, Address: '127.0.0.1', Proxy: { Expose } } },
+      });
+      await api.register({ ...service({ Checks: true }) });
+      const filter = encodeURIComponent('ExposedPort != 0');
+      const path = `/v1/health/checks/m9?filter=${filter}`;
+      const exposed = await api.eventually(path, (reply) => lengthOf(reply) === 1);
+      const port = Number(at(exposed.json, 0, 'ExposedPort'));
+      assert.ok(port > 0, exposed.text);
+      assert.equal(at(exposed.json, 0, 'CheckID'), 'm9-http');
+      const asked = (reply: ContractReply): boolean =>
+        String(at(reply.json, 'm9-http', 'Output')).includes(`:${port}/m9`);
+      await api.eventually('/v1/agent/checks', asked);
+      await api.register({ ...service({}) });
+      await api.eventually('/v1/agent/checks', (reply) => at(reply.json, 'm9-http', 'ExposedPort') === 0);
+      await api.put('/v1/agent/service/deregister/m9');
+    },
+  },
+  {
     name: 'parameters that contradict each other or cannot be read are refused',
     async run(api) {
       const refusals: readonly (readonly [string, number, RegExp])[] = [

@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type Random, systemRandom } from '../base/random.ts';
+import { DEFAULT_EXPOSE_MIN_PORT } from './agent/exposed-ports.ts';
 import { LocalAgent } from './agent/local-agent.ts';
 import { agentRoutes } from './api/agent-routes.ts';
 import { caRoutes } from './api/ca-routes.ts';
@@ -49,6 +50,8 @@ export interface RegistryOptions {
   /** How often services that stay critical are looked for (30 s), and the least they are given (60 s). */
   readonly reapIntervalMs?: number;
   readonly minDeregisterAfterMs?: number;
+  /** The first of the 256 ports through which sidecars expose checks; default 21500. */
+  readonly exposeMinPort?: number;
 }
 
 export interface Registry {
@@ -162,6 +165,7 @@ async function createState(options: RegistryOptions, host: string): Promise<Regi
     maxChecks: MAX_CHECKS,
     reapIntervalMs: options.reapIntervalMs ?? 30_000,
     minDeregisterAfterMs: options.minDeregisterAfterMs ?? 60_000,
+    exposeMinPort: options.exposeMinPort ?? DEFAULT_EXPOSE_MIN_PORT,
   });
   addOwnNode(catalog, { nodeName, nodeId, datacenter, advertiseAddress });
   return {

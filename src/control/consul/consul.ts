@@ -7,6 +7,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import {
+  type ExposedCheck,
   type HealthQuery,
   type NodeName,
   nodeName,
@@ -29,7 +30,9 @@ import { ReturnWatch } from './return-watch.ts';
 import { type Watched, WatchHub, type WatchReport } from './watch-hub.ts';
 import type { WatchMemory } from './watch-memory.ts';
 import {
+  agentChecksWatch,
   caRootsWatch,
+  exposedChecksWatch,
   healthWatch,
   intentionsWatch,
   leafWatch,
@@ -208,6 +211,18 @@ export class Consul {
 
   watchNode(node: NodeName, listener: (state: WatchState<NodeProxies>) => void): Watched<NodeProxies> {
     return this.#hub.subscribe(nodeServicesWatch(node), listener);
+  }
+
+  /** Those of the agent that answers, as it knows them itself. */
+  watchAgentChecks(listener: (state: WatchState<readonly ExposedCheck[]>) => void): Watched<readonly ExposedCheck[]> {
+    return this.#hub.subscribe(agentChecksWatch, listener);
+  }
+
+  watchExposedChecks(
+    node: NodeName,
+    listener: (state: WatchState<readonly ExposedCheck[]>) => void,
+  ): Watched<readonly ExposedCheck[]> {
+    return this.#hub.subscribe(exposedChecksWatch(node), listener);
   }
 
   watchHealth(

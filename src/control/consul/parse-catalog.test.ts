@@ -78,7 +78,6 @@ describe('registrations', () => {
       'proxy.mode = transparent',
       'proxy.mutual_tls_mode = permissive',
       'proxy.mesh_gateway.mode = remote',
-      'proxy.expose.checks',
       'proxy.envoy_extensions',
       'upstream api: mesh_gateway.mode = local',
       'upstream api: destination_namespace = team',
@@ -96,7 +95,10 @@ describe('registrations', () => {
     const { proxies } = parseNodeServices(node(sidecar({}, { Expose, Upstreams })), undefined);
     expect(proxies.get(ID)).toMatchObject({
       upstreams: [{ localBindSocketPath: '/run/api.sock', localBindSocketMode: 0o640 }],
-      exposedPaths: [{ path: '/health', localPathPort: 8080, listenerPort: 21_500, protocol: 'http' }],
+      expose: {
+        checks: false,
+        paths: [{ path: '/health', localPathPort: 8080, listenerPort: 21_500, protocol: 'http' }],
+      },
     });
     const wrong = parseNodeServices(
       node(sidecar({}, { Upstreams: [{ ...Upstreams[0], LocalBindSocketMode: '888' }] })),

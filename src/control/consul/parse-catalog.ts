@@ -2,7 +2,6 @@ import { z } from 'zod';
 import {
   type CheckStatus,
   datacenter,
-  type ExposedPath,
   nodeName,
   type ProxyRegistration,
   type ServiceHealth,
@@ -14,6 +13,7 @@ import {
 } from '../translate/catalog.ts';
 import { errorAt, type Problem } from '../translate/problem.ts';
 import { count, issuesText, list, modifyIndex, opaque, port, text } from './fields.ts';
+import { expose } from './parse-expose.ts';
 import { registrationWarnings } from './registration-warnings.ts';
 
 const locality = z
@@ -35,27 +35,6 @@ const socketMode = z
   .regex(/^(?:0?[0-7]{1,3})?$/, 'no octal mode such as 0600')
   .nullish()
   .transform((value) => Number.parseInt(value || '0', 8));
-
-const exposedPath = z
-  .object({
-    Path: z.string().startsWith('/').max(1_024),
-    LocalPathPort: z.number().int().min(1).max(65_535),
-    ListenerPort: z.number().int().min(1).max(65_535),
-    Protocol: z.enum(['http', 'http2', '']).nullish(),
-  })
-  .transform(
-    (value): ExposedPath => ({
-      path: value.Path,
-      localPathPort: value.LocalPathPort,
-      listenerPort: value.ListenerPort,
-      protocol: value.Protocol === 'http2' ? 'http2' : 'http',
-    }),
-  );
-
-const expose = z
-  .object({ Paths: list(exposedPath) })
-  .nullish()
-  .transform((value) => value?.Paths ?? []);
 
 const upstream = z
   .object({
@@ -137,6 +116,7 @@ function toRegistration(service: z.infer<typeof proxyService>, at: z.infer<typeo
   return {
     id: serviceId(service.ID),
     node: nodeName(at.Node),
+    nodeAddress: at.Address,
     datacenter: datacenter(at.Datacenter === '' ? 'dc1' : at.Datacenter),
     address: service.Address,
     port: service.Port,
@@ -148,7 +128,7 @@ function toRegistration(service: z.infer<typeof proxyService>, at: z.infer<typeo
     localServiceSocketPath: proxy.LocalServiceSocketPath,
     config: proxy.Config,
     upstreams: proxy.Upstreams,
-    exposedPaths: proxy.Expose,
+    expose: proxy.Expose,
     modifyIndex: service.ModifyIndex,
   };
 }

@@ -48,15 +48,8 @@ const SCHEMAS = {
 
 /** Fields of Consul's that mean something and are not obeyed yet: whoever sets one is told. */
 const NOT_OBEYED: Readonly<Record<ConfigEntryKind, readonly string[]>> = {
-  'proxy-defaults': [
-    'MeshGateway',
-    'Expose',
-    'FailoverPolicy',
-    'PrioritizeByLocality',
-    'MutualTLSMode',
-    'EnvoyExtensions',
-  ],
-  'service-defaults': ['MeshGateway', 'Expose', 'ExternalSNI', 'Destination', 'MutualTLSMode', 'EnvoyExtensions'],
+  'proxy-defaults': ['MeshGateway', 'FailoverPolicy', 'PrioritizeByLocality', 'MutualTLSMode', 'EnvoyExtensions'],
+  'service-defaults': ['MeshGateway', 'ExternalSNI', 'Destination', 'MutualTLSMode', 'EnvoyExtensions'],
   'service-router': [],
   'service-splitter': [],
   'service-resolver': ['PrioritizeByLocality'],

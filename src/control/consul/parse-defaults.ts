@@ -3,6 +3,7 @@ import type { OpaqueConfig } from '../translate/catalog.ts';
 import type { AccessLogs, InstanceRateLimits, RequestNormalization } from '../translate/config-entries.ts';
 import { snakeCaseKeys } from '../translate/option-reader.ts';
 import { count, flag, list, opaque, regex, text } from './fields.ts';
+import { expose } from './parse-expose.ts';
 
 /** `proxy-defaults`, `service-defaults` and `mesh`: what is said of proxies and services as such. */
 
@@ -42,8 +43,8 @@ function jsonObject(written: string): Readonly<Record<string, unknown>> | undefi
 }
 
 export const proxyDefaults = z
-  .object({ Config: opaque, AccessLogs: accessLogs })
-  .transform((entry) => ({ config: entry.Config, accessLogs: entry.AccessLogs }));
+  .object({ Config: opaque, AccessLogs: accessLogs, Expose: expose })
+  .transform((entry) => ({ config: entry.Config, accessLogs: entry.AccessLogs, expose: entry.Expose }));
 
 const routeRateLimit = z
   .object({
@@ -89,6 +90,7 @@ export const serviceDefaults = z
     LocalRequestTimeoutMs: count,
     BalanceInboundConnections: text,
     RateLimits: rateLimits,
+    Expose: expose,
     UpstreamConfig: z
       .object({ Defaults: opaque, Overrides: list(z.looseObject({ Name: z.string().min(1) })) })
       .nullish()
@@ -102,6 +104,7 @@ export const serviceDefaults = z
     localRequestTimeoutMs: entry.LocalRequestTimeoutMs,
     balanceInboundConnections: entry.BalanceInboundConnections,
     rateLimits: entry.RateLimits,
+    expose: entry.Expose,
     upstreamDefaults: upstreamOptions(entry.UpstreamConfig.Defaults),
     upstreamOverrides: new Map(
       entry.UpstreamConfig.Overrides.map((override) => [override.Name, upstreamOptions(override)] as const),

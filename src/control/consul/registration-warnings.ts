@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Problem, warningAt } from '../translate/problem.ts';
-import { flag, list, text } from './fields.ts';
+import { list, text } from './fields.ts';
 
 const meshGateway = z
   .object({ Mode: text })
@@ -11,10 +11,6 @@ const proxy = z.object({
   Mode: text,
   MutualTLSMode: text,
   MeshGateway: meshGateway,
-  Expose: z
-    .object({ Checks: flag })
-    .nullish()
-    .transform((value) => value?.Checks ?? false),
   EnvoyExtensions: list(z.unknown()),
   Upstreams: list(
     z.object({
@@ -30,7 +26,7 @@ const proxy = z.object({
 export function registrationWarnings(body: unknown, where: string): readonly Problem[] {
   const read = proxy.safeParse(body);
   if (!read.success) return [];
-  const { Mode: mode, MutualTLSMode: mutualTls, MeshGateway: gateway, Expose: exposesChecks } = read.data;
+  const { Mode: mode, MutualTLSMode: mutualTls, MeshGateway: gateway } = read.data;
   const said: string[] = [];
   if (mode === 'transparent')
     said.push(
@@ -38,10 +34,6 @@ export function registrationWarnings(body: unknown, where: string): readonly Pro
     );
   if (mutualTls !== '') said.push(`"proxy.mutual_tls_mode = ${mutualTls}" is not obeyed: sidecars speak plaintext`);
   if (usesGateway(gateway)) said.push(gatewayText('proxy.mesh_gateway', gateway));
-  if (exposesChecks)
-    said.push(
-      '"proxy.expose.checks" is not obeyed: Consul does not tell which paths checks ask; name them in expose.paths',
-    );
   if (read.data.EnvoyExtensions.length > 0) said.push('"proxy.envoy_extensions" are not obeyed');
   for (const upstream of read.data.Upstreams) {
     const name = `upstream ${upstream.DestinationName}`;

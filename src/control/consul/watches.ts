@@ -1,4 +1,4 @@
-import type { HealthQuery, NodeName, ServiceName } from '../translate/catalog.ts';
+import type { ExposedCheck, HealthQuery, NodeName, ServiceName } from '../translate/catalog.ts';
 import type { ConfigEntryKind } from '../translate/config-entries.ts';
 import type { CaRoots, LeafCertificate } from '../translate/identity.ts';
 import type { AllIntentions } from '../translate/intentions.ts';
@@ -12,6 +12,7 @@ import {
 } from './parse-catalog.ts';
 import { parseCaRoots, parseLeaf } from './parse-certificates.ts';
 import { type ParsedEntries, parseConfigEntries } from './parse-config-entries.ts';
+import { parseAgentChecks, parseExposedChecks } from './parse-expose.ts';
 import { parseIntentions } from './parse-intentions.ts';
 import type { WatchSpec } from './watch-hub.ts';
 
@@ -40,6 +41,32 @@ export function nodeServicesWatch(node: NodeName): WatchSpec<NodeProxies> {
     lastGoodBody: (body, { problems }, kept) => lastGoodServices(body, problems.values(), kept),
   };
 }
+
+/** The checks that the node's agent runs through sidecars' listeners; only asked where a sidecar exposes checks. */
+export function exposedChecksWatch(node: NodeName): WatchSpec<readonly ExposedCheck[]> {
+  return {
+    key: `exposed checks ${node}`,
+    path: `/v1/health/node/${encodeURIComponent(node)}`,
+    query: { filter: 'ExposedPort != 0' },
+    mustBeWhole: true,
+    parse: parseExposedChecks,
+  };
+}
+
+const AGENT_CHECKS_POLL_MS = 3_000;
+
+/**
+ * The same as the answering agent itself knows them. It tells the catalog a check's port and output when its status changes,
+ * and a check that nobody answers yet changes nothing: there, the catalog may learn of either minutes later only.
+ */
+export const agentChecksWatch: WatchSpec<readonly ExposedCheck[]> = {
+  key: 'exposed checks of the agent',
+  path: '/v1/agent/checks',
+  query: { filter: 'ExposedPort != 0' },
+  mustBeWhole: true,
+  pollMs: AGENT_CHECKS_POLL_MS,
+  parse: parseAgentChecks,
+};
 
 /** All instances the mesh can reach, failing ones too: their absence and their failure are different news. */
 export function healthWatch(

@@ -32,6 +32,8 @@ export interface ServiceLocality {
 export interface ProxyRegistration {
   readonly id: ServiceId;
   readonly node: NodeName;
+  /** Where the node's agent advertises itself. */
+  readonly nodeAddress: string;
   readonly datacenter: Datacenter;
   /** The registration's own address; empty where it has none and the node's counts. */
   readonly address: string;
@@ -44,10 +46,29 @@ export interface ProxyRegistration {
   readonly localServiceSocketPath: string;
   readonly config: OpaqueConfig;
   readonly upstreams: readonly Upstream[];
-  /** Paths of the application that are reachable without the mesh's rules, each on a port of its own. */
-  readonly exposedPaths: readonly ExposedPath[];
+  readonly expose: Expose;
   readonly modifyIndex: number;
 }
+
+/** What is reachable without the mesh's rules. */
+export interface Expose {
+  /** The agent runs the service's HTTP and gRPC checks through listeners of its sidecar. */
+  readonly checks: boolean;
+  /** Paths of the application, each on a port of its own. */
+  readonly paths: readonly ExposedPath[];
+}
+
+/** A check that the node's agent asks at the port of a sidecar's listener. */
+export type ExposedCheck = {
+  readonly node: NodeName;
+  readonly checkId: string;
+  readonly serviceId: string;
+  readonly listenerPort: number;
+} & (
+  | { readonly kind: 'grpc' }
+  /** Undefined until a run of the check has told it: Consul's API has no other word for it. */
+  | { readonly kind: 'http'; readonly path: string | undefined }
+);
 
 /** One of `proxy.expose.paths`. */
 export interface ExposedPath {

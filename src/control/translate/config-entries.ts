@@ -1,4 +1,4 @@
-import type { EntryOrigin, OpaqueConfig } from './catalog.ts';
+import type { EntryOrigin, Expose, OpaqueConfig } from './catalog.ts';
 
 /**
  * Consul's config entries, as far as this control server reads them. Durations are milliseconds; undefined is "not set".
@@ -21,6 +21,7 @@ export interface ProxyDefaults {
   readonly config: OpaqueConfig;
   /** Undefined: none are written. */
   readonly accessLogs: AccessLogs | undefined;
+  readonly expose: Expose;
 }
 
 export interface AccessLogs {
@@ -66,6 +67,7 @@ export interface ServiceDefaults {
   readonly localRequestTimeoutMs: number;
   readonly balanceInboundConnections: string;
   readonly rateLimits: InstanceRateLimits | undefined;
+  readonly expose: Expose;
   readonly upstreamDefaults: OpaqueConfig;
   readonly upstreamOverrides: ReadonlyMap<string, OpaqueConfig>;
 }

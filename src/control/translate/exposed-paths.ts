@@ -1,8 +1,9 @@
 import { CLUSTER_TYPE, LISTENER_TYPE } from '../../resource/type-url.ts';
 import type { ResourceLiteral } from '../snapshot/resource-literal.ts';
 import type { AccessLoggers } from './access-logs.ts';
-import type { ExposedPath, ProxyRegistration } from './catalog.ts';
+import type { Expose, ExposedPath, ProxyRegistration } from './catalog.ts';
 import { httpProtocolJson } from './clusters.ts';
+import type { ConfigEntries } from './config-entries.ts';
 import { httpConnectionManagerJson, listenerJson } from './listeners.ts';
 import { durationJson } from './names.ts';
 import { socketAddressJson } from './network-address.ts';
@@ -11,6 +12,16 @@ import type { TranslatedUnit } from './translated-proxy.ts';
 
 const ANY_ADDRESS = '0.0.0.0';
 const LOCALHOST = '127.0.0.1';
+
+/** As Consul's agents merge them into a registration: its own paths count, else its service's, else the mesh's. */
+export function effectiveExpose(
+  { expose, destinationService }: ProxyRegistration,
+  { serviceDefaults, proxyDefaults }: ConfigEntries,
+): Expose {
+  const written = [expose, serviceDefaults.get(destinationService)?.expose, proxyDefaults?.expose];
+  const paths = written.map((each) => each?.paths ?? []).find(({ length }) => length > 0) ?? [];
+  return { checks: written.some((each) => each?.checks === true), paths };
+}
 
 export function exposedPathKey({ listenerPort, path }: ExposedPath): string {
   return `exposed path ${path} on ${listenerPort}`;

@@ -130,7 +130,7 @@ function localClusterJson(registration: ProxyRegistration, options: ProxyOptions
   };
 }
 
-function applicationAddressJson(registration: ProxyRegistration): Json {
+export function applicationAddressJson(registration: ProxyRegistration): Json {
   if (registration.localServiceSocketPath !== '') return pipeAddressJson(registration.localServiceSocketPath);
   const host = registration.localServiceAddress === '' ? LOCALHOST : registration.localServiceAddress;
   return socketAddressJson(

@@ -4,9 +4,10 @@
  * API, no encoding, no stream, no clock and no other proxy. Equal input gives equal output, in a stable order.
  */
 import { type AccessLoggers, accessLoggers } from './access-logs.ts';
-import type { ProxyRegistration, Upstream } from './catalog.ts';
+import type { ExposedCheck, ProxyRegistration, Upstream } from './catalog.ts';
 import { type ConfigEntries, noting } from './config-entries.ts';
-import { exposedPathKey, exposedPathUnit } from './exposed-paths.ts';
+import { checksOf, exposedCheckKey, exposedCheckUnit, nothingExposed } from './exposed-checks.ts';
+import { effectiveExpose, exposedPathKey, exposedPathUnit } from './exposed-paths.ts';
 import { inboundUnit } from './inbound.ts';
 import { upstreamName } from './names.ts';
 import { outboundUnit } from './outbound.ts';
@@ -21,6 +22,7 @@ export * from './catalog.ts';
 export type { ConfigEntries } from './config-entries.ts';
 export type { Target } from './discovery-chain.ts';
 export { loadAssignment } from './endpoints.ts';
+export { effectiveExpose } from './exposed-paths.ts';
 export {
   type GrpcScope,
   type GrpcService,
@@ -48,6 +50,8 @@ export interface TranslationInput {
   readonly registration: ProxyRegistration;
   readonly entries: ConfigEntries;
   readonly trustDomain: string;
+  /** Of the proxy's node; undefined where nobody asked for them. */
+  readonly exposedChecks?: readonly ExposedCheck[] | undefined;
 }
 
 /** Everything one proxy should hold, but for its endpoints, which it shares with others. Never throws on bad input. */
@@ -73,8 +77,16 @@ export function translateProxy(given: TranslationInput): TranslatedProxy {
   attempt('inbound', () =>
     inboundUnit(input.registration, options, input.entries, loggers, (problem) => problems.push(problem)),
   );
-  for (const exposed of input.registration.exposedPaths) {
+  const expose = effectiveExpose(input.registration, input.entries);
+  for (const exposed of expose.paths) {
     attempt(exposedPathKey(exposed), () => exposedPathUnit(exposed, input.registration, options, loggers));
+  }
+  if (expose.checks && input.exposedChecks !== undefined) {
+    const checks = checksOf(input.registration, input.exposedChecks);
+    for (const check of checks) {
+      attempt(exposedCheckKey(check), () => exposedCheckUnit(check, input.registration, options, loggers));
+    }
+    if (checks.length === 0) problems.push(nothingExposed(input.registration));
   }
   const taken = new Map<string, string>();
   for (const upstream of input.registration.upstreams) {

@@ -149,11 +149,20 @@ export class LocalAgent {
       this.#checks.add(checkId, check.name === '' ? `Service '${service.Service}' check` : check.name, check, service);
     });
     if (replace) this.#checks.removeOthers(service.ID, kept);
+    this.#exposeChecks(service);
     this.#checks.refreshAliases(service.ID);
+  }
+
+  #exposeChecks({ Kind, Address, Proxy: proxy }: NewService): void {
+    const { DestinationServiceID: served, Expose: expose } = proxy;
+    if (Kind !== 'connect-proxy' || served === undefined) return;
+    this.#checks.expose(served, expose?.Checks === true ? Address : undefined);
   }
 
   #removeService(id: string): void {
     const { catalog, changes } = this.#options;
+    const served = this.service(id)?.Proxy.DestinationServiceID;
+    if (served !== undefined) this.#checks.expose(served, undefined);
     this.#checks.stopAllOf(id);
     this.#services.delete(id);
     catalog.removeService(this.nodeName, id);

@@ -15,6 +15,7 @@ import {
   type NewCheck,
   type NewService,
 } from '../state/catalog-rows.ts';
+import { ExposedPorts, exposedUrl } from './exposed-ports.ts';
 
 export interface LocalChecksOptions {
   readonly catalog: Catalog;
@@ -24,11 +25,15 @@ export interface LocalChecksOptions {
   readonly maxChecks: number;
   /** `DeregisterCriticalServiceAfter` below this counts as this. */
   readonly minDeregisterAfterMs: number;
+  /** The first of the ports through which sidecars expose checks. */
+  readonly exposeMinPort: number;
   isRegistered(serviceId: string): boolean;
 }
 
 interface LocalCheck {
-  readonly runner: CheckRunner;
+  runner: CheckRunner;
+  /** Undefined for maintenance, which nobody runs. */
+  readonly definition: CheckDefinition | undefined;
   readonly serviceId: string;
   /** Of an alias check: the service it follows. */
   readonly follows: string | undefined;
@@ -42,9 +47,13 @@ export class LocalChecks {
   readonly #checks = new Map<string, LocalCheck>();
   /** Alias checks by the service they follow. */
   readonly #followers = new Map<string, Set<string>>();
+  readonly #exposedPorts: ExposedPorts;
+  /** Addresses of the sidecars through which a service's HTTP checks are asked, by service. */
+  readonly #exposedAt = new Map<string, string>();
 
   constructor(options: LocalChecksOptions) {
     this.#options = options;
+    this.#exposedPorts = new ExposedPorts(options.exposeMinPort);
   }
 
   rows(): CheckRow[] {
@@ -67,7 +76,7 @@ export class LocalChecks {
   }
 
   add(checkId: string, name: string, definition: CheckDefinition, service: NewService | undefined): void {
-    const { catalog, nodeName, random, minDeregisterAfterMs } = this.#options;
+    const { catalog, nodeName, minDeregisterAfterMs } = this.#options;
     this.#forget(checkId);
     const known = catalog.check(nodeName, checkId);
     const { probe } = definition;
@@ -79,11 +88,13 @@ export class LocalChecks {
       Type: probe.kind,
       Interval: definition.intervalText,
       Timeout: definition.timeoutText,
+      ExposedPort: this.#exposedPortOf(checkId, definition, service?.ID ?? ''),
     });
     const follows = probe.kind === 'alias' ? probe.serviceId : undefined;
     const after = definition.deregisterCriticalAfterMs;
     this.#checks.set(checkId, {
-      runner: startCheck(definition, (status, output) => this.#update(checkId, status, output), random),
+      runner: this.#run(checkId, definition, service?.ID ?? ''),
+      definition,
       serviceId: service?.ID ?? '',
       follows,
       deregisterAfterMs: after > 0 ? Math.max(after, minDeregisterAfterMs) : 0,
@@ -103,6 +114,7 @@ export class LocalChecks {
     catalog.ensureCheck(nodeName, { ...newRow(nodeName, checkId, name, notes, service), Type: 'maintenance' });
     this.#checks.set(checkId, {
       runner: { report: () => false, stop: () => undefined },
+      definition: undefined,
       serviceId: service?.ID ?? '',
       follows: undefined,
       deregisterAfterMs: 0,
@@ -111,9 +123,31 @@ export class LocalChecks {
     if (service !== undefined) this.refreshAliases(service.ID);
   }
 
+  /** A sidecar at this address exposes the service's HTTP checks from now on; undefined: none does. */
+  expose(serviceId: string, address: string | undefined): void {
+    if (this.#exposedAt.get(serviceId) === address) return;
+    if (address === undefined) this.#exposedAt.delete(serviceId);
+    else this.#exposedAt.set(serviceId, address);
+    const { catalog, nodeName } = this.#options;
+    for (const [checkId, check] of this.#checks) {
+      if (check.serviceId !== serviceId || check.definition?.probe.kind !== 'http') continue;
+      if (address === undefined) this.#exposedPorts.takeBack(checkId);
+      check.runner.stop();
+      check.runner = this.#run(checkId, check.definition, serviceId);
+      const known = catalog.check(nodeName, checkId);
+      if (known === undefined) continue;
+      const { CreateIndex: _created, ModifyIndex: _modified, ...row } = known;
+      catalog.ensureCheck(nodeName, {
+        ...row,
+        ExposedPort: this.#exposedPortOf(checkId, check.definition, serviceId),
+      });
+    }
+  }
+
   remove(checkId: string): boolean {
     const check = this.#forget(checkId);
     if (check === undefined) return false;
+    this.#exposedPorts.takeBack(checkId);
     this.#options.catalog.removeCheck(this.#options.nodeName, checkId);
     if (check.serviceId !== '') this.refreshAliases(check.serviceId);
     return true;
@@ -159,6 +193,25 @@ export class LocalChecks {
     for (const check of this.#checks.values()) check.runner.stop();
     this.#checks.clear();
     this.#followers.clear();
+  }
+
+  #run(checkId: string, definition: CheckDefinition, serviceId: string): CheckRunner {
+    const port = this.#exposedPortOf(checkId, definition, serviceId);
+    const { probe } = definition;
+    const asked =
+      port === 0 || probe.kind !== 'http'
+        ? definition
+        : {
+            ...definition,
+            probe: { ...probe, url: exposedUrl(probe.url, this.#exposedAt.get(serviceId) ?? '', port) },
+          };
+    return startCheck(asked, (status, output) => this.#update(checkId, status, output), this.#options.random);
+  }
+
+  /** 0: it is asked directly. */
+  #exposedPortOf(checkId: string, { probe }: CheckDefinition, serviceId: string): number {
+    const isExposed = probe.kind === 'http' && this.#exposedAt.has(serviceId);
+    return isExposed ? (this.#exposedPorts.portOf(checkId) ?? 0) : 0;
   }
 
   #update(checkId: string, status: CheckStatus, output: string): void {

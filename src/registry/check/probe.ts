@@ -19,8 +19,10 @@ export type TcpProbe = Extract<CheckProbe, { kind: 'tcp' }>;
 /** 2xx passes, 429 warns, everything else is critical. Redirects are not followed. */
 export function probeHttp(probe: HttpProbe, signal: AbortSignal): Promise<ProbeResult> {
   return new Promise((resolve) => {
+    // As Consul's agents print it: `Get "http://…": dial tcp …`.
+    const verb = probe.method.slice(0, 1) + probe.method.slice(1).toLowerCase();
     const critical = (cause: string): void =>
-      resolve({ status: 'critical', output: `${probe.method} "${probe.url}": ${cause}` });
+      resolve({ status: 'critical', output: `${verb} "${probe.url}": ${cause}` });
     const ask = probe.url.startsWith('https:') ? requestHttps : requestHttp;
     const combined = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(probe.timeoutMs))]);
     try {

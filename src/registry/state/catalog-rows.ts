@@ -45,6 +45,7 @@ export interface ProxyRow {
   readonly LocalServiceSocketPath?: string;
   readonly Config?: Readonly<Record<string, unknown>>;
   readonly Upstreams?: readonly UpstreamRow[];
+  readonly Expose?: { readonly Checks?: boolean };
   readonly [field: string]: unknown;
 }
 
