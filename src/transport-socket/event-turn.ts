@@ -1,3 +1,4 @@
+import { ByteBudget } from '../base/byte-budget.ts';
 import type { Clock } from '../base/clock.ts';
 import { CopyBuffers } from './copy-buffers.ts';
 import { Deadlines } from './deadlines.ts';
@@ -8,7 +9,11 @@ export interface Flushable {
   flush(): void;
 }
 
+/** What HTTP/2 windows of one worker may grow by together, beyond those that every connection begins with. */
+export const MAX_WINDOW_GROWTH_BYTES = 64 * 1024 * 1024;
+
 export interface EventTurnOptions {
+  readonly windowGrowth?: ByteBudget;
   readonly readBufferBytes?: number;
   readonly drivesHandles?: boolean;
 }
@@ -28,6 +33,7 @@ export class EventTurn {
   readonly readBuffer: Buffer;
   readonly copies = new CopyBuffers();
   readonly lentBuffer: LentBuffer;
+  readonly windowGrowth: ByteBudget;
   /** Sockets are driven by their handles where this Node has them; else, and where false, through net.Socket. */
   readonly drivesHandles: boolean;
   /** Exceptions that reached the rim: always bugs. Each closes its connection and nothing else. */
@@ -48,11 +54,9 @@ export class EventTurn {
   #timerAtMs = Number.POSITIVE_INFINITY;
   #stopped = false;
 
-  constructor(
-    clock: Clock,
-    onUnexpectedError: (error: unknown) => void,
-    { readBufferBytes = 65_536, drivesHandles = true }: EventTurnOptions = {},
-  ) {
+  constructor(clock: Clock, onUnexpectedError: (error: unknown) => void, options: EventTurnOptions = {}) {
+    const { readBufferBytes = 65_536, drivesHandles = true } = options;
+    this.windowGrowth = options.windowGrowth ?? new ByteBudget(MAX_WINDOW_GROWTH_BYTES);
     this.clock = clock;
     this.drivesHandles = drivesHandles;
     this.nowMs = clock.nowMs();

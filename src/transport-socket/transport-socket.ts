@@ -8,7 +8,7 @@ export type { ByteStreamUser } from './byte-stream-user.ts';
 export { type ClientHello, type ClientHelloInspection, inspectClientHello } from './client-hello.ts';
 export { Deadline, type DeadlineOwner, Deadlines } from './deadlines.ts';
 export type { ConnectOptions, DialTarget } from './dial-target.ts';
-export { EventTurn } from './event-turn.ts';
+export { EventTurn, MAX_WINDOW_GROWTH_BYTES } from './event-turn.ts';
 export { latin1Text, utf8AsLatin1 } from './latin1.ts';
 export { type PeerCertificate, PLAINTEXT, type TransportFacts } from './peer-certificate.ts';
 export { inspectProxyHeader, type ProxiedAddresses, type ProxyHeaderInspection } from './proxy-protocol.ts';

@@ -1,3 +1,4 @@
+import type { ByteBudget } from '../../base/byte-budget.ts';
 import { ClosedStreams, RESET_BY_US } from './closed-streams.ts';
 import { ConnectionDeadlines } from './connection-deadlines.ts';
 import { NO_ERROR } from './error-code.ts';
@@ -12,10 +13,13 @@ import { PeerSettings } from './settings.ts';
 import type { Http2Stream, StreamHost } from './stream.ts';
 import type { Http2Reset } from './stream-sink.ts';
 import { StreamTable } from './stream-table.ts';
+import { WindowGrowth } from './window-growth.ts';
 import { writeTrailers } from './write-head.ts';
 
 /** Whoever owns a connection. */
 export interface Http2ConnectionSink {
+  /** What the windows of all its connections may grow by together; none: each may by its own limit. */
+  readonly windowGrowth?: ByteBudget;
   /** The connection has failed and every stream has been told. GOAWAY is in the output: write it, then close. */
   onConnectionFault(fault: Http2Fault): void;
   /** Draining is over: no stream is open and none will come. Close. */
@@ -50,7 +54,7 @@ export abstract class ConnectionCore implements StreamHost {
   readonly #sink: Http2ConnectionSink;
   /** Streams whose bytes wait for a window or the socket, in turn. */
   readonly #waiting = new Set<Http2Stream>();
-  #windowGrowthBytes = 0;
+  readonly #growth: WindowGrowth;
   #isBackedUp = false;
   #isDrainedTold = false;
 
@@ -71,6 +75,7 @@ export abstract class ConnectionCore implements StreamHost {
     this.deadlines = new ConnectionDeadlines(limits, nowMs);
     const windowBytes = Math.max(limits.connectionWindowBytes, FIRST_WINDOW_BYTES);
     this.receiveWindow = new ReceiveWindow(windowBytes, windowBytes / 2);
+    this.#growth = new WindowGrowth(limits.maxWindowGrowthBytes, sink.windowGrowth);
   }
 
   /** Streams that are open on the wire. */
@@ -147,18 +152,19 @@ export abstract class ConnectionCore implements StreamHost {
 
   creditConnection(bytes: number): void {
     const increment = this.receiveWindow.credit(bytes);
-    if (increment > 0 && this.fault === undefined) this.output.windowUpdate(0, increment);
+    if (increment === 0) return;
+    this.#growth.settle();
+    if (this.fault === undefined) this.output.windowUpdate(0, increment);
   }
 
   tryGrowWindow(bytes: number): boolean {
-    if (this.#windowGrowthBytes + bytes > this.limits.maxWindowGrowthBytes) return false;
-    this.#windowGrowthBytes += bytes;
+    if (!this.#growth.tryGrow(bytes)) return false;
     this.creditConnection(bytes);
     return true;
   }
 
   returnWindowGrowth(bytes: number): void {
-    this.#windowGrowthBytes -= bytes;
+    this.#growth.shrink(bytes);
     this.receiveWindow.withhold(bytes);
   }
 
@@ -251,5 +257,6 @@ export abstract class ConnectionCore implements StreamHost {
 
   #abandonAll(reset: Http2Reset): void {
     for (const stream of this.streams.snapshot()) stream.abandon(reset);
+    this.#growth.settle();
   }
 }

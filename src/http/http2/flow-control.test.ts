@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ByteBudget } from '../../base/byte-budget.ts';
 import { data, GET, headers, POST, reset, settings, windowUpdate } from './frame-script.ts';
 import { RecordedServer } from './recorded-server.ts';
 
@@ -105,6 +106,43 @@ describe('receiving', () => {
       server.receive(reset(1, 8));
       expect(server.connection.receiveCredit.available + server.connection.receiveCredit.owed).toBe(CONNECTION_WINDOW);
       expect(Math.max(...increments(server, 3, 32))).toBe(98_304);
+    });
+
+    describe('with a budget that many connections share', () => {
+      const growing = (windowGrowth: ByteBudget): RecordedServer => {
+        const limits = { ...GROWS, maxStreamWindowBytes: 131_072 };
+        return RecordedServer.greeted(limits, { windowGrowth }).receive(headers(1, POST));
+      };
+
+      test('grows while there is some left, and is counted where there is not', () => {
+        const counted = { held: 0, refused: 0 };
+        const windowGrowth = new ByteBudget(65_536, {
+          heldBytes: { add: (bytes) => (counted.held += bytes) },
+          refused: { increment: () => (counted.refused += 1) },
+        });
+        const [first, second] = [growing(windowGrowth), growing(windowGrowth)];
+        expect(Math.max(...increments(first, 1, 32))).toBe(98_304);
+        expect(counted).toEqual({ held: 65_536, refused: 0 });
+        expect(Math.max(...increments(second, 1, 32))).toBe(32_768);
+        expect(counted.refused).toBeGreaterThan(0);
+        first.connection.lost();
+        expect(counted.held).toBe(0);
+        expect(Math.max(...increments(second, 1, 32))).toBe(98_304);
+      });
+
+      test('gives nothing back before the peer may no longer send it', () => {
+        const windowGrowth = new ByteBudget(65_536);
+        const server = growing(windowGrowth);
+        increments(server, 1, 32);
+        server.receive(reset(1, 8));
+        // The connection's window is still as wide as it was; any other stream might use it.
+        expect(windowGrowth.heldBytes).toBe(65_536);
+        const short = (id: number): void => void server.receive(headers(id, POST), data(id, chunk(16_384), true));
+        for (let id = 3; id <= 63; id += 2) short(id);
+        expect(windowGrowth.heldBytes).toBe(65_536);
+        short(65);
+        expect(windowGrowth.heldBytes).toBe(0);
+      });
     });
   });
 

@@ -86,7 +86,7 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = Object.freeze({
   maxPriorityFramesPerStream: 100,
   maxWindowUpdatesPerDataFrame: 10,
   maxSendBufferBytes: 128 * 1024,
-  maxBacklogBytes: 2 * 1024 * 1024,
+  maxBacklogBytes: 1024 * 1024,
   maxOutputBytes: 72 * 1024,
   maxInformationalResponses: 16,
   headTimeoutMs: 10_000,

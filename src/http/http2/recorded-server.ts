@@ -1,3 +1,4 @@
+import type { ByteBudget } from '../../base/byte-budget.ts';
 import type { RequestHead } from '../head.ts';
 import type { HeaderFields } from '../header-fields.ts';
 import type { Http2Fault } from './faults.ts';
@@ -15,6 +16,8 @@ export interface OwnerHabits {
   readonly credits: boolean;
   /** Lets go of a stream as soon as it is over: without it, upstream work seems to go on for ever. */
   readonly releases: boolean;
+  /** Shared with other servers. */
+  readonly windowGrowth?: ByteBudget;
 }
 
 const KIND_OWNER: OwnerHabits = { credits: true, releases: true };
@@ -24,6 +27,7 @@ export class RecordedServer implements Http2ServerSink {
   readonly events: string[] = [];
   readonly streams = new Map<number, Http2ServerStream>();
   readonly heads = new Map<number, RequestHead>();
+  readonly windowGrowth?: ByteBudget;
   readonly connection: Http2ServerConnection;
   readonly output = new Http2Output(() => {});
   readonly #transcript = new FrameTranscript();
@@ -33,6 +37,7 @@ export class RecordedServer implements Http2ServerSink {
 
   constructor(limits: Partial<Http2Limits> = {}, habits: Partial<OwnerHabits> = {}) {
     this.#habits = { ...KIND_OWNER, ...habits };
+    if (habits.windowGrowth !== undefined) this.windowGrowth = habits.windowGrowth;
     this.connection = new Http2ServerConnection(this, this.output, { ...DEFAULT_HTTP2_LIMITS, ...limits }, 0);
   }
 

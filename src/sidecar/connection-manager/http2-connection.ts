@@ -1,3 +1,4 @@
+import type { ByteBudget } from '../../base/byte-budget.ts';
 import type { RequestHead } from '../../http/head.ts';
 import {
   CLIENT_PREFACE,
@@ -89,6 +90,10 @@ export class Http2Connection
     const connection = new Http2Connection(context, slot, bytes, owner);
     bytes.resume();
     return connection;
+  }
+
+  get windowGrowth(): ByteBudget {
+    return this.#context.turn.windowGrowth;
   }
 
   get isClosed(): boolean {
@@ -235,6 +240,11 @@ export class Http2Connection
       this.#context.turn.markDirty(this);
     }
     if (this.#serving.size === 0) this.#restartIdle();
+  }
+
+  /** One turn may read from each of a thousand hosts: the bound is looked at where it is passed, not when the turn ends. */
+  exchangeBackedUp(): void {
+    if (!this.#isHoldingAnswers) this.#watchBacklog();
   }
 
   /**

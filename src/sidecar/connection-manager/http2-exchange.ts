@@ -19,6 +19,8 @@ import { removeUpgradeProof, upgradeHead } from './websocket-bridge.ts';
 export interface ExchangeOwner {
   /** The exchange's stream object is over. Its HTTP/2 stream may be open still. */
   exchangeEnded(exchange: Http2Exchange): void;
+  /** Bytes of an answer wait for the client. */
+  exchangeBackedUp(): void;
 }
 
 /** How the response under way is told to the codec; one per exchange, reused. */
@@ -169,7 +171,10 @@ export class Http2Exchange implements DownstreamWriter, Http2StreamSink {
   }
 
   writeBody(buffer: Buffer, start: number, end: number): void {
-    this.#stream?.sendBody(buffer, start, end);
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    stream.sendBody(buffer, start, end);
+    if (stream.isBackedUp) this.#owner.exchangeBackedUp();
   }
 
   writeTrailers(fields: HeaderFields): void {

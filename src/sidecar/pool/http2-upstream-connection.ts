@@ -1,3 +1,4 @@
+import type { ByteBudget } from '../../base/byte-budget.ts';
 import {
   CONNECTION_FAULTS,
   Http2ClientConnection,
@@ -84,6 +85,10 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
     counters.cxTotal.increment();
     counters.cxHttp2Total.increment();
     counters.cxActive.add(1);
+  }
+
+  get windowGrowth(): ByteBudget {
+    return this.#turn.windowGrowth;
   }
 
   get isConnecting(): boolean {

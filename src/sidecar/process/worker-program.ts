@@ -4,12 +4,13 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import xxhash from 'xxhash-wasm';
+import { ByteBudget } from '../../base/byte-budget.ts';
 import { systemClock } from '../../base/clock.ts';
 import { systemRandom } from '../../base/random.ts';
 import { addressText } from '../../resource/address.ts';
 import { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import { SpanRing, TraceStarter } from '../../telemetry/trace/trace.ts';
-import { EventTurn, TlsMaterials } from '../../transport-socket/transport-socket.ts';
+import { EventTurn, MAX_WINDOW_GROWTH_BYTES, TlsMaterials } from '../../transport-socket/transport-socket.ts';
 import { ClusterSet, OutlierDetector, SharedCounters, SharedLimits } from '../cluster/cluster.ts';
 import { RuntimeConfigBuilder } from '../config/runtime-config-builder.ts';
 import { AccessLogs, type ManagerContext } from '../connection-manager/connection-manager.ts';
@@ -28,7 +29,12 @@ const hash64 = (text: string): bigint => hasher.h64(text);
 const counters = new SharedCounters(start.sharedCounters, start.ledger);
 const clusters = new ClusterSet(counters, { clock: systemClock, random: systemRandom, hash64 });
 const metrics = new MetricsRegistry({ announce: (announcements) => tell({ kind: 'metrics', announcements }) });
-const turn = new EventTurn(systemClock, (error) => tell({ kind: 'problem', message: errorText(error) }));
+const turn = new EventTurn(systemClock, (error) => tell({ kind: 'problem', message: errorText(error) }), {
+  windowGrowth: new ByteBudget(MAX_WINDOW_GROWTH_BYTES, {
+    heldBytes: metrics.gauge({ kind: 'weft' }, 'http2_window_growth_bytes'),
+    refused: metrics.counter({ kind: 'weft' }, 'http2_window_growth_refused'),
+  }),
+});
 const outliers = new OutlierDetector(clusters, counters, (ejection) => tell({ kind: 'ejected', ejection }));
 const tlsMaterials = new TlsMaterials();
 const upstreams = new Upstreams({

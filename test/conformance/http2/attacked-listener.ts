@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
+import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import { CLIENT_HELLO } from '../../../src/http/http2/frame-script.ts';
 import type { HttpConnectionManager } from '../../../src/resource/http-connection-manager.ts';
 import { UNSAID_HTTP2_OPTIONS } from '../../../src/resource/http2-options.ts';
@@ -12,9 +13,11 @@ import { liveBytes } from './live-memory.ts';
 const HTTP2 = { kind: 'explicitHttp2', http2: UNSAID_HTTP2_OPTIONS } as const;
 const MAX_CONNECTIONS = 500;
 
+const STANDING_STILL: Clock = { ...systemClock, nowMs: () => 0 };
+
 /** A sidecar's listener with an app behind it, and a host under `/mute/` that never says a word. */
 export class AttackedListener {
-  readonly path = new DataPath({ maxConnections: MAX_CONNECTIONS });
+  readonly path = new DataPath({ maxConnections: MAX_CONNECTIONS, clock: STANDING_STILL });
   readonly app = new AttackedApp();
   port = 0;
   readonly #muted = new Set<net.Socket>();

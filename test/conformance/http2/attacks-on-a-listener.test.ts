@@ -32,7 +32,9 @@ import { AttackedListener, Growth } from './attacked-listener.ts';
 
 /**
  * The published attacks against a whole listener: sockets, connection manager, router and an app. The attacker reads nothing.
- * It is cut off or refused, for a reason that is counted by name; what it makes us keep is bounded; others are served.
+ * It is cut off or refused, for a reason that is counted by name; what it makes us keep is bounded; others are served. The
+ * listener's clock stands still meanwhile: no deadline is waited for. How long it takes by the wall, `npm run bench --
+ * attacks` measures.
  */
 
 const APP = fileURLToPath(new URL('./app-program.ts', import.meta.url));
@@ -474,20 +476,17 @@ describe('what a reader that stands still makes us keep is bounded', () => {
     });
   });
 
-  describe('with the streams of a mesh, a thousand: beyond what so many requests cost that nobody has answered yet', () => {
+  describe('with the streams of a mesh, a thousand, the requests themselves included', () => {
     const MESH = 1_000;
-    /** Without the bound on what waits together it would be 64 KiB for each. */
-    const MOST_MESH_BYTES = 2 * MOST_GROWTH_BYTES;
 
     test('attack 10: large answers, and no window for any', async () => {
-      const unanswered = await stall(NO_WINDOW, asks('/never'), MESH);
-      expect((await stall(NO_WINDOW, asks('/large/'), MESH)) - unanswered).toBeLessThan(MOST_MESH_BYTES);
+      expect(await stall(NO_WINDOW, asks('/large/'), MESH)).toBeLessThan(MOST_GROWTH_BYTES);
       expect(listener.count('backlog-paused')).toBeGreaterThan(0);
     });
 
     test('attack 10: large answers into a socket that nobody reads', async () => {
-      const unanswered = await stall(CLIENT_HELLO, asks('/never'), MESH);
-      expect((await stall(CLIENT_HELLO, asks('/large/'), MESH)) - unanswered).toBeLessThan(MOST_MESH_BYTES);
+      expect(await stall(CLIENT_HELLO, asks('/large/'), MESH)).toBeLessThan(MOST_GROWTH_BYTES);
+      expect(listener.count('backlog-paused')).toBeGreaterThan(0);
     });
   });
 
