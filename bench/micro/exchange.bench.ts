@@ -139,6 +139,7 @@ const context: ManagerContext = {
   observer: { streamEnded: () => undefined },
   traces: new TraceStarter(systemRandom, undefined),
   workerId: 0,
+  nodeCluster: 'bench',
 };
 const tenant = {
   name: 'x-tenant',

@@ -28,6 +28,8 @@ const httpFilter = (name: string, fields: Json): Decoded<unknown> =>
   decodeHttpFilterConfig(extension(`${HTTP}.${name}`, fields));
 
 const JWT = 'jwt_authn.v3.JwtAuthentication';
+const GLOBAL = 'ratelimit.v3.RateLimit';
+const LIMITS = { grpcService: { envoyGrpc: { clusterName: 'limits' } }, transportApiVersion: 'V3' };
 const jwks = (text: string): object => ({ localJwks: { inlineString: text } });
 
 describe('HTTP filters', () => {
@@ -102,6 +104,21 @@ describe('HTTP filters', () => {
       status: 503,
       filterEnabled: 1,
       filterEnforced: 1,
+    });
+  });
+
+  test('a global rate limit waits 20 ms, refuses with 429, and lets through what it cannot ask about', () => {
+    const said = opened(httpFilter(GLOBAL, { domain: 'd', rateLimitService: LIMITS }));
+    expect(said).toMatchObject({
+      requestType: 'both',
+      service: { clusterName: 'limits', timeoutMs: 20 },
+      filterEnabled: 1,
+      filterEnforced: 1,
+      failureModeDeny: 0,
+      rateLimitedStatus: 429,
+      statusOnError: 500,
+      addsLimitedHeader: true,
+      addsLimitHeaders: false,
     });
   });
 
@@ -180,6 +197,27 @@ describe('HTTP filters', () => {
       'header_mutation.v3.HeaderMutation',
       { mutations: { requestMutations: [{ remove: 'host' }] } },
       'mutations.request_mutations[0].remove',
+    ],
+    ['a global rate limit without a service', GLOBAL, { domain: 'd' }, 'rate_limit_service'],
+    ['a global rate limit without a domain', GLOBAL, { rateLimitService: LIMITS }, 'domain'],
+    ['a stage of 11', GLOBAL, { domain: 'd', rateLimitService: LIMITS, stage: 11 }, 'stage'],
+    [
+      'another kind of requests',
+      GLOBAL,
+      { domain: 'd', rateLimitService: LIMITS, requestType: 'some' },
+      'request_type',
+    ],
+    [
+      'a service of an older version',
+      GLOBAL,
+      { domain: 'd', rateLimitService: { ...LIMITS, transportApiVersion: 'V2' } },
+      'rate_limit_service.transport_api_version',
+    ],
+    [
+      "stages inside a filter's configuration",
+      GLOBAL,
+      { domain: 'd', rateLimitService: LIMITS, rateLimits: [{ stage: 1, actions: [{ remoteAddress: {} }] }] },
+      'rate_limits[0].stage',
     ],
     ['a buffer of nothing', 'buffer.v3.Buffer', {}, 'max_request_bytes'],
     ['a health check that does not say what it does', 'health_check.v3.HealthCheck', {}, 'pass_through_mode'],

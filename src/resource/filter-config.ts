@@ -1,3 +1,4 @@
+import type { GlobalRateLimitConfig, GlobalRateLimitRouteConfig } from './global-rate-limit.ts';
 import type { JwtAuthnConfig } from './jwt-authn.ts';
 import type { Fraction, HeaderMatcher, StringMatcher } from './matcher.ts';
 import type { AdaptiveConcurrencyConfig, AdmissionControlConfig } from './overload-filter-config.ts';
@@ -15,6 +16,7 @@ export type HttpFilterConfig =
   | ExtAuthzConfig
   | FaultFilterConfig
   | LocalRateLimitConfig
+  | GlobalRateLimitConfig
   | HeaderMutationFilterConfig
   | HealthCheckFilterConfig
   | { readonly kind: 'cors' }
@@ -40,6 +42,7 @@ export type RouteFilterConfig =
   | ExtAuthzRouteConfig
   | FaultFilterConfig
   | LocalRateLimitConfig
+  | GlobalRateLimitRouteConfig
   | HeaderMutationFilterConfig
   | CorsPolicy
   | { readonly kind: 'jwtAuthn'; readonly requirementName: string }

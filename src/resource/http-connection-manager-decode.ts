@@ -1,4 +1,5 @@
 import { decodeAccessLogs } from './access-log-decode.ts';
+import { decodeCidrRange } from './address-decode.ts';
 import { decodeConfigSource } from './config-source-decode.ts';
 import type { ExtensionSupport } from './extension-support.ts';
 import type { ClientCertDetails, HttpConnectionManager } from './http-connection-manager.ts';
@@ -85,6 +86,7 @@ type Identity = Pick<
   | 'useRemoteAddress'
   | 'xffNumTrustedHops'
   | 'skipXffAppend'
+  | 'internalAddresses'
   | 'generateRequestId'
   | 'preserveExternalRequestId'
   | 'alwaysSetRequestIdInResponse'
@@ -120,11 +122,19 @@ function decodeIdentity(reader: MessageReader): Identity {
     useRemoteAddress: reader.wrappedBoolean('use_remote_address') ?? false,
     xffNumTrustedHops: reader.number('xff_num_trusted_hops'),
     skipXffAppend: reader.boolean('skip_xff_append'),
+    internalAddresses: decodeInternalAddresses(reader.message('internal_address_config')),
     generateRequestId: reader.wrappedBoolean('generate_request_id') ?? true,
     preserveExternalRequestId: reader.boolean('preserve_external_request_id'),
     alwaysSetRequestIdInResponse: reader.boolean('always_set_request_id_in_response'),
     forwardClientCertDetails: reader.choice('forward_client_cert_details', FORWARD_CLIENT_CERT_DETAILS, 'sanitize'),
     currentClientCertDetails: decodeClientCertDetails(reader.message('set_current_client_cert_details')),
+  };
+}
+
+function decodeInternalAddresses(reader: MessageReader | undefined): HttpConnectionManager['internalAddresses'] {
+  return {
+    unixSockets: reader?.boolean('unix_sockets') ?? false,
+    cidrRanges: reader?.messages('cidr_ranges').map(decodeCidrRange) ?? [],
   };
 }
 

@@ -1,4 +1,5 @@
 import type { AccessLogger } from './access-logger.ts';
+import type { CidrRange } from './address.ts';
 import type { InitialFetchTimeout } from './config-source-decode.ts';
 import type { Http2Options } from './http2-options.ts';
 import type { Fraction } from './matcher.ts';
@@ -22,6 +23,8 @@ export interface HttpConnectionManager {
   readonly useRemoteAddress: boolean;
   readonly xffNumTrustedHops: number;
   readonly skipXffAppend: boolean;
+  /** Whose requests are internal; nobody's where nothing is said. */
+  readonly internalAddresses: { readonly unixSockets: boolean; readonly cidrRanges: readonly CidrRange[] };
   readonly generateRequestId: boolean;
   readonly preserveExternalRequestId: boolean;
   readonly alwaysSetRequestIdInResponse: boolean;

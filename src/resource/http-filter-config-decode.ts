@@ -8,6 +8,7 @@ import type {
   HttpFilterConfig,
   StatefulSessionConfig,
 } from './filter-config.ts';
+import { decodeGlobalRateLimit } from './global-rate-limit-decode.ts';
 import { decodeHeaderName, decodeHeaderValueOption } from './header-mutation-decode.ts';
 import { decodeJwtAuthn } from './jwt-authn-decode.ts';
 import { decodeHeaderMatcher, decodeStringMatcher } from './matcher-decode.ts';
@@ -31,6 +32,7 @@ export const HTTP_FILTER_DECODERS: ReadonlyMap<string, (reader: MessageReader) =
   [`${HTTP}.ext_authz.v3.ExtAuthz`, decodeExtAuthz],
   [`${HTTP}.fault.v3.HTTPFault`, decodeFault],
   [`${HTTP}.local_ratelimit.v3.LocalRateLimit`, decodeLocalRateLimit],
+  [`${HTTP}.ratelimit.v3.RateLimit`, decodeGlobalRateLimit],
   [`${HTTP}.header_mutation.v3.HeaderMutation`, decodeHeaderMutationFilter],
   [`${HTTP}.health_check.v3.HealthCheck`, decodeHealthCheckFilter],
   [`${HTTP}.jwt_authn.v3.JwtAuthentication`, decodeJwtAuthn],

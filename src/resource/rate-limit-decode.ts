@@ -14,7 +14,7 @@ export function decodeLocalRateLimit(reader: MessageReader): LocalRateLimitConfi
     kind: 'localRateLimit',
     statPrefix: reader.requiredString('stat_prefix'),
     tokenBucket: bucket && decodeTokenBucket(bucket),
-    status: decodeStatus(reader.message('status')),
+    status: decodeRateLimitedStatus(reader.message('status')),
     // As in Envoy: a limit is off until a share is given.
     filterEnabled: decodeRuntimeFraction(reader.message('filter_enabled')) ?? 0,
     filterEnforced: decodeRuntimeFraction(reader.message('filter_enforced')) ?? 0,
@@ -39,7 +39,7 @@ export function decodeTokenBucket(reader: MessageReader): TokenBucketConfig {
 }
 
 /** envoy.type.v3.HttpStatus; Envoy answers 429 where it is absent or below 400. */
-function decodeStatus(reader: MessageReader | undefined): number {
+export function decodeRateLimitedStatus(reader: MessageReader | undefined): number {
   const code = reader?.enumNumber('code') ?? 0;
   if (code > 599) reader?.fault('code', `must be an HTTP status, not ${code}`);
   return code < 400 ? 429 : code;

@@ -1,6 +1,7 @@
 import { decodeRegexRewrite } from './matcher-decode.ts';
 import type { MessageReader } from './message-reader.ts';
 import { decodeRuntimeFraction } from './percent-decode.ts';
+import { decodeRateLimits } from './rate-limit-policy-decode.ts';
 import { decodeRetryPolicy } from './retry-policy-decode.ts';
 import type { ClusterSpecifier, HashPolicy, RequestMirrorPolicy, RouteAction } from './route-configuration.ts';
 import { decodeWeightedClusters } from './weighted-clusters-decode.ts';
@@ -35,6 +36,8 @@ export function decodeRouteAction(reader: MessageReader, inherited: readonly Req
     retryPolicy: decodeRetryPolicy(reader.message('retry_policy')),
     hashPolicy: reader.messages('hash_policy').flatMap(decodeHashPolicy),
     requestMirrorPolicies: mirrors.length > 0 ? mirrors : inherited,
+    rateLimits: decodeRateLimits(reader),
+    includeVhRateLimits: reader.wrappedBoolean('include_vh_rate_limits') ?? false,
     upgradeTypes: decodeUpgradeTypes(reader),
     clusterNotFoundResponseCode: reader.choice('cluster_not_found_response_code', NOT_FOUND_CODES, 503),
     priority: reader.choice('priority', PRIORITIES, 'default'),

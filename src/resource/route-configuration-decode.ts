@@ -1,6 +1,7 @@
 import { decodeTypedPerFilterConfig } from './extension-decode.ts';
 import { decodeHeaderMutations } from './header-mutation-decode.ts';
 import type { MessageReader } from './message-reader.ts';
+import { decodeRateLimits } from './rate-limit-policy-decode.ts';
 import { decodeRetryPolicy } from './retry-policy-decode.ts';
 import { decodeMirrorPolicies } from './route-action-decode.ts';
 import type { RouteConfiguration, TypedExtension, VirtualHost } from './route-configuration.ts';
@@ -38,7 +39,7 @@ export function decodeRouteConfiguration(reader: MessageReader): RouteConfigurat
   };
 }
 
-/** `virtual_clusters`, `rate_limits` and the attempt-count headers only count and report; they are read past. */
+/** `virtual_clusters` and the attempt-count headers only count and report; they are read past. */
 function decodeVirtualHost(
   reader: MessageReader,
   inheritance: RouteInheritance,
@@ -54,6 +55,7 @@ function decodeVirtualHost(
     routes: reader.messages('routes').map((route) => decodeRoute(route, forRoutes)),
     headers: decodeHeaderMutations(reader),
     retryPolicy: decodeRetryPolicy(reader.message('retry_policy')),
+    rateLimits: decodeRateLimits(reader),
     typedPerFilterConfig: new Map([...inheritedFilterConfigs, ...decodeTypedPerFilterConfig(reader)]),
   };
 }

@@ -1,4 +1,5 @@
 import type { Fraction, HeaderMatcher, QueryParameterMatcher, StringMatcher } from './matcher.ts';
+import type { RateLimitPolicy } from './rate-limit-policy.ts';
 
 /** envoy.config.route.v3.RouteConfiguration, narrowed to what a sidecar obeys. Durations are milliseconds; 0 disables one. */
 export interface RouteConfiguration {
@@ -15,6 +16,7 @@ export interface VirtualHost {
   readonly routes: readonly Route[];
   readonly headers: HeaderMutations;
   readonly retryPolicy: RetryPolicy | undefined;
+  readonly rateLimits: readonly RateLimitPolicy[];
   /** Canonical bytes of extensions by filter name (`typed_per_filter_config`). */
   readonly typedPerFilterConfig: ReadonlyMap<string, TypedExtension>;
 }
@@ -69,6 +71,9 @@ export interface RouteAction {
   readonly retryPolicy: RetryPolicy | undefined;
   readonly hashPolicy: readonly HashPolicy[];
   readonly requestMirrorPolicies: readonly RequestMirrorPolicy[];
+  readonly rateLimits: readonly RateLimitPolicy[];
+  /** The virtual host's `rateLimits` count as well. */
+  readonly includeVhRateLimits: boolean;
   readonly upgradeTypes: ReadonlyMap<string, boolean>;
   readonly clusterNotFoundResponseCode: 404 | 503 | 500;
   readonly priority: 'default' | 'high';

@@ -1,5 +1,6 @@
 import { decodeExtAuthzPerRoute } from './ext-authz-decode.ts';
 import type { RouteFilterConfig } from './filter-config.ts';
+import { decodeRateLimitPerRoute } from './global-rate-limit-decode.ts';
 import {
   decodeBuffer,
   decodeCorsPolicy,
@@ -23,6 +24,7 @@ export const ROUTE_FILTER_DECODERS: ReadonlyMap<string, (reader: MessageReader) 
   [`${HTTP}.ext_authz.v3.ExtAuthzPerRoute`, decodeExtAuthzPerRoute],
   [`${HTTP}.fault.v3.HTTPFault`, decodeFault],
   [`${HTTP}.local_ratelimit.v3.LocalRateLimit`, decodeLocalRateLimit],
+  [`${HTTP}.ratelimit.v3.RateLimitPerRoute`, decodeRateLimitPerRoute],
   [`${HTTP}.header_mutation.v3.HeaderMutationPerRoute`, (reader) => decodeMutations(reader.message('mutations'))],
   [`${HTTP}.cors.v3.CorsPolicy`, decodeCorsPolicy],
   [`${HTTP}.jwt_authn.v3.PerRouteConfig`, decodeJwtAuthnPerRoute],

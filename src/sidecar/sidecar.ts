@@ -72,6 +72,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const staticSecretNames = new Set(fixed.flatMap(secretNamesIn));
   const dataPlane = new DataPlane({
     concurrency: bootstrap.concurrency,
+    nodeCluster: bootstrap.node.cluster,
     drainTimeoutMs: bootstrap.drainTimeoutMs,
     log: logs.logger('workers'),
     onReferences({ routeConfigurations, assignments, secrets }) {

@@ -59,6 +59,7 @@ function addFilterService(names: Set<string>, { config }: HttpFilter): void {
   if (decoded.ok && decoded.value.kind === 'jwtAuthn') {
     for (const { keys } of decoded.value.providers.values()) if (keys.kind === 'remote') names.add(keys.clusterName);
   }
+  if (decoded.ok && decoded.value.kind === 'rateLimit') names.add(decoded.value.service.clusterName);
   if (!decoded.ok || decoded.value.kind !== 'extAuthz') return;
   const { service } = decoded.value;
   names.add(service.by === 'grpc' ? service.grpc.clusterName : service.clusterName);

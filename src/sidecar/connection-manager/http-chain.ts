@@ -14,6 +14,7 @@ import { FilterCalls, type Upstreams } from '../filter/router/router.ts';
 import type { RouteTable } from '../route/route.ts';
 import type { AccessLogs } from './access-logs.ts';
 import { downstreamHttp2Limits } from './http2-limits.ts';
+import { internalTest } from './internal-request.ts';
 import { ManagerCounters } from './manager-counters.ts';
 import { RequestIds } from './request-id.ts';
 
@@ -33,6 +34,8 @@ export interface ManagerContext {
   /** undefined: no tracing on this worker, whatever configuration says. */
   readonly traces: TraceStarter | undefined;
   readonly workerId: number;
+  /** `node.cluster` of the bootstrap: what the service beside us is called. */
+  readonly nodeCluster: string;
   /** Filters by type URL; undefined: all there are. */
   readonly filterFactories?: ReadonlyMap<string, FilterFactory> | undefined;
 }
@@ -93,6 +96,8 @@ export class HttpChain {
       calls: new FilterCalls(upstreams),
       limitKey: `${place.name}/${manager.statPrefix}`,
       statPrefix: manager.statPrefix,
+      nodeCluster: context.nodeCluster,
+      isInternal: internalTest(manager),
     };
     this.filters = compileFilterChain(manager.httpFilters, context.filterFactories ?? FILTER_FACTORIES, filterContext);
     // Compiled ahead, so that a fault is the configuration's and not some request's.

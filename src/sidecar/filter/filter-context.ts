@@ -3,7 +3,7 @@ import type { TypedExtension } from '../../resource/route-configuration.ts';
 import type { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import type { EventTurn } from '../../transport-socket/transport-socket.ts';
 import type { ClusterSet, SharedLimits } from '../cluster/cluster.ts';
-import type { CompiledFilter } from './filter-stream.ts';
+import type { CompiledFilter, FilterStream } from './filter-stream.ts';
 import type { UpstreamCalls } from './upstream-calls.ts';
 
 /** What a filter may use of its worker. */
@@ -21,6 +21,10 @@ export interface FilterContext {
   readonly limitKey: string;
   /** The connection manager's. */
   readonly statPrefix: string;
+  /** What the sidecar's own bootstrap calls the service it stands beside. */
+  readonly nodeCluster: string;
+  /** Whether a request comes from an address that configuration calls internal. */
+  isInternal(stream: FilterStream): boolean;
 }
 
 /** Compiles a filter's configuration; throws an Error that names the field where it cannot. */

@@ -15,6 +15,7 @@ import { createHeaderMutation } from './header-mutation.ts';
 import { createHealthCheck } from './health-check.ts';
 import { createHttpRateLimit } from './http-rate-limit.ts';
 import { createJwtAuthn } from './jwt/jwt-authn-filter.ts';
+import { createRateLimit } from './rate-limit/rate-limit-filter.ts';
 import { createRbacFilter } from './rbac/rbac-filter.ts';
 import { createStatefulSession } from './stateful-session.ts';
 
@@ -53,6 +54,7 @@ export const FILTER_FACTORIES: ReadonlyMap<string, FilterFactory> = new Map<stri
   [`${HTTP}.health_check.v3.HealthCheck`, of('healthCheck', createHealthCheck)],
   [`${HTTP}.jwt_authn.v3.JwtAuthentication`, of('jwtAuthn', createJwtAuthn)],
   [`${HTTP}.local_ratelimit.v3.LocalRateLimit`, of('localRateLimit', createHttpRateLimit)],
+  [`${HTTP}.ratelimit.v3.RateLimit`, of('rateLimit', createRateLimit)],
   [`${HTTP}.rbac.v3.RBAC`, of('rbac', createRbacFilter)],
   [`${HTTP}.stateful_session.v3.StatefulSession`, of('statefulSession', createStatefulSession)],
 ]);

@@ -76,6 +76,7 @@ export class DataPath {
       accessLogs: this.accessLogs,
       traces: options.traces,
       workerId: 0,
+      nodeCluster: 'own-service',
       filterFactories: options.filterFactories,
     };
     this.listeners = new ListenerSet({

@@ -27,6 +27,7 @@ export const DATA_PLANE_EXTENSIONS: ExtensionSupport = {
     'envoy.extensions.filters.http.health_check.v3.HealthCheck',
     'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication',
     'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit',
+    'envoy.extensions.filters.http.ratelimit.v3.RateLimit',
     'envoy.extensions.filters.http.rbac.v3.RBAC',
     'envoy.extensions.filters.http.stateful_session.v3.StatefulSession',
   ]),

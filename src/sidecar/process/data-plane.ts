@@ -31,6 +31,8 @@ const LOOKUP_TIMEOUT_MS = 10_000;
 
 export interface DataPlaneOptions {
   readonly concurrency: number;
+  /** `node.cluster` of the bootstrap. */
+  readonly nodeCluster: string;
   readonly drainTimeoutMs: number;
   readonly log: Logger;
   onReferences(references: ResourceReferences): void;
@@ -117,7 +119,7 @@ export class DataPlane {
       startOf: (workerId) => {
         const spanRing = options.exportsSpans ? spanRingBuffer() : undefined;
         options.onSpanRing(workerId, spanRing);
-        return { spanRing, drainTimeoutMs: options.drainTimeoutMs };
+        return { spanRing, nodeCluster: options.nodeCluster, drainTimeoutMs: options.drainTimeoutMs };
       },
       onStarted: (workerId) => this.#onStarted(workerId),
       onMessage: (workerId, message) => this.#onMessage(workerId, message),

@@ -5,6 +5,8 @@ import type { WorkerUpdate } from '../config/worker-update.ts';
 /** What a worker thread is born with. */
 export interface WorkerStart {
   readonly workerId: number;
+  /** `node.cluster` of the bootstrap. */
+  readonly nodeCluster: string;
   /** SharedCounters memory of all workers, and the ledger of this one. */
   readonly sharedCounters: SharedArrayBuffer;
   readonly ledger: SharedArrayBuffer;

@@ -64,6 +64,7 @@ const context: ManagerContext = {
   accessLogs,
   traces: new TraceStarter(systemRandom, spanRing),
   workerId: start.workerId,
+  nodeCluster: start.nodeCluster,
 };
 const listeners = new ListenerSet({
   context,

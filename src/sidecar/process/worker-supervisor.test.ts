@@ -37,7 +37,7 @@ describe('worker supervision', () => {
         clock: systemClock,
         log: new Logs({ level: 'silent', format: 'json' }).root,
         entry: FRAGILE_WORKER,
-        startOf: () => ({ spanRing: undefined, drainTimeoutMs: 0 }),
+        startOf: () => ({ spanRing: undefined, nodeCluster: '', drainTimeoutMs: 0 }),
         onStarted(workerId) {
           starts++;
           if (starts === 3) resolve();

@@ -1,6 +1,7 @@
 import type { Random } from '../../base/random.ts';
 import type { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
+import type { RateLimitPolicy } from '../../resource/rate-limit-policy.ts';
 import type {
   ClusterSpecifier,
   DirectResponseAction,
@@ -40,6 +41,7 @@ export class CompiledRoute {
   readonly retryPolicy: CompiledRetryPolicy | undefined;
   /** Mutations of route, virtual host and route configuration; a weighted cluster's come with its ClusterChoice instead. */
   readonly mutations: CompiledMutations;
+  readonly virtualHostRateLimits: readonly RateLimitPolicy[];
   /** What route and virtual host say about filters, by filter name, the route's own first; undefined where neither does. */
   readonly filterConfigs: ReadonlyMap<string, readonly TypedExtension[]> | undefined;
   readonly #matchesPath: (path: string) => boolean;
@@ -55,6 +57,7 @@ export class CompiledRoute {
     this.name = route.name === '' ? `${virtualHost.name}/${index}` : route.name;
     this.virtualHostName = virtualHost.name;
     this.action = route.action;
+    this.virtualHostRateLimits = virtualHost.rateLimits;
     const levels: readonly HeaderMutations[] = [route.headers, virtualHost.headers, configuration.headers];
     this.mutations = new CompiledMutations(levels);
     this.filterConfigs = filterConfigsOf([route.typedPerFilterConfig, virtualHost.typedPerFilterConfig]);
@@ -86,8 +89,11 @@ export class CompiledRoute {
     return this.#queryPredicates.every((matches) => matches(query));
   }
 
-  /** undefined where the cluster is named by a request header that is missing or empty. */
-  pickCluster(request: MatchableRequest, random: Random): ClusterChoice | undefined {
+  /**
+   * undefined where the cluster is named by a request header that is missing or empty. Of weighted ones it is the `settled`
+   * one, where somebody has picked for this request before.
+   */
+  pickCluster(request: MatchableRequest, random: Random, settled = ''): ClusterChoice | undefined {
     if (this.action.kind !== 'route') return undefined;
     const specifier = this.action.cluster;
     if (specifier.kind === 'clusterHeader') {
@@ -95,6 +101,7 @@ export class CompiledRoute {
       return name === undefined || name === '' ? undefined : { name, mutations: this.mutations };
     }
     if (specifier.kind === 'cluster') return this.#choices[0];
+    if (settled !== '') return this.#choices.find(({ name }) => name === settled);
     const point = random.next() * specifier.totalWeight;
     for (let index = 0; index < this.#choices.length; index++) {
       if (point < (this.#cumulativeWeights[index] ?? 0)) return this.#choices[index];

@@ -10,6 +10,7 @@ const RUNTIME = 'runtime values are not read: the default counts';
 const REPORTS = 'only counts or reports';
 const TUNING = 'only tunes';
 const NAME = 'a name for people';
+const LITERAL = 'values are taken as they stand, as in Envoy unless it is told otherwise';
 const NO_LOG_OPTIONS = 'records are written when a stream ends';
 
 const ENVOY = 'envoy.config';
@@ -176,6 +177,9 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     'limits hold for every listener': ['ignore_global_conn_limit', 'bypass_overload_manager'],
   },
   [`${ENVOY}.listener.v3.ListenerFilter`]: { [NAME]: ['name'] },
+  [`${ENVOY}.route.v3.RateLimit.Action.GenericKey`]: { [LITERAL]: ['default_value'] },
+  [`${ENVOY}.route.v3.RateLimit.Action.HeaderValueMatch`]: { [LITERAL]: ['default_value'] },
+  [`${ENVOY}.route.v3.RateLimit.Action.QueryParameterValueMatch`]: { [LITERAL]: ['default_value'] },
   [`${ENVOY}.route.v3.RetryPolicy`]: {
     'an attempt has `per_try_timeout`, and the route `idle_timeout`': ['per_try_idle_timeout'],
     'Retry-After is not read': ['rate_limited_retry_back_off'],
@@ -189,7 +193,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     'the host that came is not told where it is replaced': ['append_x_forwarded_host'],
     'there is no early data': ['early_data_policy'],
     'requests are not hedged': ['hedge_policy'],
-    'no filter reads it': ['rate_limits', 'include_vh_rate_limits'],
     'redirects are passed on': ['max_internal_redirects'],
   },
   [`${ENVOY}.route.v3.RouteAction.HashPolicy.Cookie`]: { 'a cookie has path and age': ['attributes'] },
@@ -208,7 +211,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
       'include_attempt_count_in_response',
       'include_is_timeout_retry_header',
     ],
-    'no filter reads it': ['rate_limits'],
     'requests are not hedged': ['hedge_policy'],
     'buffers are bounded by the listener': ['per_request_buffer_limit_bytes'],
     'for people who read the configuration': ['metadata'],
@@ -250,7 +252,13 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     'keys are fetched when they are first needed, and again for a later request': ['async_fetch', 'retry_policy'],
   },
   [`${HTTP_FILTER}.local_ratelimit.v3.LocalRateLimit`]: {
-    'there are no descriptors': ['stage', 'vh_rate_limits', 'always_consume_default_token_bucket'],
+    'there are no descriptors': [
+      'stage',
+      'vh_rate_limits',
+      'always_consume_default_token_bucket',
+      'rate_limits',
+      'max_dynamic_descriptors',
+    ],
     [REPORTS]: ['enable_x_ratelimit_headers'],
   },
   [`${HTTP_FILTER}.grpc_stats.v3.FilterConfig`]: { [REPORTS]: ['emit_filter_state', 'enable_upstream_stats'] },
@@ -277,7 +285,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     [REPORTS]: ['add_user_agent', 'proxy_status_config'],
     'HTTP/3 is not served': ['http3_protocol_options'],
     [NO_LOG_OPTIONS]: ['access_log_options', 'access_log_flush_interval', 'flush_access_log_on_new_request'],
-    'no address is trusted for being private': ['internal_address_config'],
     '100 Continue is answered by the application': ['proxy_100_continue'],
     'addresses are written as they are': ['represent_ipv4_remote_address_as_ipv4_mapped_ipv6'],
     'request ids are UUIDs': ['request_id_extension'],
@@ -373,6 +380,12 @@ export const PARTLY_REFUSED: Readonly<Record<string, Readonly<Record<string, str
     include_peer_certificate: 'with an HTTP service',
     include_tls_session: 'with an HTTP service',
   },
+  [`${ENVOY}.ratelimit.v3.RateLimitServiceConfig`]: { transport_api_version: 'other than V3' },
+  [`${ENVOY}.route.v3.RateLimit`]: {
+    stage: "inside a filter's own configuration",
+    disable_key: "inside a filter's own configuration; elsewhere nothing is disabled, as there is no runtime",
+  },
+  [`${ENVOY}.route.v3.RateLimit.Action`]: { dynamic_metadata: "inside a filter's own configuration" },
   [`${ENVOY}.core.v3.SocketAddress`]: { protocol: 'UDP' },
   [`${ENVOY}.core.v3.TransportSocket`]: {
     typed_config: 'sockets other than TLS, raw_buffer and upstream PROXY protocol',

@@ -8,10 +8,10 @@ import type { FilterContext } from '../filter-context.ts';
 import type { CompiledFilter, FilterStream, FilterVerdict } from '../filter-stream.ts';
 import { plainReply } from '../local-replies.ts';
 import type { UpstreamCall } from '../upstream-calls.ts';
+import { isWritable, isWritableName } from '../writable-header.ts';
 import type { AuthorizationClient, AuthorizationOutcome, SeenBody } from './authorization-client.ts';
 import { GrpcAuthorization } from './grpc-authorization.ts';
 import { HttpAuthorization } from './http-authorization.ts';
-import { isWritable, isWritableName } from './writable-header.ts';
 
 const FLAGS = 'UAEX';
 const TOO_LARGE = plainReply(413, 'request_payload_too_large', 'Payload Too Large');

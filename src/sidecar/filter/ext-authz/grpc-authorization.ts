@@ -12,6 +12,7 @@ import type { FilterContext } from '../filter-context.ts';
 import type { FilterStream } from '../filter-stream.ts';
 import { type GrpcUnaryOutcome, startGrpcUnaryCall } from '../grpc-unary-call.ts';
 import type { UpstreamCall } from '../upstream-calls.ts';
+import { utf8Text } from '../utf8-text.ts';
 import {
   type AuthorizationClient,
   type AuthorizationOutcome,
@@ -66,8 +67,8 @@ export class GrpcAuthorization implements AuthorizationClient {
       requestId: record.requestId,
       method: head.method,
       headers: this.#headersOf(stream, body),
-      path: utf8(head.path),
-      host: utf8(head.authority),
+      path: utf8Text(head.path),
+      host: utf8Text(head.authority),
       scheme: head.scheme,
       bodyBytes: head.bodyLength,
       protocol: PROTOCOLS[head.version],
@@ -82,8 +83,8 @@ export class GrpcAuthorization implements AuthorizationClient {
     const { method, path, authority, scheme } = stream.head;
     const headers = new Map<string, string>();
     const pseudo = { ':method': method, ':path': path, ':authority': authority, ':scheme': scheme };
-    for (const [name, value] of Object.entries(pseudo)) if (this.#isTold(name)) headers.set(name, utf8(value));
-    for (const [name, value] of toldHeaders(stream, this.#isTold)) headers.set(name, utf8(value));
+    for (const [name, value] of Object.entries(pseudo)) if (this.#isTold(name)) headers.set(name, utf8Text(value));
+    for (const [name, value] of toldHeaders(stream, this.#isTold)) headers.set(name, utf8Text(value));
     if (body !== undefined) headers.set(PARTIAL_BODY_HEADER, String(body.isPartial));
     return headers;
   }
@@ -101,7 +102,7 @@ function sourceOf({ peer }: FilterStream, includeCertificate: boolean): CheckedP
   return {
     address: peer.address,
     port: peer.port,
-    principal: utf8(name),
+    principal: utf8Text(name),
     certificate: includeCertificate && certificate !== undefined ? encodeURIComponent(certificate.pem) : '',
   };
 }
@@ -110,9 +111,4 @@ function destinationOf({ peer }: FilterStream): CheckedPeer {
   const { destinationAddress, destinationPort } = peer.ends();
   const principal = peer.transport.localUriNames[0] ?? '';
   return { address: destinationAddress, port: destinationPort, principal, certificate: '' };
-}
-
-/** Bytes as they came, one character each, to the text that a protobuf string is. */
-function utf8(text: string): string {
-  return /^[ -~]*$/.test(text) ? text : Buffer.from(text, 'latin1').toString('utf8');
 }

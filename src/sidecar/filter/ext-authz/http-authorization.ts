@@ -5,6 +5,7 @@ import { compileStringMatcher, type StringPredicate } from '../../route/route.ts
 import type { FilterContext } from '../filter-context.ts';
 import type { FilterStream } from '../filter-stream.ts';
 import type { UpstreamCall, UpstreamCallAnswer } from '../upstream-calls.ts';
+import { isWritable } from '../writable-header.ts';
 import {
   type AuthorizationClient,
   type AuthorizationOutcome,
@@ -12,7 +13,6 @@ import {
   type SeenBody,
 } from './authorization-client.ts';
 import { anyOf, compileSelection, toldHeaders } from './told-headers.ts';
-import { isWritable } from './writable-header.ts';
 
 /** A client could not go on without these, whatever else it may see. */
 const ALWAYS_FOR_CLIENTS: ReadonlySet<string> = new Set(['www-authenticate', 'location']);

@@ -76,7 +76,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
   /** Starts the request that the stream now holds. Body and end follow; they may come before a connection is there. */
   begin(route: CompiledRoute, action: RouteAction): void {
     const { head, record, requestEdits } = this.#stream;
-    const choice = route.pickCluster(head, this.#upstreams.random);
+    const choice = route.pickCluster(head, this.#upstreams.random, record.clusterName);
     const upstream = choice === undefined ? undefined : this.#upstreams.get(choice.name);
     this.#route = route;
     this.#action = action;

@@ -1,6 +1,6 @@
-import { isCanonicalValue } from '../../../http/http1/http1.ts';
-import { HEADER_NAME } from '../../../resource/header-mutation-decode.ts';
-import type { HeaderValueOption } from '../../../resource/route-configuration.ts';
+import { isCanonicalValue } from '../../http/http1/http1.ts';
+import { HEADER_NAME } from '../../resource/header-mutation-decode.ts';
+import type { HeaderValueOption } from '../../resource/route-configuration.ts';
 
 /** Names on which framing and routing rest: whoever changed them would change what was authorized. */
 const RESERVED = new Set([
