@@ -22,7 +22,7 @@ import { Upstreams } from '../../src/sidecar/filter/router/router.ts';
 import { RouteTable } from '../../src/sidecar/route/route.ts';
 import { MetricsRegistry } from '../../src/telemetry/metrics/metrics.ts';
 import { TraceStarter } from '../../src/telemetry/trace/trace.ts';
-import { ByteStream, EventTurn, TlsMaterials } from '../../src/transport-socket/transport-socket.ts';
+import { ByteStream, EventTurn, TlsMaterials, UNCLAIMED } from '../../src/transport-socket/transport-socket.ts';
 import {
   assignment,
   cluster,
@@ -184,7 +184,7 @@ const handle = { readStart: () => 0, readStop: () => 0 };
 for (let index = 0; index < CONNECTIONS; index++) {
   const accepted = new MemorySocket({ handle }) as unknown as net.Socket;
   turn.enter();
-  const stream = ByteStream.acceptUnclaimed(turn, accepted, 1_048_576);
+  const stream = ByteStream.accept(turn, accepted, UNCLAIMED, 1_048_576);
   new Http1Connection(context, slot, stream, { connectionEnded: () => undefined, connectionReplaced: () => undefined });
   turn.leave();
 }

@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { assignment, cluster, decodedOk, endpoint, type Json, refused, typed } from './testing/valid-resources.ts';
+import { decodeStaticJson } from './resource.ts';
+import {
+  assignment,
+  cluster,
+  decodedOk,
+  endpoint,
+  faultFields,
+  type Json,
+  refused,
+  typed,
+} from './testing/valid-resources.ts';
 import { CLUSTER_TYPE } from './type-url.ts';
 
 const rawBuffer: Json = {
@@ -40,6 +50,37 @@ describe('clusters', () => {
       kind: 'aggregate',
       clusters: ['a', 'b'],
     });
+  });
+
+  test('ORIGINAL_DST: where an address may come from, besides the connection', () => {
+    const originalDst = (fields: Json): Json =>
+      cluster({ type: 'ORIGINAL_DST', edsClusterConfig: undefined, lbPolicy: 'CLUSTER_PROVIDED', ...fields });
+    const decoded = (originalDstLbConfig: Json, fields: Json = {}): unknown =>
+      decodedOk(CLUSTER_TYPE, originalDst({ originalDstLbConfig, ...fields })).discovery;
+    expect(decoded({})).toEqual({ kind: 'originalDst', cleanupIntervalMs: 5_000 });
+    const metadataKey = { key: 'my.filter', path: [{ key: 'to' }, { key: 'host' }] };
+    expect(decoded({ useHttpHeader: true, upstreamPortOverride: 80, metadataKey }, { cleanupInterval: '1s' })).toEqual({
+      kind: 'originalDst',
+      httpHeaderName: 'x-envoy-original-dst-host',
+      upstreamPortOverride: 80,
+      metadataKey: { filter: 'my.filter', path: ['to', 'host'] },
+      cleanupIntervalMs: 1_000,
+    });
+    expect(decoded({ useHttpHeader: true, httpHeaderName: 'X-To' })).toMatchObject({ httpHeaderName: 'x-to' });
+
+    const config = 'original_dst_lb_config';
+    const faults = (originalDstLbConfig: Json): readonly string[] =>
+      faultFields(decodeStaticJson(CLUSTER_TYPE, originalDst({ originalDstLbConfig })));
+    expect(faults({ httpHeaderName: 'x-to' })).toEqual([`${config}.http_header_name`]);
+    expect(faults({ useHttpHeader: true, httpHeaderName: 'x to' })).toEqual([`${config}.http_header_name`]);
+    expect(faults({ upstreamPortOverride: 65_536 })).toEqual([`${config}.upstream_port_override`]);
+    expect(faults({ metadataKey: { key: 'f' } })).toEqual([`${config}.metadata_key.path`]);
+    expect(faultFields(decodeStaticJson(CLUSTER_TYPE, originalDst({ lbPolicy: 'ROUND_ROBIN' })))).toEqual([
+      'lb_policy',
+    ]);
+    expect(faultFields(decodeStaticJson(CLUSTER_TYPE, originalDst({ loadAssignment: assignment() })))).toEqual([
+      'load_assignment',
+    ]);
   });
 
   test('PROXY protocol goes around plaintext; version 1 where none is named', () => {

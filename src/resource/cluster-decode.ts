@@ -10,6 +10,7 @@ import { decodeConfigSource } from './config-source-decode.ts';
 import { decodeFilterMetadata } from './extension-decode.ts';
 import { decodeLoadBalancing } from './load-balancing-decode.ts';
 import type { MessageReader } from './message-reader.ts';
+import { decodeOriginalDst } from './original-dst-decode.ts';
 import { decodePercent } from './percent-decode.ts';
 import { decodeTransportSocket } from './transport-socket-decode.ts';
 import { decodeUpstreamConnections } from './upstream-protocol-decode.ts';
@@ -89,11 +90,7 @@ function decodeDiscovery(reader: MessageReader, name: string): Cluster['discover
     case 'eds':
       return decodeEds(reader, name);
     case 'originalDst':
-      reader.refuse('load_assignment');
-      if (reader.message('original_dst_lb_config')?.boolean('use_http_header') === true) {
-        reader.fault('original_dst_lb_config.use_http_header', 'is not supported; remove it');
-      }
-      return { kind };
+      return decodeOriginalDst(reader);
     case 'static':
       return { kind, assignment: decodeAssignment(reader, 'ip') };
     case 'strictDns':

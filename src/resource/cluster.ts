@@ -12,7 +12,7 @@ export interface Cluster {
     | { readonly kind: 'static'; readonly assignment: ClusterLoadAssignment }
     | { readonly kind: 'strictDns'; readonly assignment: ClusterLoadAssignment; readonly refreshMs: number }
     | { readonly kind: 'logicalDns'; readonly assignment: ClusterLoadAssignment; readonly refreshMs: number }
-    | { readonly kind: 'originalDst' }
+    | OriginalDstDiscovery
     /** envoy.clusters.aggregate: other clusters by name, the next taking what those before it cannot. */
     | { readonly kind: 'aggregate'; readonly clusters: readonly string[] };
   /** Envoy's default 5,000. */
@@ -39,6 +39,19 @@ export interface Cluster {
   readonly metadata: FilterMetadata;
   /** `lrs_server: { self: {} }`: its loads are reported to the control server. */
   readonly reportsLoads?: boolean;
+}
+
+/** Type ORIGINAL_DST: the host of each connection or request is the address that it was meant for. */
+export interface OriginalDstDiscovery {
+  readonly kind: 'originalDst';
+  /** In lower case; a request that carries it goes where it says. undefined: no header counts. */
+  readonly httpHeaderName: string | undefined;
+  /** Dynamic metadata that say the address, before the header does. */
+  readonly metadataKey: { readonly filter: string; readonly path: readonly string[] } | undefined;
+  /** Instead of the port of the destination. */
+  readonly upstreamPortOverride: number | undefined;
+  /** Hosts that nobody used for so long go away; Envoy's default 5,000. */
+  readonly cleanupIntervalMs: number;
 }
 
 /** Cluster.TransportSocketMatch: each key must be in the endpoint's `envoy.transport_socket_match` metadata, with that value. */

@@ -188,7 +188,7 @@ test('the local application and the original destination', () => {
     lbPolicy: 'CLUSTER_PROVIDED',
     connectTimeout: '5s',
   });
-  expect(passthrough.discovery).toEqual({ kind: 'originalDst' });
+  expect(passthrough.discovery).toMatchObject({ kind: 'originalDst', cleanupIntervalMs: 5_000 });
 });
 
 test('endpoints with failover', () => {

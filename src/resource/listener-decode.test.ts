@@ -77,7 +77,15 @@ describe('listeners', () => {
     expect(decodedOk(LISTENER_TYPE, listener({ drainType: 'DEFAULT' })).drainType).toBeUndefined();
   });
 
+  test('bind_to_port: false is said in either of its two places', () => {
+    expect(decodedOk(LISTENER_TYPE, listener({ bindToPort: false })).bindToPort).toBe(false);
+    expect(decodedOk(LISTENER_TYPE, listener({ deprecatedV1: { bindToPort: false } })).bindToPort).toBe(false);
+    expect(decodedOk(LISTENER_TYPE, listener({ bindToPort: true })).bindToPort).toBeUndefined();
+  });
+
   test('use_original_dst stands for the listener filter of that name', () => {
+    expect(decodedOk(LISTENER_TYPE, listener({ useOriginalDst: true })).useOriginalDst).toBe(true);
+    expect(decodedOk(LISTENER_TYPE, listener()).useOriginalDst).toBeUndefined();
     expect(decodedOk(LISTENER_TYPE, listener({ useOriginalDst: true })).listenerFilters).toEqual([
       { kind: 'originalDst' },
     ]);

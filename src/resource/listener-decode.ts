@@ -36,6 +36,7 @@ export function decodeListener(reader: MessageReader, support: ExtensionSupport)
     name: reader.string('name'),
     address: decodeListenAddress(reader),
     ...decodeAdditionalAddresses(reader),
+    ...decodeBinding(reader),
     ...(reader.choice('drain_type', DRAIN_TYPES, 'default') === 'modifyOnly' ? { drainType: 'modifyOnly' } : {}),
     trafficDirection: reader.choice('traffic_direction', TRAFFIC_DIRECTIONS, 'unspecified'),
     listenerFilters: decodeListenerFilters(reader),
@@ -53,11 +54,13 @@ export function decodeListener(reader: MessageReader, support: ExtensionSupport)
 function refuseOtherKinds(reader: MessageReader): void {
   reader.refuse('api_listener', 'internal_listener', 'udp_listener_config', 'filter_chain_matcher');
   if (reader.wrappedBoolean('transparent') === true) reader.refuse('transparent');
+}
+
+function decodeBinding(reader: MessageReader): Pick<Listener, 'useOriginalDst' | 'bindToPort'> {
   const isBound =
-    reader.wrappedBoolean('bind_to_port') ?? reader.message('deprecated_v1')?.wrappedBoolean('bind_to_port');
-  if (isBound === false) {
-    reader.fault('bind_to_port', 'false is not supported; every listener is bound');
-  }
+    reader.wrappedBoolean('bind_to_port') ?? reader.message('deprecated_v1')?.wrappedBoolean('bind_to_port') ?? true;
+  const handsOver = reader.wrappedBoolean('use_original_dst') === true;
+  return { ...(handsOver ? { useOriginalDst: true } : {}), ...(isBound ? {} : { bindToPort: false }) };
 }
 
 function decodeListenAddress(reader: MessageReader): Address {

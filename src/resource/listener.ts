@@ -9,6 +9,10 @@ export interface Listener {
   readonly address: Address;
   /** It listens on these too. */
   readonly additionalAddresses?: readonly Address[];
+  /** `use_original_dst`: connections to another listener's address are handed over to it. */
+  readonly useOriginalDst?: true;
+  /** `bind_to_port: false`: only connections that another listener hands over come in. */
+  readonly bindToPort?: false;
   /** Absent: `default`, which failing health drains too. */
   readonly drainType?: 'modifyOnly';
   readonly trafficDirection: 'unspecified' | 'inbound' | 'outbound';

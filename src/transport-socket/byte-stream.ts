@@ -1,11 +1,12 @@
 import type net from 'node:net';
 import type { Address } from '../resource/address.ts';
-import { type ByteStreamUser, UNCLAIMED } from './byte-stream-user.ts';
+import type { ByteStreamUser } from './byte-stream-user.ts';
 import { UnsentCopies } from './copy-buffers.ts';
 import { type ConnectOptions, NO_ADDRESSES } from './dial-target.ts';
 import type { EventTurn } from './event-turn.ts';
 import { latin1Text } from './latin1.ts';
 import { NetStreamSocket } from './net-stream-socket.ts';
+import { type OriginalDestination, restoredDestination } from './original-destination.ts';
 import { PLAINTEXT, type TransportFacts } from './peer-certificate.ts';
 import type { ProxiedAddresses } from './proxy-protocol.ts';
 import { acceptSocket, dialSocket } from './sockets.ts';
@@ -76,18 +77,13 @@ export class ByteStream implements StreamSocketUser {
 
   /**
    * Takes over a socket that a server with `pauseOnConnect` and `allowHalfOpen` accepted. Reading starts with resume(), after
-   * `user` was set.
+   * `user` was set; UNCLAIMED where nobody knows yet whose stream it will be.
    */
   static accept(turn: EventTurn, socket: net.Socket, user: ByteStreamUser, highWaterMarkBytes: number): ByteStream {
     const markBytes = Math.min(highWaterMarkBytes, MAX_QUEUED_BYTES);
     const stream = new ByteStream(turn, user, markBytes, (owner) => acceptSocket(turn, socket, markBytes, owner));
     stream.#isPaused = true;
     return stream;
-  }
-
-  /** As accept, for whoever does not know yet whose stream it will be. */
-  static acceptUnclaimed(turn: EventTurn, socket: net.Socket, highWaterMarkBytes: number): ByteStream {
-    return ByteStream.accept(turn, socket, UNCLAIMED, highWaterMarkBytes);
   }
 
   static connect(turn: EventTurn, options: ConnectOptions, user: ByteStreamUser): ByteStream {
@@ -204,9 +200,14 @@ export class ByteStream implements StreamSocketUser {
     return this.#assumed?.destinationPort ?? this.#socket.localPort;
   }
 
-  /** From here on these are the ends of the connection, as a proxy in front of us has told. */
+  /** From here on these are the ends of the connection: a proxy in front of us has told, or the kernel. */
   assumeAddresses(addresses: ProxiedAddresses): void {
     this.#assumed = addresses;
+  }
+
+  /** Where the peer meant to connect, where that is not the address that it came in at. */
+  get restoredDestination(): OriginalDestination | undefined {
+    return this.#assumed && restoredDestination(this.#assumed, this.#socket);
   }
 
   /** Puts bytes back that were read and belong to the next user, who gets them from resume(). Only while paused. */

@@ -4,12 +4,13 @@
  * Knows net.Socket, node:tls and time. Does not know HTTP, routes, clusters or what the bytes mean.
  */
 export { ByteStream } from './byte-stream.ts';
-export type { ByteStreamUser } from './byte-stream-user.ts';
+export { type ByteStreamUser, UNCLAIMED } from './byte-stream-user.ts';
 export { type ClientHello, type ClientHelloInspection, inspectClientHello } from './client-hello.ts';
 export { Deadline, type DeadlineOwner, Deadlines } from './deadlines.ts';
 export type { ConnectOptions, DialTarget } from './dial-target.ts';
 export { EventTurn, MAX_WINDOW_GROWTH_BYTES } from './event-turn.ts';
 export { latin1Text, utf8AsLatin1 } from './latin1.ts';
+export { type OriginalDestination, originalDestinationOf, originalDestinationProblem } from './original-destination.ts';
 export { type PeerCertificate, PLAINTEXT, type TransportFacts } from './peer-certificate.ts';
 export { inspectProxyHeader, type ProxiedAddresses, type ProxyHeaderInspection } from './proxy-protocol.ts';
 export { type ProxyProtocolVersion, proxyHeaderText } from './proxy-protocol-writer.ts';

@@ -1,15 +1,8 @@
-import type { Cluster } from '../../resource/cluster.ts';
 import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
 import { AggregateChoice } from './aggregate-choice.ts';
 import type { Host } from './host.ts';
-import { type ClusterInputs, RuntimeCluster } from './runtime-cluster.ts';
+import { type ClusterInputs, RuntimeCluster, type SlottedCluster } from './runtime-cluster.ts';
 import type { SharedCounters } from './shared-counters.ts';
-
-/** A cluster with the slot the main thread gave it. */
-export interface SlottedCluster {
-  readonly cluster: Cluster;
-  readonly slot: number;
-}
 
 /** An assignment with a slot for each endpoint, by address text. */
 export interface SlottedAssignment {
@@ -53,12 +46,14 @@ export class ClusterSet {
     this.#hostRemovedListeners.push(listener);
   }
 
-  upsert({ cluster, slot }: SlottedCluster): void {
+  upsert(slotted: SlottedCluster): void {
+    const { cluster, slot, hostSlot } = slotted;
     const known = this.#clusters.get(cluster.name);
-    if (known !== undefined && known.slot === slot) known.configure(cluster);
+    const isKept = known?.slot === slot && (known.destinations === undefined) === (hostSlot === undefined);
+    if (isKept) known.configure(cluster);
     else {
       if (known !== undefined) this.#announceGone(known.hosts);
-      this.#clusters.set(cluster.name, new RuntimeCluster(cluster, slot, this.#counters, this.#inputs));
+      this.#clusters.set(cluster.name, new RuntimeCluster(slotted, this.#counters, this.#inputs));
     }
   }
 

@@ -34,6 +34,8 @@ export class OutlierDetector {
     const cluster = this.#clusters.get(host.clusterName);
     const detection = cluster?.config.outlierDetection;
     if (cluster === undefined || detection === undefined) return;
+    // Whoever asks for one address can be given no other: ejecting it would change nothing.
+    if (cluster.destinations !== undefined) return;
     const server = this.#counters.hostCell(host.slot, HOST_FIELD.consecutive5xx);
     const gateway = this.#counters.hostCell(host.slot, HOST_FIELD.consecutiveGatewayFailures);
     if (status !== 0 && status < 500) {

@@ -5,6 +5,7 @@ import type { Cluster } from '../../resource/cluster.ts';
 import type { ClusterLoadAssignment } from '../../resource/cluster-load-assignment.ts';
 import type { BalancerInputs } from '../balancer/balancer.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
+import { DestinationHosts } from './destination-hosts.ts';
 import { Host } from './host.ts';
 import { localityKey, PickPlan } from './pick-plan.ts';
 import { type PreviousPriorities, prioritiesToAvoid } from './previous-priorities.ts';
@@ -17,6 +18,14 @@ export interface ClusterInputs {
   readonly clock: Clock;
   readonly random: Random;
   readonly hash64: (text: string) => bigint;
+}
+
+/** A cluster with the slot the main thread gave it. */
+export interface SlottedCluster {
+  readonly cluster: Cluster;
+  readonly slot: number;
+  /** ORIGINAL_DST only: where its hosts count together. */
+  readonly hostSlot?: number;
 }
 
 /** What is asked of a pick. */
@@ -47,6 +56,8 @@ export class RuntimeCluster {
   readonly name: string;
   readonly slot: number;
   readonly breakers: CircuitBreakers;
+  /** Set for clusters of type ORIGINAL_DST: all their hosts. */
+  readonly destinations: DestinationHosts | undefined;
   #config: Cluster;
   #hosts = new Map<string, Host>();
   #localityWeights = new Map<string, number>();
@@ -60,8 +71,9 @@ export class RuntimeCluster {
   readonly #counters: SharedCounters;
   readonly #generationCell: number;
 
-  constructor(config: Cluster, slot: number, counters: SharedCounters, inputs: ClusterInputs) {
+  constructor({ cluster: config, slot, hostSlot }: SlottedCluster, counters: SharedCounters, inputs: ClusterInputs) {
     this.name = config.name;
+    this.destinations = hostSlot === undefined ? undefined : new DestinationHosts(config.name, hostSlot, counters);
     this.slot = slot;
     this.#config = config;
     this.#counters = counters;
@@ -77,7 +89,7 @@ export class RuntimeCluster {
   }
 
   get hosts(): readonly Host[] {
-    return [...this.#hosts.values()];
+    return [...this.#hosts.values(), ...(this.destinations?.values() ?? [])];
   }
 
   /** How many hosts of each priority may take traffic; the same object while nothing of it changed. */

@@ -48,7 +48,10 @@ export class UpdateMaker {
   #compare(previous: Activation, next: Activation, nowMs: number, version: number): WorkerUpdate {
     const clusters = changed(previous.clusters, next.clusters).flatMap((cluster) => {
       const slot = this.#clusterSlots.slotFor(cluster.name, nowMs);
-      return slot === undefined ? [] : [{ cluster, slot }];
+      if (slot === undefined) return [];
+      if (cluster.discovery.kind !== 'originalDst') return [{ cluster, slot }];
+      const hostSlot = this.#hostSlots.slotFor(hostKey(cluster.name, ANY_DESTINATION), nowMs);
+      return hostSlot === undefined ? [] : [{ cluster, slot, hostSlot }];
     });
     const replaced = new Set(clusters.map(({ cluster }) => cluster.name));
     const assignments = [...next.assignments]
@@ -95,6 +98,9 @@ export class UpdateMaker {
     for (const slot of this.#clusterSlots.retain(new Set(next.clusters.keys()), nowMs))
       this.#onSlotFreed('cluster', slot);
     const hosts = new Set<string>();
+    for (const { name, discovery } of next.clusters.values()) {
+      if (discovery.kind === 'originalDst') hosts.add(hostKey(name, ANY_DESTINATION));
+    }
     for (const [clusterName, assignment] of next.assignments) {
       for (const group of assignment.localities) {
         for (const endpoint of group.endpoints) hosts.add(hostKey(clusterName, addressText(endpoint.address)));
@@ -103,6 +109,9 @@ export class UpdateMaker {
     for (const slot of this.#hostSlots.retain(hosts, nowMs)) this.#onSlotFreed('host', slot);
   }
 }
+
+/** Hosts of an ORIGINAL_DST cluster come and go within workers; all of them count in one slot. */
+const ANY_DESTINATION = '*';
 
 function hostKey(clusterName: string, address: string): string {
   return `${clusterName}\n${address}`;

@@ -1,7 +1,8 @@
 import type { Listener } from '../../resource/listener.ts';
 import type { RouteConfiguration } from '../../resource/route-configuration.ts';
 import type { Secret } from '../../resource/secret.ts';
-import type { SlottedAssignment, SlottedCluster } from '../cluster/cluster-set.ts';
+import type { SlottedAssignment } from '../cluster/cluster-set.ts';
+import type { SlottedCluster } from '../cluster/runtime-cluster.ts';
 
 /** What changed between two activations, as plain cloneable data for a worker. Applied whole, in the order of the fields. */
 export interface WorkerUpdate {

@@ -3,6 +3,7 @@ import { NOT_GRPC, type StreamRecord } from '../../telemetry/stream-record.ts';
 import {
   type ByteStream,
   endsOf,
+  type OriginalDestination,
   type ProxiedAddresses,
   type TransportFacts,
 } from '../../transport-socket/transport-socket.ts';
@@ -18,12 +19,14 @@ class StreamPeer implements DownstreamPeer {
   readonly address: string;
   readonly port: number;
   readonly transport: TransportFacts;
+  readonly restoredDestination: OriginalDestination | undefined;
   readonly #stream: ByteStream;
 
   constructor(stream: ByteStream) {
     this.address = stream.remoteAddress;
     this.port = stream.remotePort;
     this.transport = stream.transport;
+    this.restoredDestination = stream.restoredDestination;
     this.#stream = stream;
   }
 
@@ -48,8 +51,9 @@ export function startRecord(
   forget(record);
   record.direction = place.direction;
   record.listenerName = place.name;
-  record.localAddress = place.host;
-  record.localPort = place.port;
+  const local = peer.restoredDestination ?? place;
+  record.localAddress = local.host;
+  record.localPort = local.port;
   record.receivedAtMs = nowMs;
   record.protocol = head.version;
   record.method = head.method;

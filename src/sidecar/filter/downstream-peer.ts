@@ -1,4 +1,4 @@
-import type { ProxiedAddresses, TransportFacts } from '../../transport-socket/transport-socket.ts';
+import type { OriginalDestination, ProxiedAddresses, TransportFacts } from '../../transport-socket/transport-socket.ts';
 
 /** Who is at the other end of a downstream connection. */
 export interface DownstreamPeer {
@@ -7,6 +7,8 @@ export interface DownstreamPeer {
   readonly port: number;
   /** The socket's own peer, whatever a header said. */
   readonly directAddress: string;
+  /** Where it meant to connect, where that is not the address that it came in at. */
+  readonly restoredDestination: OriginalDestination | undefined;
   /** What TLS settled with it; PLAINTEXT where there is none. */
   readonly transport: TransportFacts;
   /** With our own end, which costs a system call. */

@@ -1,7 +1,14 @@
-import net from 'node:net';
+import type net from 'node:net';
 import { addressText } from '../../resource/address.ts';
 import type { Listener } from '../../resource/listener.ts';
-import { ByteStream, Deadline, type DeadlineOwner, TlsCounters } from '../../transport-socket/transport-socket.ts';
+import {
+  ByteStream,
+  Deadline,
+  type DeadlineOwner,
+  type OriginalDestination,
+  TlsCounters,
+  UNCLAIMED,
+} from '../../transport-socket/transport-socket.ts';
 import {
   type ChainSlot,
   Http1Connection,
@@ -16,12 +23,15 @@ import { DownstreamHandshake } from './downstream-handshake.ts';
 import type { DownstreamTransport } from './downstream-transport.ts';
 import type { FailureLog } from './failure-log.ts';
 import { type FilterChainSlot, FilterChainSlots } from './filter-chain-slots.ts';
-import { InspectionCounters, ListenerCounters } from './listener-counters.ts';
-import { compileListenerFilters, InspectedFacts, needsListenerFilters } from './listener-filters.ts';
+import { compilePlan } from './inspection-plan.ts';
+import { ListenerCounters } from './listener-counters.ts';
+import { InspectedFacts } from './listener-filters.ts';
+import { directionOf, type MutablePlace, placeOf } from './listener-place.ts';
+import { bindFailureText, bindsHere, listenAt } from './listening-server.ts';
+import { redirectedEndsOf } from './redirected-ends.ts';
 import type { RuntimeListener } from './runtime-listener.ts';
 import { StreamFacts } from './stream-facts.ts';
 import { TcpConnection } from './tcp-connection.ts';
-import { bindsUnixSockets, listenOnUnixSocket } from './unix-socket.ts';
 
 /**
  *     binding → listening → draining → closed
@@ -38,18 +48,13 @@ export interface BoundListenerOptions {
   /** Told of each failure to bind once, until it binds. */
   readonly onBindFailure: (listenerName: string, message: string) => void;
   readonly onClosed: (listener: BoundListener) => void;
+  /** The listener for connections to an address, however they came in. */
+  readonly listenerAt: (destination: OriginalDestination) => BoundListener | undefined;
   /** Connections that were turned away before they were any stream's. */
   readonly failureLog: FailureLog;
 }
 
 type Connection = ManagedConnection | TcpConnection;
-
-interface MutablePlace {
-  name: string;
-  direction: 'inbound' | 'outbound';
-  host: string;
-  port: number;
-}
 
 const REBIND_MS = 1_000;
 /** Handshakes that one listener has under way on one worker; who comes on top is turned away. */
@@ -86,14 +91,8 @@ export class BoundListener implements DeadlineOwner {
   constructor(options: BoundListenerOptions, runtime: RuntimeListener) {
     this.#options = options;
     this.#listener = runtime.listener;
-    const { address } = runtime.listener;
-    this.#place = {
-      name: runtime.listener.name,
-      direction: directionOf(runtime.listener),
-      host: address.kind === 'ip' ? address.host : address.path,
-      port: address.kind === 'ip' ? address.port : 0,
-    };
-    this.#counters = new ListenerCounters(options.context.metrics, addressText(address));
+    this.#place = placeOf(runtime.listener);
+    this.#counters = new ListenerCounters(options.context.metrics, addressText(runtime.listener.address));
     this.#chains = new FilterChainSlots(options.context, this.#place);
     this.#admissions = new Admissions(options.context.turn, () => this.#waitOver());
     this.update(runtime);
@@ -135,7 +134,7 @@ export class BoundListener implements DeadlineOwner {
   /** New configuration for the same address. Connections live on; their next request sees it. */
   update(runtime: RuntimeListener): void {
     const swap = this.#chains.prepare(runtime);
-    const plan = this.#compilePlan(runtime.listener);
+    const plan = compilePlan(runtime.listener, this.#options.context.metrics);
     // Everything compiled: from here on nothing can fail.
     this.#listener = runtime.listener;
     this.#place.name = runtime.listener.name;
@@ -201,10 +200,21 @@ export class BoundListener implements DeadlineOwner {
     else this.#connections.set(successor, slot);
   }
 
+  /** A connection that another listener accepted, and that was meant for this one's address. */
+  takeOver(stream: ByteStream): void {
+    if (this.#openConnections < this.#options.maxConnections) this.#take(stream, new InspectedFacts(undefined, true));
+    else {
+      this.#counters.cxOverflow.increment();
+      stream.destroy();
+    }
+  }
+
   inspected(inspection: ConnectionInspection, stream: ByteStream, facts: InspectedFacts): void {
     this.#inspections.delete(inspection);
     if (facts.addresses !== undefined) stream.assumeAddresses(facts.addresses);
-    this.#admit(stream, facts);
+    const successor = this.#successorFor(stream, facts);
+    if (successor === undefined) this.#admit(stream, facts);
+    else successor.takeOver(stream);
     this.#closeIfDrained();
   }
 
@@ -272,20 +282,16 @@ export class BoundListener implements DeadlineOwner {
   }
 
   #bind(): void {
-    const { address, tcpBacklogSize } = this.#listener;
-    if (address.kind === 'pipe' && !bindsUnixSockets(this.#options.context.workerId)) {
+    if (!bindsHere(this.#listener, this.#options.context.workerId)) {
       this.#nowListening();
       return;
     }
     this.#state = 'binding';
-    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true });
-    this.#server = server;
-    server.on('connection', (socket) => this.#accept(socket));
-    server.on('error', (error) => this.#onBindError(server, error));
-    server.on('listening', () => this.#onListening(server));
-    const backlog = tcpBacklogSize > 0 ? { backlog: tcpBacklogSize } : {};
-    if (address.kind === 'pipe') listenOnUnixSocket(server, address, backlog);
-    else server.listen({ host: address.host, port: address.port, reusePort: true, ...backlog });
+    this.#server = listenAt(this.#listener, {
+      onConnection: (socket) => this.#accept(socket),
+      onListening: (server) => this.#onListening(server),
+      onError: (server, error) => this.#onBindError(server, error),
+    });
   }
 
   #onListening(server: net.Server): void {
@@ -330,10 +336,11 @@ export class BoundListener implements DeadlineOwner {
       return;
     }
     context.turn.enter();
-    const stream = ByteStream.acceptUnclaimed(context.turn, socket, this.#listener.perConnectionBufferLimitBytes);
+    // Asked while the socket is at hand; its handle belongs to the stream from then on.
+    const facts = this.#plan === undefined ? NOTHING_INSPECTED : firstFacts(socket, this.#plan);
+    const stream = ByteStream.accept(context.turn, socket, UNCLAIMED, this.#listener.perConnectionBufferLimitBytes);
     try {
-      if (this.#plan === undefined) this.#admit(stream, NOTHING_INSPECTED);
-      else this.#inspect(stream, this.#plan);
+      this.#take(stream, facts);
     } catch (error) {
       context.turn.reportUnexpected(error);
       stream.destroy();
@@ -341,10 +348,22 @@ export class BoundListener implements DeadlineOwner {
     context.turn.leave();
   }
 
-  #inspect(stream: ByteStream, plan: InspectionPlan): void {
-    const inspection = new ConnectionInspection(this.#options.context.turn, plan, stream, this);
+  #take(stream: ByteStream, facts: InspectedFacts): void {
+    if (this.#plan === undefined) {
+      this.#admit(stream, facts);
+      return;
+    }
+    const inspection = new ConnectionInspection(this.#options.context.turn, this.#plan, stream, facts, this);
     this.#inspections.add(inspection);
     inspection.start();
+  }
+
+  /** `use_original_dst`: the listener at the address that the connection was meant for, where there is another. */
+  #successorFor(stream: ByteStream, facts: InspectedFacts): BoundListener | undefined {
+    if (this.#listener.useOriginalDst !== true || facts.isHandedOver) return undefined;
+    const destination = stream.restoredDestination;
+    const successor = destination && this.#options.listenerAt(destination);
+    return successor === this ? undefined : successor;
   }
 
   /** Chooses the chain by what is known now, and hands the connection over to it. */
@@ -408,19 +427,6 @@ export class BoundListener implements DeadlineOwner {
     return new Http1Connection(context, slot, stream, this);
   }
 
-  #compilePlan(listener: Listener): InspectionPlan | undefined {
-    if (!needsListenerFilters(listener)) return undefined;
-    const counters = new InspectionCounters(this.#options.context.metrics, addressText(listener.address));
-    const filters = compileListenerFilters(listener, counters);
-    const { listenerFiltersTimeoutMs, continueOnListenerFiltersTimeout } = listener;
-    return {
-      filters,
-      counters,
-      timeoutMs: listenerFiltersTimeoutMs,
-      continueOnTimeout: continueOnListenerFiltersTimeout,
-    };
-  }
-
   #close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
@@ -431,20 +437,8 @@ export class BoundListener implements DeadlineOwner {
   }
 }
 
-const NOTHING_INSPECTED = new InspectedFacts();
-
-function directionOf(listener: Listener): 'inbound' | 'outbound' {
-  return listener.trafficDirection === 'inbound' ? 'inbound' : 'outbound';
+function firstFacts(socket: net.Socket, { asksForDestination }: InspectionPlan): InspectedFacts {
+  return new InspectedFacts(asksForDestination ? redirectedEndsOf(socket) : undefined, false);
 }
 
-function bindFailureText(listener: Listener, error: Error): string {
-  const code: unknown = Reflect.get(error, 'code');
-  const where = addressText(listener.address);
-  const remedy =
-    code === 'EADDRINUSE'
-      ? 'another program holds it; stop that program or change the address'
-      : code === 'EACCES'
-        ? 'this user may not bind it; use a port above 1023 or give the right to bind'
-        : 'check that the address exists on this machine';
-  return `listener ${listener.name}: cannot bind ${where} (${String(code)}): ${remedy}`;
-}
+const NOTHING_INSPECTED = new InspectedFacts(undefined, false);

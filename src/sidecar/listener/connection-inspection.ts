@@ -6,11 +6,13 @@ import {
   type EventTurn,
 } from '../../transport-socket/transport-socket.ts';
 import type { InspectionCounters } from './listener-counters.ts';
-import { type CompiledListenerFilter, InspectedFacts } from './listener-filters.ts';
+import type { CompiledListenerFilter, InspectedFacts } from './listener-filters.ts';
 
 /** What a listener's filters are and how long they may take. */
 export interface InspectionPlan {
   readonly filters: readonly CompiledListenerFilter[];
+  /** One of them wants to know where the kernel took the connection from. */
+  readonly asksForDestination: boolean;
   readonly counters: InspectionCounters;
   /** 0: as long as they like. */
   readonly timeoutMs: number;
@@ -35,7 +37,7 @@ export class ConnectionInspection implements ByteStreamUser, DeadlineOwner {
   readonly #plan: InspectionPlan;
   readonly #stream: ByteStream;
   readonly #owner: InspectionOwner;
-  readonly #facts = new InspectedFacts();
+  readonly #facts: InspectedFacts;
   readonly #deadline: Deadline = new Deadline(this);
   #held: Buffer | undefined = undefined;
   #heldBytes = 0;
@@ -44,7 +46,14 @@ export class ConnectionInspection implements ByteStreamUser, DeadlineOwner {
   #neededBytes = 0;
   #isOver = false;
 
-  constructor(turn: EventTurn, plan: InspectionPlan, stream: ByteStream, owner: InspectionOwner) {
+  constructor(
+    turn: EventTurn,
+    plan: InspectionPlan,
+    stream: ByteStream,
+    facts: InspectedFacts,
+    owner: InspectionOwner,
+  ) {
+    this.#facts = facts;
     this.#turn = turn;
     this.#plan = plan;
     this.#stream = stream;
@@ -58,7 +67,8 @@ export class ConnectionInspection implements ByteStreamUser, DeadlineOwner {
     if (this.#plan.timeoutMs > 0) {
       this.#turn.deadlines.schedule(this.#deadline, this.#turn.nowMs + this.#plan.timeoutMs);
     }
-    this.#stream.resume();
+    if (this.#plan.filters[0]?.needsNoBytes === true) this.#inspect();
+    if (!this.#isOver) this.#stream.resume();
   }
 
   destroy(): void {

@@ -4,7 +4,7 @@ import { assignment, cluster, endpoint, httpListener } from '../../../test/suppo
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import { setCanonicalCheck } from '../../http/http1/canonical.ts';
-import type { Cluster } from '../../resource/cluster.ts';
+import type { Cluster, OriginalDstDiscovery } from '../../resource/cluster.ts';
 import type { Endpoint } from '../../resource/cluster-load-assignment.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
 import type { FilterChain, Listener } from '../../resource/listener.ts';
@@ -29,6 +29,14 @@ export interface DataPathOptions {
   readonly traces?: ManagerContext['traces'];
   readonly filterFactories?: ManagerContext['filterFactories'];
 }
+
+const ORIGINAL_DST: OriginalDstDiscovery = {
+  kind: 'originalDst',
+  httpHeaderName: undefined,
+  metadataKey: undefined,
+  upstreamPortOverride: undefined,
+  cleanupIntervalMs: 5_000,
+};
 
 /** Tests of the data path: one worker's listeners, clusters and pools over real sockets, built from narrow resources. */
 export class DataPath {
@@ -95,6 +103,12 @@ export class DataPath {
       slot: this.clusters.get(name)?.slot ?? this.#nextSlot++,
     });
     this.assign(name, ports);
+  }
+
+  /** A cluster of type ORIGINAL_DST. */
+  addOriginalDst(name: string, overrides: Partial<OriginalDstDiscovery> = {}): void {
+    const discovery = { ...ORIGINAL_DST, ...overrides };
+    this.clusters.upsert({ cluster: cluster(name, { discovery }), slot: this.#nextSlot++, hostSlot: this.#nextSlot++ });
   }
 
   assign(name: string, ports: readonly (number | Endpoint)[]): void {

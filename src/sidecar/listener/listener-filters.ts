@@ -13,10 +13,19 @@ export class InspectedFacts {
   serverName = '';
   transportProtocol: 'raw_buffer' | 'tls' = 'raw_buffer';
   applicationProtocols: readonly string[] = [];
-  /** What a PROXY header said; it stands in for the socket's own ends. */
+  /** The socket's peer, and where it meant to go; undefined where nobody redirected it, or no filter wants to know. */
+  readonly redirected: ProxiedAddresses | undefined;
+  /** Another listener accepted it; it is not handed over a second time. */
+  readonly isHandedOver: boolean;
+  /** What filters put in place of the socket's own ends. */
   addresses: ProxiedAddresses | undefined = undefined;
   /** Bytes that were addressed to us and that no filter chain shall see. */
   consumedBytes = 0;
+
+  constructor(redirected: ProxiedAddresses | undefined, isHandedOver: boolean) {
+    this.redirected = redirected;
+    this.isHandedOver = isHandedOver;
+  }
 }
 
 /** A number: how many bytes behind the consumed ones there must be before asking again. */
@@ -24,6 +33,8 @@ export type InspectionVerdict = 'done' | 'close' | number;
 
 /** One configured listener filter, shared by all connections: everything it knows of one of them is in its arguments. */
 export interface CompiledListenerFilter {
+  /** Answers before the peer has said anything: who waits for its server to speak first is not kept waiting. */
+  readonly needsNoBytes?: true;
   /** `bytes` are those not consumed yet, and may be none. Asked again from the start when more have come. */
   inspect(bytes: Buffer, facts: InspectedFacts): InspectionVerdict;
   /** Whether a connection may go on without this filter's answer when `continue_on_listener_filters_timeout` says so. */
@@ -56,9 +67,22 @@ function compile(filter: ListenerFilter, counters: InspectionCounters): Compiled
     case 'proxyProtocol':
       return proxyProtocol(counters, filter.allowRequestsWithoutProxyProtocol);
     case 'originalDst':
-      throw new Error('listener filter original_dst: is not supported by this version; remove it');
+      return ORIGINAL_DST;
   }
 }
+
+/** The kernel is asked when a connection is accepted, while its socket is at hand. */
+const ORIGINAL_DST: CompiledListenerFilter = {
+  isOptional: false,
+  needsNoBytes: true,
+  inspect(_bytes, facts) {
+    const { redirected, addresses } = facts;
+    if (redirected === undefined) return 'done';
+    const { destinationAddress, destinationPort } = redirected;
+    facts.addresses = { ...(addresses ?? redirected), destinationAddress, destinationPort };
+    return 'done';
+  },
+};
 
 function tlsInspector(counters: InspectionCounters): CompiledListenerFilter {
   return {

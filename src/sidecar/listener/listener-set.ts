@@ -1,7 +1,10 @@
 import { addressText } from '../../resource/address.ts';
+import type { Listener } from '../../resource/listener.ts';
+import type { OriginalDestination } from '../../transport-socket/transport-socket.ts';
 import type { ManagerContext } from '../connection-manager/connection-manager.ts';
 import { BoundListener, type BoundListenerOptions, type ListenerState } from './bound-listener.ts';
 import { FailureLog } from './failure-log.ts';
+import { ListenersByAddress } from './listeners-by-address.ts';
 import type { RuntimeConfig, RuntimeListener } from './runtime-listener.ts';
 
 /** One listener's trouble with an update. The others are applied. */
@@ -39,6 +42,8 @@ export class ListenerSet {
   /** By address: a listener that only changes its configuration keeps its socket. */
   readonly #active = new Map<string, BoundListener>();
   readonly #draining = new Set<BoundListener>();
+  /** Of the active ones; undefined while they may have changed since it was last asked. */
+  #byAddress: ListenersByAddress<BoundListener> | undefined = undefined;
   #whenEmpty: (() => void)[] = [];
   #isHealthFailing = false;
 
@@ -51,6 +56,7 @@ export class ListenerSet {
       onBindFailure: options.onBindFailure ?? ignore,
       failureLog: new FailureLog(options.onConnectionRefused ?? ignore),
       onClosed: (listener) => this.#onClosed(listener),
+      listenerAt: (destination) => this.#listenerAt(destination),
     };
   }
 
@@ -72,13 +78,15 @@ export class ListenerSet {
     for (const [key, runtime] of wanted) {
       try {
         const bound = this.#active.get(key);
-        if (bound === undefined) binding.push(this.#add(key, runtime));
-        else bound.update(runtime);
+        const isKept = bound !== undefined && isBound(bound.listener) === isBound(runtime.listener);
+        if (isKept) bound.update(runtime);
+        else binding.push(this.#add(key, runtime));
       } catch (error) {
         faults.push({ listenerName: runtime.listener.name, message: messageOf(error) });
       }
     }
     await Promise.all(binding.map((bound) => bound.bind()));
+    this.#byAddress = undefined;
     for (const { name, failure } of binding) if (failure !== '') faults.push({ listenerName: name, message: failure });
     return faults;
   }
@@ -121,15 +129,24 @@ export class ListenerSet {
     this.#active.clear();
   }
 
+  #listenerAt(destination: OriginalDestination): BoundListener | undefined {
+    this.#byAddress ??= new ListenersByAddress(this.#active.values());
+    return this.#byAddress.get(destination);
+  }
+
   #add(key: string, runtime: RuntimeListener): BoundListener {
     const bound = new BoundListener(this.#options, runtime);
     bound.setHealthFailing(this.#isHealthFailing);
+    const before = this.#active.get(key);
+    if (before !== undefined) this.#retire(key, before);
     this.#active.set(key, bound);
+    this.#byAddress = undefined;
     return bound;
   }
 
   #retire(key: string, bound: BoundListener): void {
     this.#active.delete(key);
+    this.#byAddress = undefined;
     this.#draining.add(bound);
     bound.drain();
   }
@@ -146,6 +163,10 @@ function oneForEachAddress(runtime: RuntimeListener): readonly RuntimeListener[]
   if (listener.additionalAddresses === undefined) return [runtime];
   const others = listener.additionalAddresses.map((address) => ({ ...runtime, listener: { ...listener, address } }));
   return [runtime, ...others];
+}
+
+function isBound({ bindToPort }: Listener): boolean {
+  return bindToPort !== false;
 }
 
 /** Port 0 is a new port each time, so only the name tells two such listeners apart. */

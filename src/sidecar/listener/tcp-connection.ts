@@ -145,7 +145,7 @@ export class TcpConnection implements ByteStreamUser, DeadlineOwner {
   #dial(): void {
     const { upstreams, random } = this.#context;
     const upstream = upstreams.get(clusterName(this.#chain.proxy.cluster, random.next()));
-    const host = upstream?.cluster.pick(PLAIN_PICK);
+    const host = upstream?.pick(PLAIN_PICK, this.#downstream);
     if (upstream === undefined || host === undefined) {
       this.#chain.counters.cxNoRoute.increment();
       this.destroy();

@@ -4,6 +4,7 @@ import { ALL_EXTENSIONS, type ExtensionSupport, ROUTER_FILTER } from '../../reso
 import type { Fault } from '../../resource/fault.ts';
 import type { FilterChain, Listener } from '../../resource/listener.ts';
 import { compileAccessLogFormat } from '../../telemetry/access-log/access-log.ts';
+import { originalDestinationProblem } from '../../transport-socket/transport-socket.ts';
 import { chainsOf } from '../config/references.ts';
 import { tlsFaults } from './tls-faults.ts';
 
@@ -38,13 +39,18 @@ export const DATA_PLANE_EXTENSIONS: ExtensionSupport = {
 const NOT_YET = 'is not supported by this sidecar yet';
 
 export function listenerFaults(listener: Listener, wallMs = systemClock.wallMs()): Fault[] {
-  const faults = listener.listenerFilters.flatMap(({ kind }, index) =>
-    kind === 'originalDst' ? [{ field: `listener_filters[${index}]`, message: `${kind} ${NOT_YET}` }] : [],
-  );
+  const faults = originalDstFaults(listener, originalDestinationProblem);
   chainsOf(listener).forEach((chain, index) => {
     faults.push(...chainFaults(chain, `filter_chains[${index}]`, wallMs));
   });
   return faults;
+}
+
+/** Who redirects connections must be able to tell where they were meant to go; `problemOf` is asked only where one does. */
+export function originalDstFaults({ listenerFilters }: Listener, problemOf: () => string | undefined): Fault[] {
+  const index = listenerFilters.findIndex(({ kind }) => kind === 'originalDst');
+  const problem = index < 0 ? undefined : problemOf();
+  return problem === undefined ? [] : [{ field: `listener_filters[${index}]`, message: `original_dst: ${problem}` }];
 }
 
 export function clusterFaults(cluster: Cluster, wallMs = systemClock.wallMs()): Fault[] {

@@ -3,7 +3,7 @@ import { cluster, httpConnectionManager, httpListener } from '../../../test/supp
 import { buildMessage } from '../../resource/strict-builder.ts';
 import { EMPTY_TLS_CONTEXT } from '../../resource/transport-socket.ts';
 import { CLUSTER_TYPE, LISTENER_TYPE } from '../../resource/type-url.ts';
-import { clusterFaults, listenerFaults } from './data-plane-support.ts';
+import { clusterFaults, listenerFaults, originalDstFaults } from './data-plane-support.ts';
 import { decodeAnyResource, resourceChange, staticChanges } from './resource-changes.ts';
 
 const UNKNOWN_POLICY_LISTENER = {
@@ -55,10 +55,20 @@ describe('resources this data plane takes', () => {
     expect(clusterFaults(cluster('c', { transportSocket: unknown }))[0]?.message).toContain('NO-SUCH-SUITE');
   });
 
-  it('names the original destination as what it lacks', () => {
-    expect(listenerFaults({ ...httpListener('l'), listenerFilters: [{ kind: 'originalDst' }] })[0]?.message).toContain(
-      'originalDst',
-    );
+  it('refuses the original destination where the kernel cannot be asked for it, and only there', () => {
+    const redirecting = {
+      ...httpListener('l'),
+      listenerFilters: [{ kind: 'tlsInspector' }, { kind: 'originalDst' }] as const,
+    };
+    expect(originalDstFaults(redirecting, () => 'no node:ffi; run another Node')).toEqual([
+      { field: 'listener_filters[1]', message: 'original_dst: no node:ffi; run another Node' },
+    ]);
+    expect(originalDstFaults(redirecting, () => undefined)).toEqual([]);
+    const never = (): string => expect.unreachable('nobody wants to know');
+    expect(originalDstFaults(httpListener('l'), never)).toEqual([]);
+  });
+
+  it('refuses checks by request of a PROXY protocol cluster', () => {
     const proxied = { kind: 'upstreamProxyProtocol', version: 'v1' } as const;
     const check = { timeoutMs: 1, intervalMs: 1, unhealthyThreshold: 1, healthyThreshold: 1 };
     const byRequest = [{ ...check, checker: { kind: 'grpc', serviceName: '' } as const }];

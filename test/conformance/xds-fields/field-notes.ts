@@ -39,7 +39,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     ],
     [TUNING]: [
       'wait_for_warm_on_init',
-      'cleanup_interval',
       'upstream_connection_options',
       'preconnect_policy',
       'connection_pool_per_downstream_connection',
@@ -219,13 +218,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     'weights add up to what they add up to': ['total_weight'],
     [RUNTIME]: ['runtime_key_prefix'],
   },
-  [`${ENVOY}.cluster.v3.Cluster.OriginalDstLbConfig`]: {
-    'a cluster of ORIGINAL_DST has no host: its listener filter is refused': [
-      'http_header_name',
-      'upstream_port_override',
-      'metadata_key',
-    ],
-  },
   [`${HTTP_FILTER}.cors.v3.CorsPolicy`]: { [REPORTS]: ['shadow_enabled'] },
   [`${HTTP_FILTER}.fault.v3.HTTPFault`]: {
     [RUNTIME]: [
@@ -370,8 +362,8 @@ export const PARTLY_REFUSED: Readonly<Record<string, Readonly<Record<string, str
   [`${ENVOY}.accesslog.v3.AccessLog`]: { typed_config: 'loggers other than file, stdout and stderr' },
   [`${ENVOY}.cluster.v3.Cluster`]: {
     eds_cluster_config: 'where the type is not EDS',
-    load_assignment: 'with EDS, and in an aggregate',
-    lb_policy: 'LOAD_BALANCING_POLICY_CONFIG without the list',
+    load_assignment: 'with EDS and ORIGINAL_DST, and in an aggregate',
+    lb_policy: 'LOAD_BALANCING_POLICY_CONFIG without the list, and with ORIGINAL_DST anything but CLUSTER_PROVIDED',
   },
   [`${ENVOY}.cluster.v3.Cluster.CustomClusterType`]: { typed_config: 'types other than envoy.clusters.aggregate' },
   [`${ENVOY}.cluster.v3.Cluster.RingHashLbConfig`]: { hash_function: 'MURMUR_HASH_2' },
@@ -390,7 +382,7 @@ export const PARTLY_REFUSED: Readonly<Record<string, Readonly<Record<string, str
   [`${ENVOY}.core.v3.TransportSocket`]: {
     typed_config: 'sockets other than TLS, raw_buffer and upstream PROXY protocol',
   },
-  [`${ENVOY}.listener.v3.Listener`]: { use_original_dst: 'true', bind_to_port: 'false', transparent: 'true' },
+  [`${ENVOY}.listener.v3.Listener`]: { transparent: 'true' },
   [`${ENVOY}.listener.v3.FilterChain`]: { use_proxy_proto: 'true' },
   [`${NETWORK_FILTER}.http_connection_manager.v3.HttpConnectionManager`]: { codec_type: 'HTTP3' },
   [`${BALANCING}.ring_hash.v3.RingHash`]: { hash_function: 'MURMUR_HASH_2' },

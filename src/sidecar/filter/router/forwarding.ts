@@ -293,7 +293,8 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     const upstream = this.#upstream;
     if (upstream === undefined) return;
     const { overrideHost } = this.#stream;
-    const host = upstream.cluster.pick(pickContextOf(this.#hash, this.#triedHosts, this.#retry.policy, overrideHost));
+    const asked = pickContextOf(this.#hash, this.#triedHosts, this.#retry.policy, overrideHost);
+    const host = upstream.pick(asked, this.#stream);
     if (host === undefined) {
       upstream.counters.noHealthyUpstream.increment();
       this.#giveUp(LOCAL_REPLIES.noHealthyUpstream, '');

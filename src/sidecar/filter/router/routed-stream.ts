@@ -4,7 +4,8 @@ import type { HeaderFields } from '../../../http/header-fields.ts';
 import type { StreamRecord } from '../../../telemetry/stream-record.ts';
 import type { ProxiedAddresses } from '../../../transport-socket/transport-socket.ts';
 import type { CompiledRoute } from '../../route/route.ts';
-import type { HostOverride, LocalReply } from '../filter.ts';
+import type { DownstreamPeer, HostOverride, LocalReply } from '../filter.ts';
+import type { StreamMetadata } from '../stream-metadata.ts';
 
 /** The stream as the router sees it: a request that comes in, and the places where the answer goes. */
 export interface RoutedStream {
@@ -13,6 +14,9 @@ export interface RoutedStream {
   readonly requestEdits: HeaderEdits;
   readonly record: StreamRecord;
   readonly route: CompiledRoute | undefined;
+  readonly peer: DownstreamPeer;
+  /** What filters have said about the request. */
+  readonly metadata: StreamMetadata | undefined;
   /** Set where a filter has chosen the host. */
   readonly overrideHost: HostOverride | undefined;
   /** Everything of the request has been handed to the router. */

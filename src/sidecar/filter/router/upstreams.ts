@@ -3,7 +3,7 @@ import type { HttpVersion } from '../../../http/head.ts';
 import type { Cluster } from '../../../resource/cluster.ts';
 import type { MetricsRegistry } from '../../../telemetry/metrics/metrics.ts';
 import { type EventTurn, type ProxyProtocolVersion, TlsMaterials } from '../../../transport-socket/transport-socket.ts';
-import type { ClusterSet, Host, RuntimeCluster } from '../../cluster/cluster.ts';
+import type { ClusterSet, Host, PickContext, RuntimeCluster } from '../../cluster/cluster.ts';
 import {
   AutoHostPool,
   HostPool,
@@ -15,6 +15,7 @@ import {
 import { LOCAL_REPLIES, type LocalReply } from '../filter.ts';
 import { ClusterCounters } from './cluster-counters.ts';
 import { ClusterTransports } from './cluster-transports.ts';
+import { type DestinationAsker, OriginalDstPicks } from './original-dst-picks.ts';
 
 /** How an attempt ended, for whoever judges hosts. `status` 0: no answer came. */
 export type HostOutcomeListener = (host: Host, status: number, latencyMs: number) => void;
@@ -42,6 +43,7 @@ export class UpstreamCluster {
   readonly #http1Pools = new Map<Host, UpstreamPool>();
   readonly #http2Pools = new Map<Host, UpstreamPool>();
   readonly #autoPools = new Map<Host, UpstreamPool>();
+  #originalDst: OriginalDstPicks | undefined = undefined;
   #transportsOf: Cluster | undefined;
   #transports: ClusterTransports | undefined;
 
@@ -71,6 +73,16 @@ export class UpstreamCluster {
     return pool;
   }
 
+  /** A host for a request or a connection; in a cluster of type ORIGINAL_DST the one that it was meant for. */
+  pick(context: PickContext, asker: DestinationAsker): Host | undefined {
+    const { destinations } = this.cluster;
+    if (destinations === undefined) return this.cluster.pick(context);
+    this.#originalDst ??= new OriginalDstPicks(this.#turn, this.cluster, destinations, this.#metrics, (host) =>
+      this.hostRemoved(host),
+    );
+    return this.#originalDst.pick(asker);
+  }
+
   /** How connections to a host are made, by the newest configuration. */
   optionsFor(host: Host): PoolOptions {
     const { config } = this.cluster;
@@ -89,6 +101,7 @@ export class UpstreamCluster {
   }
 
   destroy(): void {
+    this.#originalDst?.destroy();
     for (const pools of this.#allPools) {
       for (const pool of pools.values()) pool.destroy();
       pools.clear();
