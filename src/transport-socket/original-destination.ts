@@ -10,6 +10,9 @@ export interface OriginalDestination {
 /** getsockopt(2): file descriptor, level, option, value, its length. 0, or -1. */
 type GetSocketOption = (descriptor: number, level: number, option: number, value: Buffer, length: Buffer) => number;
 
+/** A Node of before 26 has none. */
+type NodeFfi = Pick<typeof import('node:ffi'), 'dlopen'>;
+
 type Access =
   | { readonly kind: 'available'; readonly getSocketOption: GetSocketOption }
   | { readonly kind: 'unavailable'; readonly problem: string };
@@ -97,7 +100,7 @@ function open(): Access {
   if (process.platform !== 'linux') {
     return unavailable(`redirected connections are known on Linux only, and this is ${process.platform}`);
   }
-  const ffi = process.getBuiltinModule('node:ffi');
+  const ffi = loadFfi();
   if (ffi === undefined) {
     return unavailable(`Node ${process.versions.node} has no node:ffi; run Weft with the Node 26 that it brings along`);
   }
@@ -113,6 +116,17 @@ function open(): Access {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return unavailable(`node:ffi cannot call getsockopt (${reason}); start Node with --allow-ffi under --permission`);
+  }
+}
+
+/** Without Node's warning on standard error, from each worker, that it may change: the trial call is how we would notice. */
+function loadFfi(): NodeFfi | undefined {
+  const emitWarning = process.emitWarning.bind(process);
+  process.emitWarning = () => undefined;
+  try {
+    return process.getBuiltinModule('node:ffi');
+  } finally {
+    process.emitWarning = emitWarning;
   }
 }
 

@@ -14,6 +14,8 @@ export interface ChildProgramOptions {
   /** After the path of Node itself. */
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** A program and its arguments that starts the other in its place, as another user for example. */
+  readonly startedBy?: readonly string[];
 }
 
 /** How a program ended. */
@@ -40,11 +42,12 @@ export class ChildProgram implements AsyncDisposable {
   #output = '';
   #isGone = false;
 
-  constructor({ name, args, env = {} }: ChildProgramOptions) {
+  constructor({ name, args, env = {}, startedBy = [] }: ChildProgramOptions) {
     this.name = name;
     // Nothing of the developer's own environment (CONSUL_*, OTEL_*, NODE_OPTIONS) must reach the program.
     const inherited = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' };
-    this.#child = spawn(process.execPath, args, {
+    const [command = process.execPath, ...rest] = [...startedBy, process.execPath, ...args];
+    this.#child = spawn(command, rest, {
       env: { ...inherited, WEFT_END_WITH_STDIN: '1', WEFT_STACKS: '0', ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -123,8 +126,12 @@ export class ChildProgram implements AsyncDisposable {
 }
 
 /** `weft <args>` in a process of its own. */
-export function weft(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProgram {
-  return new ChildProgram({ name: `weft ${args.join(' ')}`, args: [WEFT, ...args], env });
+export function weft(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  startedBy: readonly string[] = [],
+): ChildProgram {
+  return new ChildProgram({ name: `weft ${args.join(' ')}`, args: [WEFT, ...args], env, startedBy });
 }
 
 /** Runs `weft <args>` to its end, which must come by itself. */

@@ -6,7 +6,6 @@ import { status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { TestAuthority } from '../../../src/control/consul/testing/certificates.ts';
 import { ask } from '../../mesh/support/exchange.ts';
-import { freePort } from '../../mesh/support/free-ports.ts';
 import { Load } from '../../mesh/support/load.ts';
 import { until } from '../../mesh/support/waiting.ts';
 import { describeWithPeer } from '../support/peer.ts';
@@ -188,16 +187,19 @@ describeWithPeer('consul', "our sidecars under Consul's own control plane", () =
     await using mesh = await ConnectMesh.start();
     for (const name of ['web', 'api']) await mesh.entry('service-defaults', name, { Protocol: 'http' });
     await mesh.add({ service: 'api', instance: 'api-1' });
-    const proxy = { Mode: 'transparent', TransparentProxy: { OutboundListenerPort: await freePort() } };
-    const web = await mesh.add({ service: 'web', instance: 'web-1', upstreams: ['api'], proxy });
+    const web = await mesh.add({ service: 'web', instance: 'web-1', upstreams: ['api'] });
     const port = web.upstreamPort('api');
     await until('an answer', async () => ((await ask({ port })).status === 200 ? true : undefined), WITHIN_MS);
+    const Arguments = { ProxyType: 'connect-proxy', Listener: 'inbound', Script: 'function envoy_on_request() end' };
+    const EnvoyExtensions = [{ Name: 'builtin/lua', Required: true, Arguments }];
+    await mesh.entry('service-defaults', 'web', { Protocol: 'http', EnvoyExtensions });
     const refused = await until('the refusals', () =>
       mesh.refusals.length >= 1 ? mesh.refusals.join('\n') : undefined,
     );
-    expect(refused).toMatch(/outbound_listener\S*: listener_filters\[0\]: originalDst is not supported/);
+    expect(refused).toMatch(/public_listener\S*: .*lua/i);
     // Consul's own log has them too.
-    expect(mesh.consul.output).toMatch(/originalDst is not supported/);
+    expect(mesh.consul.output).toMatch(/filters\.http\.lua/);
+    expect((await ask({ port })).status).toBe(200);
   });
 
   test('TCP passes both sidecars, and a denied connection is closed before a byte of the application', async () => {

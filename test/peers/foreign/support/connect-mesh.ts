@@ -20,6 +20,8 @@ export interface ConnectMeshOptions {
   readonly caFile?: string;
   /** With which everything is asked, and which ends up in the bootstraps. */
   readonly token?: string;
+  /** Starts each sidecar, as another user for example. */
+  readonly sidecarStartedBy?: readonly string[];
 }
 
 /** What no intention allows is denied, as with ACLs that deny. */
@@ -56,18 +58,21 @@ export class ConnectMesh implements AsyncDisposable {
   readonly consul: ConsulAgent;
   readonly #token: string;
   readonly #caFile: string | undefined;
+  readonly #sidecarStartedBy: readonly string[];
   readonly #directory = makeTempDirectory('connect-mesh');
   readonly #sidecars: ChildProgram[] = [];
   readonly #apps: Origin[] = [];
 
-  private constructor(consul: ConsulAgent, token: string, caFile: string | undefined) {
+  private constructor(consul: ConsulAgent, { token = '', caFile, sidecarStartedBy = [] }: ConnectMeshOptions) {
     this.consul = consul;
     this.#token = token;
     this.#caFile = caFile;
+    this.#sidecarStartedBy = sidecarStartedBy;
   }
 
-  static async start({ hcl = [], token = '', caFile }: ConnectMeshOptions = {}): Promise<ConnectMesh> {
-    return new ConnectMesh(await startConsul({ hcl, grpcTls: caFile !== undefined }), token, caFile);
+  static async start(options: ConnectMeshOptions = {}): Promise<ConnectMesh> {
+    const { hcl = [], caFile } = options;
+    return new ConnectMesh(await startConsul({ hcl, grpcTls: caFile !== undefined }), options);
   }
 
   put(path: string, body: object): Promise<void> {
@@ -156,7 +161,8 @@ export class ConnectMesh implements AsyncDisposable {
 
   #startSidecar(file: string): ChildProgram {
     const args = ['--admin', '127.0.0.1:0', '--concurrency', '1', '--no-state', '--wait-for-config', CONFIG_WITHIN];
-    const sidecar = weft(['sidecar', '--bootstrap', file, ...args], { OTEL_TRACES_EXPORTER: 'none' });
+    const env = { OTEL_TRACES_EXPORTER: 'none' };
+    const sidecar = weft(['sidecar', '--bootstrap', file, ...args], env, this.#sidecarStartedBy);
     this.#sidecars.push(sidecar);
     return sidecar;
   }
