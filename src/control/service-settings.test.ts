@@ -173,6 +173,37 @@ describe('rate limits of an instance', () => {
   });
 });
 
+describe('messages of gRPC calls', () => {
+  const limited = (Config: Json, ...written: readonly Entry[]) =>
+    translated(registration({ Config }), HTTP_MESH, ...written);
+
+  test('are bounded on the way to the app, by the metadata of its listener; what the registration says goes first', () => {
+    const mesh: Entry = {
+      Kind: 'proxy-defaults',
+      Name: 'global',
+      Config: { protocol: 'grpc', weft_grpc_max_request_message_bytes: 9, weft_grpc_max_response_message_bytes: 7 },
+    };
+    const proxy = translated(registration({ Config: { weft_grpc_max_request_message_bytes: 4_194_304 } }), mesh);
+    expect(resource(proxy, 'Listener', PUBLIC)?.['metadata']).toEqual({
+      filterMetadata: {
+        'weft.grpc_limits': { max_request_message_bytes: 4_194_304, max_response_message_bytes: 7 },
+      },
+    });
+    expect(resource(proxy, 'Listener', OUTBOUND)).not.toHaveProperty('metadata');
+    expect(proxy.problems).toEqual([]);
+    expectDecodable(proxy);
+  });
+
+  test('have no limit unless somebody asks for one, and a bad one is named', () => {
+    expect(resource(limited({}), 'Listener', PUBLIC)).not.toHaveProperty('metadata');
+    const proxy = limited({ weft_grpc_max_request_message_bytes: 0 });
+    expect(resource(proxy, 'Listener', PUBLIC)).not.toHaveProperty('metadata');
+    expect(proxy.problems).toMatchObject([
+      { severity: 'error', message: expect.stringContaining('weft_grpc_max_request_message_bytes') as string },
+    ]);
+  });
+});
+
 describe('connections', () => {
   test('are balanced where Consul says so', () => {
     const upstreams = [

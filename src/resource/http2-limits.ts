@@ -1,3 +1,4 @@
+import { type MetadataLimit, type MetadataLimits, readMetadataLimits } from './metadata-limits.ts';
 import type { FilterMetadata } from './route-configuration.ts';
 
 /** Bounds on HTTP/2 clients that Envoy's Http2ProtocolOptions has no word for, by the names that `http/http2` has for them. */
@@ -14,25 +15,14 @@ export type Http2LimitName =
   | 'maxTargetBytes'
   | 'sendStallTimeoutMs';
 
-export type Http2LimitValues = Readonly<Partial<Record<Http2LimitName, number>>>;
-
-export interface Http2LimitProblem {
-  readonly key: string;
-  readonly problem: string;
-}
+export type Http2LimitValues = MetadataLimits<Http2LimitName>['values'];
 
 /** Where a listener's metadata holds them. */
 export const HTTP2_LIMITS_METADATA = 'weft.http2_limits';
 
-interface LimitKey {
-  readonly name: Http2LimitName;
-  readonly smallest: number;
-  readonly largest: number;
-}
-
 const MIB = 1024 * 1024;
 
-const KEYS: ReadonlyMap<string, LimitKey> = new Map([
+const KEYS: ReadonlyMap<string, MetadataLimit<Http2LimitName>> = new Map([
   ['max_continuation_frames', { name: 'maxContinuationFrames', smallest: 0, largest: 512 }],
   ['reset_burst', { name: 'glitchBurst', smallest: 1, largest: 1_000_000 }],
   ['resets_per_second', { name: 'glitchesPerSecond', smallest: 0, largest: 1_000_000 }],
@@ -47,24 +37,6 @@ const KEYS: ReadonlyMap<string, LimitKey> = new Map([
 ]);
 
 /** What a listener's metadata says, and what of it cannot be obeyed. */
-export function readHttp2Limits(metadata: FilterMetadata): {
-  readonly values: Http2LimitValues;
-  readonly problems: readonly Http2LimitProblem[];
-} {
-  const values: Partial<Record<Http2LimitName, number>> = {};
-  const problems: Http2LimitProblem[] = [];
-  for (const [key, value] of Object.entries(metadata[HTTP2_LIMITS_METADATA] ?? {})) {
-    const known = KEYS.get(key);
-    if (known === undefined) {
-      problems.push({ key, problem: `is not known; there are ${[...KEYS.keys()].join(', ')}` });
-    } else if (
-      typeof value !== 'number' ||
-      !Number.isInteger(value) ||
-      value < known.smallest ||
-      value > known.largest
-    ) {
-      problems.push({ key, problem: `must be a whole number from ${known.smallest} to ${known.largest}` });
-    } else values[known.name] = value;
-  }
-  return { values, problems };
+export function readHttp2Limits(metadata: FilterMetadata): MetadataLimits<Http2LimitName> {
+  return readMetadataLimits(metadata, HTTP2_LIMITS_METADATA, KEYS);
 }

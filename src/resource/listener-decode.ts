@@ -3,6 +3,7 @@ import { decodeAddress } from './address-decode.ts';
 import { decodeFilterMetadata } from './extension-decode.ts';
 import type { ExtensionSupport } from './extension-support.ts';
 import { decodeFilterChain } from './filter-chain-decode.ts';
+import { checkGrpcLimits } from './grpc-limits.ts';
 import { HTTP2_LIMITS_METADATA, readHttp2Limits } from './http2-limits.ts';
 import type { FilterChain, FilterChainMatch, Listener, ListenerFilter } from './listener.ts';
 import type { MessageReader } from './message-reader.ts';
@@ -32,6 +33,7 @@ export function decodeListener(reader: MessageReader, support: ExtensionSupport)
   for (const { key, problem } of readHttp2Limits(metadata).problems) {
     reader.fault(`metadata.filter_metadata[${HTTP2_LIMITS_METADATA}].${key}`, problem);
   }
+  checkGrpcLimits(reader, metadata);
   return {
     name: reader.string('name'),
     address: decodeListenAddress(reader),

@@ -1,5 +1,6 @@
 import { decodeDataSource } from './data-source-decode.ts';
 import { decodeFilterMetadata, decodeTypedPerFilterConfig } from './extension-decode.ts';
+import { checkGrpcLimits } from './grpc-limits.ts';
 import { decodeHeaderMutations } from './header-mutation-decode.ts';
 import type { MessageReader } from './message-reader.ts';
 import { decodeRouteAction } from './route-action-decode.ts';
@@ -14,13 +15,15 @@ export interface RouteInheritance {
 
 /** envoy.config.route.v3.Route. `decorator`, `tracing` and `stat_prefix` only name and sample things; they are read past. */
 export function decodeRoute(reader: MessageReader, inheritance: RouteInheritance): Route {
+  const metadata = decodeFilterMetadata(reader.message('metadata'));
+  checkGrpcLimits(reader, metadata);
   return {
     name: reader.string('name'),
     match: decodeRouteMatch(reader.requiredMessage('match')),
     action: decodeAction(reader, inheritance),
     headers: decodeHeaderMutations(reader),
     typedPerFilterConfig: decodeTypedPerFilterConfig(reader),
-    metadata: decodeFilterMetadata(reader.message('metadata')),
+    metadata,
   };
 }
 

@@ -3,6 +3,8 @@
  * A new key is a row here and the place that obeys it.
  */
 
+import { LARGEST_GRPC_MESSAGE_BYTES } from '../../resource/grpc-limits.ts';
+
 /** Where a key may stand; the first place of a key that has it counts. */
 export type KeyPlace = 'proxy' | 'upstream';
 
@@ -64,6 +66,23 @@ export const NUMBER_KEYS = {
     max: 10_000_000,
     otherwise: 'as many as in a second',
     meaning: 'how many of them may come at once, where `weft_requests_per_second` is set',
+  },
+  weft_grpc_max_request_message_bytes: {
+    place: 'proxy',
+    type: 'whole number',
+    min: 1,
+    max: LARGEST_GRPC_MESSAGE_BYTES,
+    otherwise: 'no limit',
+    meaning:
+      'the largest message of a gRPC call that goes to the app; a larger one ends its call with RESOURCE_EXHAUSTED',
+  },
+  weft_grpc_max_response_message_bytes: {
+    place: 'proxy',
+    type: 'whole number',
+    min: 1,
+    max: LARGEST_GRPC_MESSAGE_BYTES,
+    otherwise: 'no limit',
+    meaning: 'the same for the messages that the app answers with',
   },
   weft_slow_start_ms: {
     place: 'upstream',

@@ -1,3 +1,4 @@
+import { GRPC_LIMITS_METADATA } from '../../resource/grpc-limits.ts';
 import { CLUSTER_TYPE, LISTENER_TYPE } from '../../resource/type-url.ts';
 import type { Json } from '../snapshot/resource-literal.ts';
 import type { AccessLoggers } from './access-logs.ts';
@@ -56,7 +57,8 @@ export function inboundUnit(
   const balance = options.balanceInboundConnections;
   const limit = options.maxInboundConnections;
   const filters = limit === undefined ? [filter] : [connectionLimitJson(limit), filter];
-  const listener = listenerJson({ name, address, direction: 'INBOUND', filters, loggers, balance });
+  const metadata = isHttp(protocol) ? grpcLimitsJson(options) : undefined;
+  const listener = listenerJson({ name, address, direction: 'INBOUND', filters, loggers, balance, metadata });
   return {
     key: 'inbound',
     resources: [
@@ -65,6 +67,15 @@ export function inboundUnit(
     ],
     endpointGroups: [],
   };
+}
+
+/** What Envoy has no word for, and reads past. */
+function grpcLimitsJson({ maxGrpcRequestMessageBytes, maxGrpcResponseMessageBytes }: ProxyOptions): Json | undefined {
+  const limits = {
+    ...(maxGrpcRequestMessageBytes === undefined ? {} : { max_request_message_bytes: maxGrpcRequestMessageBytes }),
+    ...(maxGrpcResponseMessageBytes === undefined ? {} : { max_response_message_bytes: maxGrpcResponseMessageBytes }),
+  };
+  return Object.keys(limits).length === 0 ? undefined : { filterMetadata: { [GRPC_LIMITS_METADATA]: limits } };
 }
 
 /** A key of ours counts for all requests; limits of routes stay the entry's. */

@@ -70,16 +70,18 @@ export interface ListenerParts {
   readonly loggers: AccessLoggers;
   /** `exact_balance`: Envoy's threads get equally many connections. */
   readonly balance: string | undefined;
+  readonly metadata?: Json | undefined;
 }
 
 /** A listener with one filter chain. */
-export function listenerJson({ name, address, direction, filters, loggers, balance }: ListenerParts): Json {
+export function listenerJson({ name, address, direction, filters, loggers, balance, metadata }: ListenerParts): Json {
   return {
     name,
     address,
     trafficDirection: direction,
     filterChains: [{ filters }],
     ...accessLogJson(loggers.listenerLogs),
+    ...(metadata === undefined ? {} : { metadata }),
     ...(balance === 'exact_balance' ? { connectionBalanceConfig: { exactBalance: {} } } : {}),
   };
 }

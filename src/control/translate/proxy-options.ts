@@ -20,6 +20,9 @@ export interface ProxyOptions {
   /** `weft_requests_per_second` and `weft_requests_burst`; undefined leaves it to service-defaults. */
   readonly requestsPerSecond: number | undefined;
   readonly requestsBurst: number | undefined;
+  /** `weft_grpc_max_request_message_bytes` and `weft_grpc_max_response_message_bytes`. */
+  readonly maxGrpcRequestMessageBytes: number | undefined;
+  readonly maxGrpcResponseMessageBytes: number | undefined;
   /** `weft_local_keepalive_ms`: how long a connection to the application may idle in the pool. */
   readonly localKeepaliveMs: number;
   /** `weft_trace_sampling_percent`: of requests that arrive without a decision. */
@@ -50,6 +53,8 @@ interface OwnOptions {
   readonly maxRequestHeadersKb: number | undefined;
   readonly requestsPerSecond: number | undefined;
   readonly requestsBurst: number | undefined;
+  readonly maxGrpcRequestMessageBytes: number | undefined;
+  readonly maxGrpcResponseMessageBytes: number | undefined;
   readonly localKeepaliveMs: number | undefined;
   readonly traceSamplingPercent: number | undefined;
 }
@@ -87,6 +92,8 @@ export function proxyOptions(
     maxRequestHeadersKb: own.maxRequestHeadersKb ?? mesh?.maxRequestHeadersKb,
     requestsPerSecond: own.requestsPerSecond ?? mesh?.requestsPerSecond,
     requestsBurst: own.requestsBurst ?? mesh?.requestsBurst,
+    maxGrpcRequestMessageBytes: own.maxGrpcRequestMessageBytes ?? mesh?.maxGrpcRequestMessageBytes,
+    maxGrpcResponseMessageBytes: own.maxGrpcResponseMessageBytes ?? mesh?.maxGrpcResponseMessageBytes,
     localKeepaliveMs: own.localKeepaliveMs ?? mesh?.localKeepaliveMs ?? DEFAULT_LOCAL_KEEPALIVE_MS,
     traceSamplingPercent: own.traceSamplingPercent ?? mesh?.traceSamplingPercent ?? DEFAULT_TRACE_SAMPLING_PERCENT,
   };
@@ -105,6 +112,8 @@ function readOptions(reader: OptionReader, problems: Problem[]): OwnOptions {
     balanceInboundConnections: reader.oneOf('balance_inbound_connections', ['exact_balance']),
     requestsPerSecond: numberKey(reader, 'weft_requests_per_second'),
     requestsBurst: numberKey(reader, 'weft_requests_burst'),
+    maxGrpcRequestMessageBytes: numberKey(reader, 'weft_grpc_max_request_message_bytes'),
+    maxGrpcResponseMessageBytes: numberKey(reader, 'weft_grpc_max_response_message_bytes'),
     maxRequestHeadersKb: reader.number('max_request_headers_kb', { min: 1, max: 8192 }),
     localKeepaliveMs: numberKey(reader, 'weft_local_keepalive_ms'),
     traceSamplingPercent: numberKey(reader, 'weft_trace_sampling_percent'),

@@ -8,6 +8,7 @@ export class GrpcMessageCounter {
   messages = 0;
   /** Of the message whose prefix came last. */
   messageBytes = 0;
+  largestMessageBytes = 0;
   #prefixBytes = 0;
   #length = 0;
   #leftBytes = 0;
@@ -31,6 +32,7 @@ export class GrpcMessageCounter {
     this.#prefixBytes = 0;
     this.#leftBytes = this.#length;
     this.messageBytes = this.#length;
+    if (this.#length > this.largestMessageBytes) this.largestMessageBytes = this.#length;
     this.messages++;
   }
 }

@@ -9,7 +9,13 @@ import { allOf, type StreamObserver } from '../../telemetry/telemetry.ts';
 import type { TraceStarter } from '../../telemetry/trace/trace.ts';
 import type { EventTurn, TlsMaterials } from '../../transport-socket/transport-socket.ts';
 import type { SharedLimits } from '../cluster/cluster.ts';
-import { compileFilterChain, FILTER_FACTORIES, type FilterChain, type FilterFactory } from '../filter/filter.ts';
+import {
+  compileFilterChain,
+  FILTER_FACTORIES,
+  type FilterChain,
+  type FilterFactory,
+  grpcMessageLimits,
+} from '../filter/filter.ts';
 import { FilterCalls, type Upstreams } from '../filter/router/router.ts';
 import type { RouteTable } from '../route/route.ts';
 import type { AccessLogs } from './access-logs.ts';
@@ -99,7 +105,9 @@ export class HttpChain {
       nodeCluster: context.nodeCluster,
       isInternal: internalTest(manager),
     };
-    this.filters = compileFilterChain(manager.httpFilters, context.filterFactories ?? FILTER_FACTORIES, filterContext);
+    const factories = context.filterFactories ?? FILTER_FACTORIES;
+    const grpcLimits = grpcMessageLimits(listenerMetadata, routes.all, filterContext);
+    this.filters = compileFilterChain(manager.httpFilters, factories, filterContext, grpcLimits);
     // Compiled ahead, so that a fault is the configuration's and not some request's.
     for (const route of routes.routesWithFilterConfigs()) this.filters.forRoute(route);
     this.counters = new ManagerCounters(metrics, manager.statPrefix);

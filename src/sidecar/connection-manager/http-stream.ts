@@ -22,7 +22,7 @@ import type { HttpChain, ManagerContext } from './http-chain.ts';
 import { grpcTrailers, LocalResponseHead, localResponseHead } from './local-response.ts';
 import { effectiveHead } from './path-normalization.ts';
 import { RequestPath } from './request-path.ts';
-import { applyRequestPolicy } from './request-policy.ts';
+import { applyRequestPolicy, takeExpectation } from './request-policy.ts';
 import { refusalOf } from './request-refusal.ts';
 import { ResponsePath } from './response-path.ts';
 import { finishResponseEdits } from './response-policy.ts';
@@ -223,10 +223,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
 
   holdRequestUpTo(bytes: number): void {
     this.#request.holdUpTo(bytes);
-    const { fields } = this.head;
-    const at = fields.indexOf('expect');
-    if (at < 0 || this.requestEdits.isRemoved(at)) return;
-    this.requestEdits.remove(fields, 'expect');
+    if (!takeExpectation(this.head.fields, this.requestEdits)) return;
     this.#writer.writeInformational(new LocalResponseHead(100, [], 0), NO_EDITS);
   }
 
@@ -321,6 +318,19 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     } else this.#answer(localResponseHead(this.isGrpcCall, reply), reply, details);
   }
 
+  /** Of a call whose answer has begun: it ends early, in the words that its caller waits for. */
+  endCall(reply: LocalReply): void {
+    if (this.#state !== 'responding') {
+      this.sendLocalReply(reply, '');
+      return;
+    }
+    this.#forwarding.cancel();
+    this.record.responseFlags = reply.flags;
+    this.record.responseCodeDetails = reply.details;
+    this.sendResponseTrailers(grpcTrailers(reply));
+    this.#response.end();
+  }
+
   abortResponse(flags: string, details: string): void {
     if (this.#state === 'holding') {
       this.sendLocalReply(plainReply(flags === 'UT' ? 504 : 503, details, '', flags), '');
@@ -346,8 +356,12 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
   onStreamTimeout(timeout: StreamTimeout): void {
     if (this.#state === 'idle') return;
     const reply = timeoutReply(timeout, this.isRequestComplete, this.#chain.counters);
-    if (timeout === 'grpcDeadline' && this.#state === 'responding') this.#endCall(reply);
-    else this.#timeOut(reply);
+    if (timeout === 'grpcDeadline' && this.#state !== 'tunnel') this.endCall(reply);
+    else if (this.isAwaitingResponse) this.sendLocalReply(reply, '');
+    else {
+      this.#forwarding.cancel();
+      this.abortResponse(reply.flags, reply.details);
+    }
   }
 
   /** `enable_trailers` is a word of `http_protocol_options`, for HTTP/1; HTTP/2 without trailers could not carry gRPC. */
@@ -362,21 +376,6 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
 
   set isGrpcCall(isCall: boolean) {
     this.record.grpcStatus = isCall ? NO_GRPC_STATUS : NOT_GRPC;
-  }
-
-  /** Of a call whose answer has begun: it ends early, in the words that its caller waits for. */
-  #endCall(reply: LocalReply): void {
-    this.#forwarding.cancel();
-    this.record.responseFlags = reply.flags;
-    this.record.responseCodeDetails = reply.details;
-    this.#response.trailers(grpcTrailers(reply));
-    this.#response.end();
-  }
-
-  #timeOut(reply: LocalReply): void {
-    this.#forwarding.cancel();
-    if (this.isAwaitingResponse) this.sendLocalReply(reply, '');
-    else this.abortResponse(reply.flags, reply.details);
   }
 
   #answer(head: ResponseHead, reply: LocalReply, details: string): void {

@@ -87,3 +87,11 @@ function appendForwardedFor(fields: HeaderFields, edits: HeaderEdits, address: s
   }
   edits.set(fields, 'x-forwarded-for', `${chain}, ${address}`);
 }
+
+/** Whether the client waits for a 100 that is ours to send, since the upstream will not be asked for it (RFC 9110 §10.1.1). */
+export function takeExpectation(fields: HeaderFields, edits: HeaderEdits): boolean {
+  const at = fields.indexOf('expect');
+  if (at < 0 || edits.isRemoved(at)) return false;
+  edits.remove(fields, 'expect');
+  return true;
+}

@@ -106,12 +106,13 @@ function decoded(extension: TypedExtension, filterName: string, routeName: strin
 
 /**
  * Compiles a connection manager's filters. The last must be the router. An unknown filter that is optional is left out;
- * any other is an error that names it.
+ * any other is an error that names it. `nearest`: a filter that stands between those configured and the router.
  */
 export function compileFilterChain(
   filters: readonly HttpFilter[],
   factories: ReadonlyMap<string, FilterFactory>,
   context: FilterContext,
+  nearest?: CompiledFilter,
 ): FilterChain {
   const last = filters.at(-1);
   if (last?.config.typeUrl !== ROUTER_FILTER_TYPE) {
@@ -128,5 +129,6 @@ export function compileFilterChain(
       );
     }
   }
+  if (nearest !== undefined) entries.push({ filter: nearest, isOff: false });
   return new FilterChain(entries);
 }

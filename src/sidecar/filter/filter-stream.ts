@@ -40,6 +40,8 @@ export interface FilterStream {
   readonly isLocalReply: boolean;
   /** Answers in the upstream's stead. A filter that does so in a request hook returns 'stop'. */
   sendLocalReply(reply: LocalReply, detail: string): void;
+  /** Ends a gRPC call whatever of its answer has gone: what follows is the status, and the upstream is let go. */
+  endCall(reply: LocalReply): void;
   /** Goes on after the filter that stopped. Harmless once the stream has ended. */
   continueRequest(): void;
   continueResponse(): void;

@@ -10,6 +10,7 @@ export { compileFilterChain, FilterChain } from './filter-chain.ts';
 export type { FilterContext, FilterFactory } from './filter-context.ts';
 export { FILTER_FACTORIES, ROUTER_FILTER_TYPE } from './filter-factories.ts';
 export type { CompiledFilter, FilterStream, FilterVerdict, HostOverride } from './filter-stream.ts';
+export { grpcMessageLimits } from './grpc-message-limits.ts';
 export {
   clusterNotFound,
   codecRefusal,

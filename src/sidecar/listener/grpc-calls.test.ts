@@ -58,6 +58,7 @@ describe('the deadline of a call', () => {
     const answer = await client.receives('grpc-message: deadline exceeded\r\n\r\n');
     expect(answer).toContain('3\r\nabc\r\n0\r\ngrpc-status: 4\r\n');
     await host.ends();
+    expect((await path.recordsReach(1)).grpcStatus).toBe(4);
   });
 
   it('is bounded by the route, and may be shortened by it', async () => {

@@ -32,6 +32,10 @@ export class RouteTable {
     this.#prefixes.sort((a, b) => b.prefix.length - a.prefix.length);
   }
 
+  get all(): readonly CompiledRoute[] {
+    return this.#routes;
+  }
+
   /** Every route that says something about filters. */
   *routesWithFilterConfigs(): Iterable<CompiledRoute> {
     for (const route of this.#routes) if (route.filterConfigs !== undefined) yield route;
