@@ -1,5 +1,11 @@
 import type { HeaderFields } from './header-fields.ts';
 
+const UNCHECKED = 0;
+/** It needs no check before it is written. */
+const CHECKED = 1;
+/** Nor will the same value ever come again. */
+const UNIQUE = 2;
+
 /**
  * Changes to a head between receiving and sending it. One object per stream, reset and reused: the head itself is never
  * copied or altered. Writers skip removed fields and append the added pairs in order.
@@ -10,7 +16,7 @@ export class HeaderEdits {
   #length = 0;
   /** By pair: the whole line where it was made beforehand, else ''. */
   readonly #lines: string[] = [];
-  /** By pair: 1 where it needs no check before it is written. */
+  /** By pair: what its writers need not do. */
   #checked = new Uint8Array(16);
   /** By field. Up to 64 bytes lie inside the object; more cost an allocation of their own for each stream. */
   #removed = new Uint8Array(64);
@@ -47,7 +53,12 @@ export class HeaderEdits {
   }
 
   isAddedChecked(pair: number): boolean {
-    return this.#checked[pair] === 1;
+    return this.#checked[pair] !== UNCHECKED;
+  }
+
+  /** Nothing is gained from remembering the value: it was made for this message alone. */
+  isAddedUnique(pair: number): boolean {
+    return this.#checked[pair] === UNIQUE;
   }
 
   /** The pair as HTTP/1 writes it, line end included, or '' where it is still to be put together. */
@@ -56,7 +67,7 @@ export class HeaderEdits {
   }
 
   add(name: string, value: string): void {
-    this.#append(name, value, 0, '');
+    this.#append(name, value, UNCHECKED, '');
   }
 
   /**
@@ -65,7 +76,12 @@ export class HeaderEdits {
    * was at hand.
    */
   addChecked(name: string, value: string, line = ''): void {
-    this.#append(name, value, 1, line);
+    this.#append(name, value, CHECKED, line);
+  }
+
+  /** The same for a value that was made for this message alone, as identifiers are. */
+  addUnique(name: string, value: string, line = ''): void {
+    this.#append(name, value, UNIQUE, line);
   }
 
   removeAt(index: number): void {
@@ -83,20 +99,26 @@ export class HeaderEdits {
   /** Replaces every field of that name with one. */
   set(fields: HeaderFields, name: string, value: string): void {
     this.remove(fields, name);
-    this.#append(name, value, 0, '');
+    this.#append(name, value, UNCHECKED, '');
   }
 
   /** As `set`, for a pair as `addChecked` takes it. */
   setChecked(fields: HeaderFields, name: string, value: string): void {
     this.remove(fields, name);
-    this.#append(name, value, 1, '');
+    this.#append(name, value, CHECKED, '');
+  }
+
+  /** As `set`, for a pair as `addUnique` takes it. */
+  setUnique(fields: HeaderFields, name: string, value: string): void {
+    this.remove(fields, name);
+    this.#append(name, value, UNIQUE, '');
   }
 
   isRemoved(index: number): boolean {
     return index <= this.#highestRemoved && this.#removed[index] === 1;
   }
 
-  #append(name: string, value: string, checked: 0 | 1, line: string): void {
+  #append(name: string, value: string, checked: number, line: string): void {
     const at = this.#length;
     if (at === this.#pairs.length) this.#pairs.push(name, value);
     else {

@@ -1,5 +1,6 @@
 import * as Code from './error-code.ts';
 import { FLAG_ACK, FLAG_END_HEADERS, FLAG_END_STREAM, FRAME_HEADER_BYTES, readUint31, readUint32 } from './frame.ts';
+import type { HeaderField } from './hpack/header-field.ts';
 import { HpackDecoder } from './hpack/hpack-decoder.ts';
 
 const TYPES = ['DATA', 'HEADERS', 'PRIORITY', 'RST_STREAM', 'SETTINGS', 'PUSH_PROMISE', 'PING', 'GOAWAY'];
@@ -61,7 +62,7 @@ export class FrameTranscript {
   #fields({ flags, payload }: SentFrame): string {
     if ((flags & FLAG_END_HEADERS) === 0) return ` (${payload.length} bytes)`;
     let described = '';
-    const onField = (name: string, value: string): void => {
+    const onField = ({ name, value }: HeaderField): void => {
       described += ` ${name}=${value}`;
     };
     if (!this.#decoder.decode(payload, 0, payload.length, { onField })) throw new Error('we wrote bad HPACK');

@@ -20,6 +20,7 @@ import {
   UNDERSCORE,
   UNKNOWN_PSEUDO,
 } from './hpack/field-kind.ts';
+import type { HeaderField } from './hpack/header-field.ts';
 import type { FieldReceiver } from './hpack/hpack-decoder.ts';
 import { Http2Fields } from './http2-fields.ts';
 import type { Http2Limits } from './limits.ts';
@@ -68,13 +69,13 @@ export class HeadDraft implements FieldReceiver {
     this.#cookieIndex = -1;
   }
 
-  onField(name: string, value: string, kind: number): void {
+  onField(field: HeaderField): void {
     if (this.fault !== undefined || this.#purpose === 'unwanted') return;
-    this.fault = this.#faultOfSize(name, value) ?? this.#take(name, value, kind);
+    this.fault = this.#faultOfSize(field) ?? this.#take(field);
   }
 
   /** Counted before anything is dropped or joined (CVE-2026-73550). */
-  #faultOfSize(name: string, value: string): Http2Fault | undefined {
+  #faultOfSize({ name, value }: HeaderField): Http2Fault | undefined {
     this.#count += 1;
     this.#bytes += name.length + value.length + ENTRY_OVERHEAD_BYTES;
     if (this.#count > this.#limits.maxFields) return STREAM_FAULTS.tooManyFields;
@@ -84,7 +85,8 @@ export class HeadDraft implements FieldReceiver {
     return this.#bytes > this.#limits.maxHeadBytes ? STREAM_FAULTS.headTooLarge : undefined;
   }
 
-  #take(name: string, value: string, kind: number): Http2Fault | undefined {
+  #take(field: HeaderField): Http2Fault | undefined {
+    const { kind } = field;
     if ((kind & ODD) !== 0) {
       if ((kind & INVALID_NAME) !== 0) return STREAM_FAULTS.fieldName;
       if ((kind & INVALID_VALUE) !== 0) return STREAM_FAULTS.fieldValue;
@@ -92,19 +94,19 @@ export class HeadDraft implements FieldReceiver {
       if (this.#limits.headersWithUnderscores === 'drop') return undefined;
     }
     const which = kind & NAME_MASK;
-    if (which === REGULAR) this.#keep(name, value, kind);
-    else if (which <= UNKNOWN_PSEUDO) return this.#takePseudo(value, which);
-    else return this.#takeKnown(name, value, kind, which);
+    if (which === REGULAR) this.#keep(field);
+    else if (which <= UNKNOWN_PSEUDO) return this.#takePseudo(field, which);
+    else return this.#takeKnown(field, which);
     return undefined;
   }
 
-  #keep(name: string, value: string, kind: number): void {
+  #keep(field: HeaderField): void {
     this.#seenRegular = true;
-    if (this.#purpose === 'trailers' && isForbiddenTrailer(name)) return;
-    this.fields.push(name, value, kind);
+    if (this.#purpose === 'trailers' && isForbiddenTrailer(field.name)) return;
+    this.fields.push(field);
   }
 
-  #takePseudo(value: string, which: number): Http2Fault | undefined {
+  #takePseudo({ value }: HeaderField, which: number): Http2Fault | undefined {
     if (this.#purpose === 'trailers') return STREAM_FAULTS.pseudoInTrailers;
     if (this.#seenRegular) return STREAM_FAULTS.pseudoLate;
     const isForThis = (which === STATUS) === (this.#purpose === 'response');
@@ -114,28 +116,29 @@ export class HeadDraft implements FieldReceiver {
     return this.pseudo.set(which, value) ? undefined : STREAM_FAULTS.pseudoRepeated;
   }
 
-  #takeKnown(name: string, value: string, kind: number, which: number): Http2Fault | undefined {
+  #takeKnown(field: HeaderField, which: number): Http2Fault | undefined {
+    const { value } = field;
     if (which === CONNECTION_SPECIFIC) return STREAM_FAULTS.connectionField;
     if (which === TE && value !== 'trailers') return STREAM_FAULTS.te;
     if (this.#purpose !== 'trailers') {
-      if (which === CONTENT_LENGTH) return this.#takeLength(name, value, kind);
+      if (which === CONTENT_LENGTH) return this.#takeLength(field);
       if (which === HOST && this.#purpose === 'request') return this.#takeHost(value);
       if (which === EXPECT && this.#purpose === 'request') {
         if (value.toLowerCase() !== '100-continue') return STREAM_FAULTS.expectation;
         this.expectContinue = true;
       }
-      if (which === COOKIE) return this.#takeCookie(name, value, kind);
+      if (which === COOKIE) return this.#takeCookie(field);
     }
-    this.#keep(name, value, kind);
+    this.#keep(field);
     return undefined;
   }
 
-  #takeLength(name: string, value: string, kind: number): Http2Fault | undefined {
+  #takeLength(field: HeaderField): Http2Fault | undefined {
     if (this.contentLength !== UNKNOWN_LENGTH) return STREAM_FAULTS.contentLengthRepeated;
-    const length = readContentLength(value);
+    const length = readContentLength(field.value);
     if (typeof length !== 'number') return STREAM_FAULTS.contentLength;
     this.contentLength = length;
-    this.#keep(name, value, kind);
+    this.#keep(field);
     return undefined;
   }
 
@@ -147,13 +150,13 @@ export class HeadDraft implements FieldReceiver {
     return undefined;
   }
 
-  #takeCookie(name: string, value: string, kind: number): Http2Fault | undefined {
+  #takeCookie(field: HeaderField): Http2Fault | undefined {
     if (this.#cookieIndex >= 0) {
-      this.fields.appendTo(this.#cookieIndex, '; ', value);
+      this.fields.appendTo(this.#cookieIndex, '; ', field.value);
       return undefined;
     }
     this.#cookieIndex = this.fields.count;
-    this.#keep(name, value, kind);
+    this.#keep(field);
     return undefined;
   }
 }

@@ -6,6 +6,7 @@ import type { Http2ClientStream } from './client-stream.ts';
 import type { Http2Fault } from './faults.ts';
 import { SERVER_HELLO } from './frame-script.ts';
 import { FrameTranscript } from './frame-transcript.ts';
+import { HeaderField } from './hpack/header-field.ts';
 import { Http2Fields } from './http2-fields.ts';
 import { Http2RequestHead } from './http2-heads.ts';
 import { DEFAULT_HTTP2_LIMITS, type Http2Limits } from './limits.ts';
@@ -17,7 +18,7 @@ const LINE = { method: 'GET', scheme: 'http', authority: 'a.test', path: '/', up
 /** A head with the given fields, as another connection would have received it. */
 export function requestHead(pairs: readonly (readonly [string, string])[] = []): RequestHead {
   const fields = new Http2Fields();
-  for (const [name, value] of pairs) fields.push(name, value, 0);
+  for (const [name, value] of pairs) fields.push(new HeaderField(name, value, 0));
   return new Http2RequestHead(LINE, fields, 0, false);
 }
 

@@ -5,8 +5,23 @@ import { NonCanonicalHeadError } from '../http1/checked-text.ts';
 import { readContentLength } from '../http1/framing-fields.ts';
 import { isForbiddenTrailer } from '../http1/protected-names.ts';
 import { FLAG_END_HEADERS, FRAME_HEADER_BYTES, HEADERS } from './frame.ts';
-import { isFieldName, isFieldValue, isMadeAnew, isSensitive, kindOfName, NAME_MASK, TE } from './hpack/field-kind.ts';
+import {
+  AUTHORITY,
+  CONTENT_LENGTH,
+  isFieldName,
+  isFieldValue,
+  isMadeAnew,
+  isSensitive,
+  kindOfName,
+  METHOD,
+  NAME_MASK,
+  PATH,
+  SCHEME,
+  TE,
+} from './hpack/field-kind.ts';
+import type { HeaderField } from './hpack/header-field.ts';
 import type { HpackEncoder } from './hpack/hpack-encoder.ts';
+import { fieldOf } from './hpack/static-table.ts';
 import { Http2Fields } from './http2-fields.ts';
 import { Http2RequestHead } from './http2-heads.ts';
 import type { Http2Output } from './output.ts';
@@ -29,6 +44,9 @@ export interface Http2ResponseFraming {
   readonly requestMethod?: string | undefined;
 }
 
+/** Places of the encoder: those of a line are numbered as its names are, behind them come the pairs that edits add. */
+const FIRST_PLACE = NAME_MASK + 1;
+const MAX_PLACED_PAIRS = 16;
 const VISIBLE = /^[!"$-~]+$/;
 const BLANK_ENDS = /^[ \t]+|[ \t]+$/g;
 
@@ -49,13 +67,13 @@ export function writeRequestHead(
   checkFields(head.fields, edits);
   const at = beginBlock(encoder, output, streamId);
   const isTunnel = line.upgrade !== '' || line.method === 'CONNECT';
-  encoder.field(output, ':method', isTunnel ? 'CONNECT' : line.method, false);
+  encoder.placed(output, METHOD, ':method', isTunnel ? 'CONNECT' : line.method);
   if (line.upgrade !== '') encoder.field(output, ':protocol', line.upgrade, false);
   if (line.method !== 'CONNECT') {
-    encoder.field(output, ':scheme', line.scheme, false);
-    encoder.field(output, ':path', line.path, false);
+    encoder.placed(output, SCHEME, ':scheme', line.scheme);
+    encoder.placed(output, PATH, ':path', line.path);
   }
-  encoder.field(output, ':authority', line.authority, false);
+  encoder.placed(output, AUTHORITY, ':authority', line.authority);
   writeFields(encoder, output, head.fields, edits);
   if (!isTunnel && (bodyLength > 0 || (bodyLength === 0 && anticipatesContent(line.method)))) {
     encoder.field(output, 'content-length', String(bodyLength), false);
@@ -76,10 +94,10 @@ export function writeResponseHead(
 ): number {
   checkFields(head.fields, edits);
   const at = beginBlock(encoder, output, streamId);
-  encoder.field(output, ':status', isTunnel ? '200' : String(framing.status), false);
+  encoder.known(output, statusField(isTunnel ? 200 : framing.status));
   writeFields(encoder, output, head.fields, edits);
   const length = isTunnel ? '' : lengthText(head.fields, framing);
-  if (length !== '') encoder.field(output, 'content-length', length, false);
+  if (length !== '') encoder.placed(output, CONTENT_LENGTH, 'content-length', length);
   output.endHeaderBlock(at, streamId);
   return at;
 }
@@ -95,7 +113,7 @@ export function writeLocalResponseHead(
 ): number {
   checkPairs(pairs);
   const at = beginBlock(encoder, output, streamId);
-  encoder.field(output, ':status', String(status), false);
+  encoder.known(output, statusField(status));
   writePairs(encoder, output, pairs, false);
   if (bodyLength >= 0 && status >= 200 && status !== 204 && status !== 304) {
     encoder.field(output, 'content-length', String(bodyLength), false);
@@ -115,6 +133,17 @@ export function writeTrailers(
   writePairs(encoder, output, pairs, true);
   output.endHeaderBlock(at, streamId);
   return at;
+}
+
+/** Made when first met: there are at most five hundred. */
+const statusFields: HeaderField[] = [];
+
+function statusField(status: number): HeaderField {
+  const known = statusFields[status];
+  if (known !== undefined) return known;
+  const field = fieldOf(':status', String(status));
+  statusFields[status] = field;
+  return field;
 }
 
 function beginBlock(encoder: HpackEncoder, output: Http2Output, streamId: number): number {
@@ -137,16 +166,18 @@ function writeAddedFields(encoder: HpackEncoder, output: Http2Output, edits: Hea
     const kind = kindOfName(name);
     if (isMadeAnew(kind)) continue;
     const value = edits.addedValue(pair);
-    encoder.field(output, name, edits.isAddedChecked(pair) ? value : trimmed(value), isSensitive(kind));
+    if (edits.isAddedUnique(pair)) encoder.unique(output, name, value);
+    else if (pair >= MAX_PLACED_PAIRS) encoder.field(output, name, trimmed(value), isSensitive(kind));
+    else encoder.placed(output, FIRST_PLACE + pair, name, edits.isAddedChecked(pair) ? value : trimmed(value));
   }
 }
 
 function writeOwnFields(encoder: HpackEncoder, output: Http2Output, fields: Http2Fields, edits: HeaderEdits): void {
   for (let index = 0; index < fields.count; index += 1) {
-    const kind = fields.kindAt(index);
+    const field = fields.fieldAt(index);
     // RFC 9113 §8.2.2: `te: trailers`, the only value there is, may travel on; gRPC servers ask for it.
-    if (edits.isRemoved(index) || (fields.isHopByHop(index) && (kind & NAME_MASK) !== TE)) continue;
-    encoder.field(output, fields.nameAt(index), fields.valueAt(index), isSensitive(kind));
+    if (edits.isRemoved(index) || (fields.isHopByHop(index) && (field.kind & NAME_MASK) !== TE)) continue;
+    encoder.known(output, field);
   }
 }
 

@@ -53,8 +53,8 @@ function requestId(
   const isTrusted = known !== undefined && (!manager.useRemoteAddress || manager.preserveExternalRequestId);
   if (isTrusted || !manager.generateRequestId) return known ?? '';
   const fresh = requestIds.next();
-  if (known === undefined) edits.addChecked('x-request-id', fresh, requestIds.line);
-  else edits.setChecked(fields, 'x-request-id', fresh);
+  if (known === undefined) edits.addUnique('x-request-id', fresh, requestIds.line);
+  else edits.setUnique(fields, 'x-request-id', fresh);
   return fresh;
 }
 

@@ -12,8 +12,8 @@ export function propagateTrace(
 ): void {
   const traceparent = traces.outgoingTraceparent(record);
   // A retry finds the one of the attempt before among the edits.
-  if (record.attempt > 0 || fields.indexOf('traceparent') >= 0) edits.setChecked(fields, 'traceparent', traceparent);
-  else edits.addChecked('traceparent', traceparent);
+  if (record.attempt > 0 || fields.indexOf('traceparent') >= 0) edits.setUnique(fields, 'traceparent', traceparent);
+  else edits.addUnique('traceparent', traceparent);
   if (record.traceState !== '') edits.set(fields, 'tracestate', record.traceState);
   else if (fields.indexOf('tracestate') >= 0) edits.remove(fields, 'tracestate');
 }

@@ -96,7 +96,7 @@ export class Http2HostPool implements UpstreamPool, Http2ConnectionOwner {
 
   #serveLine(): void {
     // Whoever is served may end at once, which makes room again.
-    if (this.#isLending) return;
+    if (this.#isLending || this.#line.length === 0) return;
     this.#isLending = true;
     while (this.#line.length > 0) {
       const connection = this.#withRoom();

@@ -1,5 +1,6 @@
 import { ENTRY_OVERHEAD_BYTES, MAX_TABLE_BYTES } from './decoder-table.ts';
-import { STATIC_NAMES, STATIC_TABLE_SIZE, STATIC_VALUES } from './static-table.ts';
+import type { HeaderField } from './header-field.ts';
+import { STATIC_FIELDS, STATIC_TABLE_SIZE } from './static-table.ts';
 
 const SLOTS = MAX_TABLE_BYTES / ENTRY_OVERHEAD_BYTES;
 
@@ -37,7 +38,7 @@ export class EncoderTable {
     if (entries !== undefined) {
       for (let at = entries.length - 1; at >= 0; at -= 1) {
         const entry = entries[at] as Entry;
-        if (entry.value === value) return this.#indexOf(entry);
+        if (entry.value === value) return this.indexOf(entry.sequence);
       }
     }
     const fixed = STATIC_ENTRIES.get(name);
@@ -45,13 +46,25 @@ export class EncoderTable {
       const at = fixed.values.indexOf(value);
       return at >= 0 ? fixed.firstIndex + at : -fixed.firstIndex;
     }
-    return entries === undefined ? 0 : -this.#indexOf(entries[entries.length - 1] as Entry);
+    return entries === undefined ? 0 : -this.indexOf((entries[entries.length - 1] as Entry).sequence);
   }
 
-  insert(name: string, value: string): void {
+  /** Index of the entry that came in as that one; 0 where it is gone. */
+  indexOf(sequence: number): number {
+    const age = this.#insertions - sequence;
+    return age <= this.#count ? STATIC_TABLE_SIZE + age : 0;
+  }
+
+  /** Which insertion the entry at an index of the dynamic part was. */
+  sequenceAt(index: number): number {
+    return this.#insertions + STATIC_TABLE_SIZE - index;
+  }
+
+  /** Answers whether it is there now: what is larger than the table only empties it. */
+  insert(name: string, value: string): boolean {
     const bytes = name.length + value.length + ENTRY_OVERHEAD_BYTES;
     this.#evictDownTo(this.#maxBytes - bytes);
-    if (bytes > this.#maxBytes) return;
+    if (bytes > this.#maxBytes) return false;
     const entry: Entry = { name, value, sequence: this.#insertions, bytes };
     this.#ring[this.#insertions % SLOTS] = entry;
     const sameName = this.#byName.get(name);
@@ -60,15 +73,12 @@ export class EncoderTable {
     this.#insertions += 1;
     this.#count += 1;
     this.#bytes += bytes;
+    return true;
   }
 
   resize(maxBytes: number): void {
     this.#maxBytes = maxBytes;
     this.#evictDownTo(maxBytes);
-  }
-
-  #indexOf(entry: Entry): number {
-    return STATIC_TABLE_SIZE + this.#insertions - entry.sequence;
   }
 
   #evictDownTo(bytes: number): void {
@@ -90,10 +100,10 @@ export class EncoderTable {
 function staticEntries(): ReadonlyMap<string, StaticName> {
   const entries = new Map<string, { firstIndex: number; values: string[] }>();
   for (let index = 1; index <= STATIC_TABLE_SIZE; index += 1) {
-    const name = STATIC_NAMES[index] as string;
+    const { name, value } = STATIC_FIELDS[index] as HeaderField;
     const known = entries.get(name);
-    if (known === undefined) entries.set(name, { firstIndex: index, values: [STATIC_VALUES[index] as string] });
-    else known.values.push(STATIC_VALUES[index] as string);
+    if (known === undefined) entries.set(name, { firstIndex: index, values: [value] });
+    else known.values.push(value);
   }
   return entries;
 }

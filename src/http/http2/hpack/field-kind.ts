@@ -76,10 +76,16 @@ const remembered = new Map([...KNOWN_KINDS].map(([name, kind]): [string, JudgedN
 export function judgedName(name: string): JudgedName {
   const known = remembered.get(name);
   if (known !== undefined) return known;
-  const judged = { name, kind: judgeName(name) };
-  const isWorthIt = name.length <= LONGEST_REMEMBERED_NAME && remembered.size < MAX_REMEMBERED_NAMES;
-  if (isWorthIt) remembered.set(name, judged);
+  const kind = judgeName(name);
+  if (name.length > LONGEST_REMEMBERED_NAME || remembered.size >= MAX_REMEMBERED_NAMES) return { name, kind };
+  const judged = { name: shared(name), kind };
+  remembered.set(judged.name, judged);
   return judged;
+}
+
+/** The engine keeps one copy of each property name, and compares such copies by address. */
+function shared(name: string): string {
+  return Object.keys({ [name]: 0 })[0] as string;
 }
 
 export function kindOfName(name: string): number {

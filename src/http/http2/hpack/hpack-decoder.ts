@@ -1,12 +1,13 @@
 import { latin1 } from '../../http1/latin1.ts';
 import { DecoderTable, MAX_TABLE_BYTES } from './decoder-table.ts';
-import { INVALID_VALUE, isFieldValue, judgedName, kindOfName, NEVER_INDEXED } from './field-kind.ts';
+import { INVALID_VALUE, isFieldValue, judgedName, NEVER_INDEXED } from './field-kind.ts';
+import { HeaderField } from './header-field.ts';
 import { huffmanDecode, longestDecoded } from './huffman-decode.ts';
-import { STATIC_NAMES, STATIC_TABLE_SIZE, STATIC_VALUES } from './static-table.ts';
+import { STATIC_FIELDS, STATIC_TABLE_SIZE } from './static-table.ts';
 
 /** Takes the fields of a block in order. */
 export interface FieldReceiver {
-  onField(name: string, value: string, kind: number): void;
+  onField(field: HeaderField): void;
 }
 
 /** RFC 7541 §4.2 lets an encoder say the smallest and the final size, no more. */
@@ -20,7 +21,6 @@ const SIZE_UPDATE = 0x20;
 const NEVER = 0x10;
 const HUFFMAN = 0x80;
 
-const STATIC_KINDS = Uint8Array.from(STATIC_NAMES, (name) => (name === '' ? 0 : kindOfName(name)));
 let scratch = Buffer.allocUnsafeSlow(1024);
 
 /**
@@ -70,13 +70,12 @@ export class HpackDecoder {
   #readIndexed(bytes: Buffer, end: number, receiver: FieldReceiver): void {
     const index = this.#readInteger(bytes, end, 7);
     if (index > 0 && index <= STATIC_TABLE_SIZE) {
-      receiver.onField(STATIC_NAMES[index] as string, STATIC_VALUES[index] as string, STATIC_KINDS[index] as number);
+      receiver.onField(STATIC_FIELDS[index] as HeaderField);
       return;
     }
-    const { table } = this;
     const position = index - STATIC_TABLE_SIZE - 1;
-    if (index === 0 || position >= table.count) this.#failed = true;
-    else receiver.onField(table.nameAt(position), table.valueAt(position), table.kindAt(position));
+    if (index === 0 || position >= this.table.count) this.#failed = true;
+    else receiver.onField(this.table.fieldAt(position));
   }
 
   #readLiteral(bytes: Buffer, end: number, receiver: FieldReceiver, prefixBits: number, first: number): void {
@@ -89,11 +88,10 @@ export class HpackDecoder {
       name = judged.name;
       kind = judged.kind;
     } else if (index <= STATIC_TABLE_SIZE) {
-      name = STATIC_NAMES[index] as string;
-      kind = STATIC_KINDS[index] as number;
+      ({ name, kind } = STATIC_FIELDS[index] as HeaderField);
     } else if (position < this.table.count) {
-      name = this.table.nameAt(position);
-      kind = this.table.kindAt(position) & ~INVALID_VALUE;
+      ({ name, kind } = this.table.fieldAt(position));
+      kind &= ~INVALID_VALUE;
     } else {
       this.#failed = true;
       return;
@@ -102,9 +100,10 @@ export class HpackDecoder {
     if (this.#failed) return;
     // Of a name the codec refuses or acts on itself, the text is looked at where its meaning is.
     if (!isFieldValue(value)) kind |= INVALID_VALUE;
-    if (prefixBits === 6) this.table.insert(name, value, kind);
-    else if ((first & NEVER) !== 0) kind |= NEVER_INDEXED;
-    receiver.onField(name, value, kind);
+    if (prefixBits !== 6 && (first & NEVER) !== 0) kind |= NEVER_INDEXED;
+    const field = new HeaderField(name, value, kind);
+    if (prefixBits === 6) this.table.insert(field);
+    receiver.onField(field);
   }
 
   /** RFC 7541 §5.1. */

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Http2Output } from '../output.ts';
 import { NEVER_INDEXED } from './field-kind.ts';
+import { HeaderField } from './header-field.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import { huffmanDecode, longestDecoded } from './huffman-decode.ts';
@@ -48,13 +49,83 @@ describe('HPACK', () => {
           for (const limit of limits) encoder.limitTable(limit);
           const block = encodeBlock(encoder, output, fields);
           const decoded: [string, string][] = [];
-          const onField = (name: string, value: string): void => void decoded.push([name, value]);
+          const onField = ({ name, value }: HeaderField): void => void decoded.push([name, value]);
           expect(decoder.decode(block, 0, block.length, { onField })).toBe(true);
           expect(decoded).toEqual(fields.map(({ name, value }) => [name, value]));
         }
       }),
       { numRuns: 300 },
     );
+  });
+
+  test('fields told by object, by place or as unique decode to the same, whatever the table has forgotten', () => {
+    const shared = Array.from(
+      { length: 200 },
+      (_, which) => new HeaderField(`x-${which % 7}`, `${which}-`.repeat(9), 0),
+    );
+    const write = fc.record({
+      how: fc.constantFrom('known', 'placed', 'unique', 'field'),
+      which: fc.integer({ min: 0, max: shared.length - 1 }),
+      encoder: fc.constantFrom(0, 1),
+      limit: fc.option(fc.constantFrom(0, 100, 4096), { freq: 20 }),
+    });
+    fc.assert(
+      fc.property(fc.array(write, { maxLength: 600, minLength: 100 }), (writes) => {
+        const ends = [0, 1].map(() => ({
+          encoder: new HpackEncoder(4096),
+          decoder: new HpackDecoder(),
+          output: new Http2Output(() => {}),
+        }));
+        for (const { how, which, encoder: at, limit } of writes) {
+          const { encoder, decoder, output } = ends[at] as (typeof ends)[0];
+          const field = shared[which] as HeaderField;
+          if (limit !== null) encoder.limitTable(limit);
+          encoder.begin(output);
+          if (how === 'known') encoder.known(output, field);
+          else if (how === 'placed') encoder.placed(output, which % 3, field.name, field.value);
+          else if (how === 'unique') encoder.unique(output, field.name, field.value);
+          else encoder.field(output, field.name, field.value, false);
+          const decoded: string[] = [];
+          const onField = ({ name, value }: HeaderField): void => void decoded.push(name, value);
+          expect(decoder.decode(output.bytes, 0, output.length, { onField })).toBe(true);
+          expect(decoded).toEqual([field.name, field.value]);
+          output.clear();
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('a unique value brings its name into the table once, and itself never again', () => {
+    const encoder = new HpackEncoder(4096);
+    const output = new Http2Output(() => {});
+    const sizes = ['aaaaaaaa', 'bbbbbbbb', 'cccccccc'].map((value) => {
+      encoder.begin(output);
+      encoder.unique(output, 'x-request-id', value);
+      const { length } = output;
+      output.clear();
+      return length;
+    });
+    expect(sizes).toEqual([1 + 13 + 9, 2 + 9, 2 + 9]);
+  });
+
+  test('a sensitive field stays a literal where the same text was indexed before', () => {
+    const encoder = new HpackEncoder(4096);
+    const decoder = new HpackDecoder();
+    const output = new Http2Output(() => {});
+    const open = { name: 'x-a', value: 'said openly', isSensitive: false };
+    for (let round = 0; round < 3; round += 1) {
+      const block = encodeBlock(encoder, output, [open]);
+      decoder.decode(block, 0, block.length, { onField: () => undefined });
+    }
+    const kinds: number[] = [];
+    for (const kind of [0, NEVER_INDEXED]) {
+      encoder.begin(output);
+      encoder.known(output, new HeaderField(open.name, open.value, kind));
+      decoder.decode(output.bytes, 0, output.length, { onField: (field) => void kinds.push(field.kind) });
+      output.clear();
+    }
+    expect(kinds.map((kind) => kind & NEVER_INDEXED)).toEqual([0, NEVER_INDEXED]);
   });
 
   test('a table that was emptied and grown again between two blocks is announced as both (RFC 7541 §4.2)', () => {
@@ -75,7 +146,7 @@ describe('HPACK', () => {
     for (const value of [...values, ...values].flatMap((each) => [each, each, each])) {
       const block = encodeBlock(encoder, output, [{ name: 'x-a', value, isSensitive: false }]);
       const decoded: string[] = [];
-      const onField = (_name: string, text: string): void => void decoded.push(text);
+      const onField = ({ value: text }: HeaderField): void => void decoded.push(text);
       expect(decoder.decode(block, 0, block.length, { onField })).toBe(true);
       expect(decoded).toEqual([value]);
     }
@@ -98,7 +169,7 @@ describe('HPACK', () => {
     for (let round = 0; round < 3; round += 1) {
       const block = encodeBlock(encoder, output, [{ name: 'authorization', value: 'Bearer x', isSensitive: true }]);
       let seen = 0;
-      const onField = (_name: string, _value: string, kind: number): void => {
+      const onField = ({ kind }: HeaderField): void => {
         seen = kind;
       };
       decoder.decode(block, 0, block.length, { onField });

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { sizeUpdate } from '../frame-script.ts';
+import type { HeaderField } from './header-field.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 
 function decodeWith(decoder: HpackDecoder, bytes: Buffer): string[] | 'bad' {
   const fields: string[] = [];
   const isSound = decoder.decode(bytes, 0, bytes.length, {
-    onField: (name, value) => fields.push(`${name}: ${value}`),
+    onField: ({ name, value }: HeaderField) => void fields.push(`${name}: ${value}`),
   });
   return isSound ? fields : 'bad';
 }

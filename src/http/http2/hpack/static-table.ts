@@ -1,3 +1,6 @@
+import { judgedName, kindOfName } from './field-kind.ts';
+import { HeaderField } from './header-field.ts';
+
 /** RFC 7541 Appendix A. Index 1 is the first row. */
 const ROWS: readonly (readonly [string, string])[] = [
   [':authority', ''],
@@ -65,6 +68,17 @@ const ROWS: readonly (readonly [string, string])[] = [
 
 export const STATIC_TABLE_SIZE = 61;
 
-/** Names and values by index; entry 0 is unused. */
-export const STATIC_NAMES: readonly string[] = ['', ...ROWS.map(([name]) => name)];
-export const STATIC_VALUES: readonly string[] = ['', ...ROWS.map(([, value]) => value)];
+/** By index; entry 0 is unused. */
+export const STATIC_FIELDS: readonly HeaderField[] = [['', ''] as const, ...ROWS].map(
+  ([name, value], index) => new HeaderField(name, value, name === '' ? 0 : kindOfName(name), index),
+);
+
+const BY_NAME = Map.groupBy(STATIC_FIELDS, ({ name }) => name);
+
+/** A field of that text: the static table's own where it has it. */
+export function fieldOf(name: string, value: string): HeaderField {
+  const inTable = BY_NAME.get(name)?.find((field) => field.value === value);
+  if (inTable !== undefined) return inTable;
+  const judged = judgedName(name);
+  return new HeaderField(judged.name, value, judged.kind);
+}
