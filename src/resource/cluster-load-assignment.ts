@@ -26,7 +26,7 @@ export type EndpointHealthCheck =
 
 export interface Endpoint {
   readonly address: Address;
-  /** Dialled one after the other where the one before cannot be reached. */
+  /** Dialled where the ones before cannot be reached, or not soon. */
   readonly additionalAddresses?: readonly Address[];
   readonly hostname: string;
   /** How active checks treat it where that differs from the cluster's way. */

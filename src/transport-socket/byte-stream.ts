@@ -2,19 +2,21 @@ import type net from 'node:net';
 import type { Address } from '../resource/address.ts';
 import type { ByteStreamUser } from './byte-stream-user.ts';
 import { UnsentCopies } from './copy-buffers.ts';
-import { type ConnectOptions, NO_ADDRESSES } from './dial-target.ts';
+import { DialRace, dialOrder } from './dial-race.ts';
+import type { ConnectOptions, DialTarget } from './dial-target.ts';
+import { type DialAttempt, dialAddress } from './dialling.ts';
 import type { EventTurn } from './event-turn.ts';
 import { latin1Text } from './latin1.ts';
 import { NetStreamSocket } from './net-stream-socket.ts';
 import { type OriginalDestination, restoredDestination } from './original-destination.ts';
 import { PLAINTEXT, type TransportFacts } from './peer-certificate.ts';
 import type { ProxiedAddresses } from './proxy-protocol.ts';
-import { acceptSocket, dialSocket } from './sockets.ts';
+import { acceptSocket } from './sockets.ts';
 import type { StreamSocket, StreamSocketUser } from './stream-socket.ts';
 import type { TlsFailure } from './tls/peer-verification.ts';
 import { type DialledTls, StreamHandshake, type StreamTls } from './tls/stream-handshake.ts';
 import type { CompiledTls } from './tls/tls-context.ts';
-import { acceptTls, connectTls, type OpenedTls } from './tls/tls-socket.ts';
+import { acceptTls, type OpenedTls } from './tls/tls-socket.ts';
 
 /** Below this a body joins the head as text in one string and one write; above it bytes are copied as bytes. */
 const LARGEST_TEXT_PIECE_BYTES = 8_192;
@@ -46,10 +48,6 @@ export class ByteStream implements StreamSocketUser {
   #peerFinished = false;
   #errorCode = '';
   #backedUp = false;
-  /** Addresses that are left to dial; none from the moment somebody has answered. */
-  #untried: readonly Address[] = NO_ADDRESSES;
-  /** undefined, as in the handshake: plaintext. */
-  #dialledTls: DialledTls | undefined = undefined;
   /** Copies that the kernel has not taken yet; at most the watermark and one read's worth. */
   readonly #unsent: UnsentCopies;
   /** Read by somebody else before this user came; given to it when it resumes. */
@@ -94,36 +92,35 @@ export class ByteStream implements StreamSocketUser {
       stream.#refuseForSecrets(tls);
       return stream;
     }
-    const stream = new ByteStream(turn, user, markBytes, (owner) => owner.#dial(target.address, tls));
-    stream.#dialledTls = tls;
-    stream.#untried = target.additionalAddresses ?? NO_ADDRESSES;
-    return stream;
+    return new ByteStream(turn, user, markBytes, (owner) => owner.#dial(target, tls));
   }
 
-  #dial(address: Address, tls: DialledTls | undefined): StreamSocket {
-    const { lentBuffer } = this.#turn;
-    if (tls?.compiled === undefined) {
-      this.#isConnecting = true;
-      return dialSocket(this.#turn, address, this.#highWaterMarkBytes, this);
+  #dial({ address, additionalAddresses }: DialTarget, tls: DialledTls | undefined): StreamSocket {
+    this.#isConnecting = true;
+    const open = (to: Address, user: StreamSocketUser): DialAttempt =>
+      dialAddress(this.#turn, to, tls, this.#highWaterMarkBytes, user);
+    if (additionalAddresses !== undefined) {
+      const addresses = dialOrder([address, ...additionalAddresses]);
+      const onWon = (attempt: DialAttempt): void => this.#takeOver(attempt, tls);
+      return new DialRace({ turn: this.#turn, addresses, dial: open, onWon, user: this });
     }
-    const { compiled, alpn, sni } = tls;
-    const opened = connectTls(address, lentBuffer, { compiled, alpn, sni, highWaterMark: this.#highWaterMarkBytes });
-    opened.socket.once('connect', () => {
-      this.#untried = NO_ADDRESSES;
-    });
-    this.#shakeHands(opened, tls, compiled, false);
-    return NetStreamSocket.secured(opened, lentBuffer, this);
+    const attempt = open(address, this);
+    this.#speakTls(attempt.tls, tls);
+    return attempt.socket;
   }
 
-  /** False where one has answered, or there is no other. */
-  #dialNext(): boolean {
-    const [next] = this.#untried;
-    if (next === undefined) return false;
-    this.#untried = this.#untried.slice(1);
-    this.#isDestroyed = false;
-    this.#errorCode = '';
-    this.#socket = this.#dial(next, this.#dialledTls);
-    return true;
+  #takeOver(attempt: DialAttempt, tls: DialledTls | undefined): void {
+    this.#socket = attempt.socket;
+    attempt.socket.user = this;
+    if (this.#isPaused) attempt.socket.pause();
+    if (attempt.tls === undefined) this.onSocketConnected();
+    else this.#speakTls(attempt.tls, tls);
+  }
+
+  #speakTls(opened: OpenedTls | undefined, tls: DialledTls | undefined): void {
+    if (opened === undefined || tls?.compiled === undefined) return;
+    this.#isConnecting = false;
+    this.#shakeHands(opened, tls, tls.compiled, false);
   }
 
   /**
@@ -323,7 +320,6 @@ export class ByteStream implements StreamSocketUser {
   /** Closes now. Queued output is lost. */
   destroy(): void {
     this.#text = '';
-    this.#untried = NO_ADDRESSES;
     this.#isDestroyed = true;
     this.#socket.destroy();
   }
@@ -331,7 +327,6 @@ export class ByteStream implements StreamSocketUser {
   /** Closes now with RST, so that a peer which reads until the end sees that this was none. */
   reset(): void {
     this.#text = '';
-    this.#untried = NO_ADDRESSES;
     if (this.isClosed) return;
     this.#isDestroyed = true;
     this.#socket.reset();
@@ -340,7 +335,6 @@ export class ByteStream implements StreamSocketUser {
   /** This and the others of its kind are the socket's to call. */
   onSocketConnected(): void {
     this.#isConnecting = false;
-    this.#untried = NO_ADDRESSES;
     if (this.#text !== '' || this.#finishAfterFlush) this.#turn.markDirty(this);
     this.#enter(() => this.#user.onConnected());
   }
@@ -439,7 +433,7 @@ export class ByteStream implements StreamSocketUser {
   }
 
   onSocketClosed(): void {
-    if (this.#isClosed || this.#dialNext()) return;
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#text = '';
     this.#unread = undefined;

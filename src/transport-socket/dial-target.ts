@@ -4,7 +4,7 @@ import type { DialledTls } from './tls/stream-handshake.ts';
 /** Where to dial. */
 export interface DialTarget {
   readonly address: Address;
-  /** Tried in order where the one before could not be reached; whoever dials limits the time for all of them. */
+  /** The host's too: dialled where those before have failed or are slow; whoever dials limits the time for all of them. */
   readonly additionalAddresses?: readonly Address[] | undefined;
 }
 
@@ -15,5 +15,3 @@ export interface ConnectOptions {
   /** Absent: plaintext. */
   readonly tls?: DialledTls | undefined;
 }
-
-export const NO_ADDRESSES: readonly Address[] = [];

@@ -39,7 +39,7 @@ type State = 'connecting' | 'open' | 'closed';
 export class HandleSocket implements StreamSocket {
   readonly #handle: OwnedHandle;
   readonly #binding: HandleBinding;
-  readonly #user: StreamSocketUser;
+  #user: StreamSocketUser;
   readonly #lent: LentBuffer;
   /** Where the next read goes; held for as long as the handle knows only its address. */
   #readsInto: Buffer;
@@ -94,6 +94,10 @@ export class HandleSocket implements StreamSocket {
     const socket = new HandleSocket(handleBinding, handle, lent, user, 'connecting');
     socket.#dial(address.host, address.port, family);
     return socket;
+  }
+
+  set user(user: StreamSocketUser) {
+    this.#user = user;
   }
 
   get unsentBytes(): number {

@@ -65,6 +65,10 @@ export class NetStreamSocket implements StreamSocket {
     return new NetStreamSocket(new net.Socket(), undefined, lent, user);
   }
 
+  set user(user: StreamSocketUser) {
+    this.#user = user;
+  }
+
   get unsentBytes(): number {
     return this.#socket.writableLength;
   }

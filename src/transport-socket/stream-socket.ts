@@ -9,6 +9,8 @@ export type ReleasedTransport =
 export interface StreamSocket {
   /** Handed over and not yet taken by the kernel. */
   readonly unsentBytes: number;
+  /** Who hears of it from now on. */
+  set user(user: StreamSocketUser);
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localAddress: string;
