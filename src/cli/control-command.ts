@@ -1,5 +1,7 @@
-import { Command } from 'commander';
+import { isIP } from 'node:net';
+import { Command, Option } from 'commander';
 import type { ServingFiles } from '../control/serving-certificates.ts';
+import { MUTUAL_TLS_MODES, type MutualTls } from '../control/translate/mutual-tls.ts';
 import { consulSettings, type Environment } from './environment.ts';
 import { addLogOptions, type LogOptions, logsFrom } from './log-options.ts';
 import { parseCount, parseDurationMs, parsePort } from './option-parsers.ts';
@@ -22,6 +24,7 @@ interface ControlOptions extends LogOptions {
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
   readonly tlsClientCa: string | undefined;
+  readonly mtls: MutualTls;
 }
 
 /** `weft control`: Consul in, xDS out. */
@@ -39,6 +42,11 @@ export function controlCommand(environment: Environment): Command {
     .option('--tls-cert <file>', 'serve xDS over TLS with this certificate (PEM, read again when it changes)')
     .option('--tls-key <file>', 'the private key of --tls-cert')
     .option('--tls-client-ca <file>', 'take only xDS clients with a certificate of these authorities')
+    .addOption(
+      new Option('--mtls <mode>', 'mutual TLS between sidecars, and intentions enforced by it')
+        .choices(MUTUAL_TLS_MODES)
+        .default('off'),
+    )
     .option(
       '--resource-ttl <duration>',
       'clients that know of it drop what they have not heard of for so long (default: nothing is dropped)',
@@ -65,11 +73,13 @@ export function controlCommand(environment: Environment): Command {
   return addLogOptions(command).action(async (options: ControlOptions) => {
     keepHeapTight();
     const { startControl } = await import('../control/control.ts');
+    refuseKeysInTheClear(options);
     const consul = consulSettings(options.consul, environment);
     const control = await startControl({
       consul: { ...consul, maxConcurrentQuestions: options.consulConnections },
       host: options.host,
       tls: servingFiles(options),
+      mutualTls: options.mtls,
       terms: { ttlMs: options.resourceTtl, reportsLoads: options.reportLoads },
       xdsPort: options.port,
       consoleHost: options.consoleHost,
@@ -84,6 +94,23 @@ export function controlCommand(environment: Environment): Command {
     );
     await runUntilSignal(control, environment['WEFT_END_WITH_STDIN'] === '1');
   });
+}
+
+/**
+ * Sidecars get their private keys from here: only those on this machine without more ado, others where they have proved over TLS
+ * which service they are of. A server that other machines reach without that would leave its sidecars waiting for ever.
+ */
+function refuseKeysInTheClear({ mtls, host, tlsClientCa }: ControlOptions): void {
+  if (mtls === 'off' || isLoopback(host) || tlsClientCa !== undefined) return;
+  throw new UsageError(
+    `--mtls ${mtls} with --host ${host}: private keys would go to other machines. Serve xDS over TLS and let sidecars show ` +
+      'who they are (--tls-cert, --tls-key, --tls-client-ca), or serve this machine alone (--host 127.0.0.1)',
+  );
+}
+
+function isLoopback(host: string): boolean {
+  if (isIP(host) === 4) return host.startsWith('127.');
+  return host === 'localhost' || host === '::1';
 }
 
 function servingFiles({ tlsCert, tlsKey, tlsClientCa }: ControlOptions): ServingFiles | undefined {

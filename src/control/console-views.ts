@@ -4,6 +4,7 @@ import {
   CLUSTER_TYPE,
   LISTENER_TYPE,
   ROUTE_CONFIGURATION_TYPE,
+  SECRET_TYPE,
 } from '../resource/type-url.ts';
 import type { ClusterLoad, XdsServerState, XdsStreamState, XdsTypeState } from '../xds/server/server.ts';
 import type {
@@ -23,12 +24,14 @@ import { type GrpcClients, isGrpcClient } from './grpc-clients.ts';
 import type { IntentionsFeed } from './intentions-feed.ts';
 import type { ProxyFeeds } from './proxy-feeds.ts';
 import type { SnapshotStore } from './snapshot/snapshot.ts';
+import { type MutualTls, unobeyedTls } from './translate/translate.ts';
 
 export interface ConsoleViewSources {
   readonly consul: Consul;
   readonly feeds: ProxyFeeds;
   readonly endpoints: EndpointFeed;
   readonly intentions: IntentionsFeed;
+  readonly mutualTls: MutualTls;
   readonly grpcClients: GrpcClients;
   readonly store: SnapshotStore;
   readonly xds: XdsServerState;
@@ -41,6 +44,7 @@ const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
   [CLUSTER_LOAD_ASSIGNMENT_TYPE, 'EDS'],
   [LISTENER_TYPE, 'LDS'],
   [ROUTE_CONFIGURATION_TYPE, 'RDS'],
+  [SECRET_TYPE, 'SDS'],
 ]);
 
 /** The parts of the control server as the console wants to see them. */
@@ -104,7 +108,7 @@ async function servicesView(consul: Consul): Promise<ServicesView> {
 function intentionViews(feed: IntentionsFeed): readonly IntentionsView[] {
   return feed.all().map(({ service, known }) => ({
     service,
-    enforced: false,
+    enforced: feed.isEnforced,
     defaultPolicy: known?.defaultPolicy ?? 'unknown',
     rules:
       known?.intentions.map(({ source, destination, decision, precedence, modifyIndex }) => ({
@@ -128,16 +132,12 @@ function countByHealth(instances: readonly { readonly health: 'passing' | 'warni
 }
 
 /** One problem is often every proxy's (an entry that all use): it is shown once. */
-function allProblems({
-  consul,
-  endpoints,
-  intentions,
-  feeds,
-  grpcClients,
-  xds,
-}: ConsoleViewSources): readonly ProblemView[] {
+function allProblems(sources: ConsoleViewSources): readonly ProblemView[] {
+  const { consul, endpoints, intentions, feeds, grpcClients, xds, mutualTls } = sources;
+  const { entries } = consul.entries.state;
   const problems = [
     ...consul.entries.state.problems,
+    ...(entries === undefined ? [] : unobeyedTls(entries, mutualTls)),
     ...endpoints.problems(),
     ...intentions.problems(),
     ...feeds.all().flatMap(([, feed]) => feed.problems()),

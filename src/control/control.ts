@@ -22,7 +22,7 @@ import { ProxySecrets } from './proxy-secrets.ts';
 import { type ServingFiles, servingCertificates } from './serving-certificates.ts';
 import { type ResourceTerms, SnapshotStore } from './snapshot/snapshot.ts';
 import { StateFolder } from './state-folder.ts';
-import { datacenter, type GrpcScope, type Problem } from './translate/translate.ts';
+import { datacenter, type GrpcScope, type MutualTls, type Problem, unobeyedTls } from './translate/translate.ts';
 import { TrustDomainFeed } from './trust-domain-feed.ts';
 
 export interface ControlOptions {
@@ -35,6 +35,8 @@ export interface ControlOptions {
   readonly terms?: ResourceTerms | undefined;
   /** What the xDS server shows and whom it takes; absent serves plaintext. */
   readonly tls?: ServingFiles | undefined;
+  /** Whether sidecars speak TLS with each other; `off` where nothing is said. */
+  readonly mutualTls?: MutualTls | undefined;
   /** 0 picks a free port. */
   readonly xdsPort?: number | undefined;
   readonly consoleHost?: string | undefined;
@@ -61,6 +63,8 @@ export interface RunningControl {
   stop(): Promise<void>;
 }
 
+/** What is done about instances that have no sidecar to speak TLS with. */
+const PLAIN_INSTANCES = { off: 'used', permissive: 'markedPlaintext', strict: 'leftOut' } as const;
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_XDS_PORT = 18_000;
 const DEFAULT_CONSOLE_PORT = 18_080;
@@ -68,7 +72,7 @@ const DEFAULT_CONSOLE_PORT = 18_080;
 export async function startControl(options: ControlOptions): Promise<RunningControl> {
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
-  const { log } = options;
+  const { log, mutualTls = 'off' } = options;
   const nowMs = (): number => clock.nowMs();
   const serving = options.tls === undefined ? undefined : servingCertificates(options.tls, nowMs);
 
@@ -89,7 +93,10 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
   });
   const local = new LocalDatacenter(consul, () => grpcClients.refresh());
   const problems = new ProblemLog(log);
-  consul.entries.tellProblems((found) => problems.told('config entries', found));
+  consul.entries.tellProblems((found) => {
+    const { entries } = consul.entries.state;
+    problems.told('config entries', [...found, ...(entries === undefined ? [] : unobeyedTls(entries, mutualTls))]);
+  });
   consul.entries.subscribe((change) => {
     feeds.refresh(change);
     grpcClients.refresh();
@@ -109,21 +116,27 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     },
     onAssignments: (names) => grpcClients.assignmentsChanged(names),
   });
-  const endpoints = new EndpointFeed(
+  const endpoints = new EndpointFeed({
+    ...{ consul, store, plainInstances: PLAIN_INSTANCES[mutualTls] },
+    localDatacenter: () => feeds.datacenter || local.name,
+    onFirstAssignment: (name) => feeds.assignmentArrived(name),
+  });
+  const intentions = new IntentionsFeed({
     consul,
-    store,
-    () => feeds.datacenter || local.name,
-    (name) => feeds.assignmentArrived(name),
-  );
-  const intentions = new IntentionsFeed(consul, (message) => log.warn(message));
+    isEnforced: mutualTls !== 'off',
+    onChange: (change) => feeds.refresh(change),
+    warn: (message) => log.warn(message),
+  });
   const onProblems = (nodeId: string, found: readonly Problem[]): void => problems.told(`proxy ${nodeId}`, found);
-  const feeds = new ProxyFeeds({ consul, store, endpoints, trustDomain, intentions, memory, nowMs, onProblems });
+  const feeds = new ProxyFeeds({
+    ...{ consul, store, endpoints, trustDomain, intentions, mutualTls, memory, nowMs, onProblems },
+  });
   const scope = (): GrpcScope | undefined => {
     const mesh = feeds.mesh();
     const name = feeds.datacenter || local.want();
     return mesh === undefined || name === '' ? undefined : { ...mesh, datacenter: datacenter(name) };
   };
-  const grpcClients = new GrpcClients({ store, endpoints, scope, nowMs });
+  const grpcClients = new GrpcClients({ store, endpoints, scope, isStrict: mutualTls === 'strict', nowMs });
   const openSidecar: SnapshotSource['open'] = (node, listener) => {
     const secrets = new ProxySecrets(node, listener, {
       consul,
@@ -168,6 +181,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       feeds,
       endpoints,
       intentions,
+      mutualTls,
       grpcClients,
       store,
       xds: xds.state,

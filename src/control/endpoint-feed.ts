@@ -1,5 +1,5 @@
 import { type Consul, knownValue, type Watched } from './consul/consul.ts';
-import { InstanceWatch } from './instance-watch.ts';
+import { InstanceWatch, type PlainInstances } from './instance-watch.ts';
 import type { SnapshotStore } from './snapshot/snapshot.ts';
 import {
   type EndpointGroup,
@@ -8,13 +8,22 @@ import {
   loadAssignment,
   type Problem,
   type ServiceHealth,
+  warningAt,
 } from './translate/translate.ts';
+
+export interface EndpointFeedOptions {
+  readonly consul: Consul;
+  readonly store: SnapshotStore;
+  readonly localDatacenter: () => string;
+  readonly plainInstances: PlainInstances;
+  readonly onFirstAssignment: (name: string) => void;
+}
 
 interface FollowedGroup {
   group: EndpointGroup;
-  watched: Watched<ServiceHealth>;
+  watched: InstanceWatch;
   /** Of the failover targets, in their order. */
-  failover: readonly Watched<ServiceHealth>[];
+  failover: readonly InstanceWatch[];
   holders: number;
   problems: readonly Problem[];
 }
@@ -24,22 +33,11 @@ interface FollowedGroup {
  * that has never been answered has no assignment; an empty one is published only when Consul said that it is empty.
  */
 export class EndpointFeed {
-  readonly #consul: Consul;
-  readonly #store: SnapshotStore;
-  readonly #localDatacenter: () => string;
-  readonly #onFirstAssignment: (name: string) => void;
+  readonly #options: EndpointFeedOptions;
   readonly #followed = new Map<string, FollowedGroup>();
 
-  constructor(
-    consul: Consul,
-    store: SnapshotStore,
-    localDatacenter: () => string,
-    onFirstAssignment: (name: string) => void,
-  ) {
-    this.#consul = consul;
-    this.#store = store;
-    this.#localDatacenter = localDatacenter;
-    this.#onFirstAssignment = onFirstAssignment;
+  constructor(options: EndpointFeedOptions) {
+    this.#options = options;
   }
 
   /** Follows a group until it is released as often as it was retained. A group of the same name with other terms replaces it. */
@@ -64,7 +62,7 @@ export class EndpointFeed {
     if (followed.holders > 0) return;
     release(followed);
     this.#followed.delete(name);
-    this.#store.removeAssignment(name);
+    this.#options.store.removeAssignment(name);
   }
 
   problems(): readonly Problem[] {
@@ -72,6 +70,7 @@ export class EndpointFeed {
       ...problems,
       ...neverRead(watched, group, 'proxies that use it wait'),
       ...failover.flatMap((each, at) => neverRead(each, group.failover?.[at] ?? group, 'nothing fails over to it')),
+      ...[watched, ...failover].flatMap(leftOut),
     ]);
   }
 
@@ -81,8 +80,12 @@ export class EndpointFeed {
   }
 
   #follow(group: EndpointGroup, holders: number): FollowedGroup {
-    const watch = ({ query }: EndpointSource): Watched<ServiceHealth> =>
-      new InstanceWatch(this.#consul, query, this.#localDatacenter(), () => this.#publish(group.name));
+    const { consul, localDatacenter, plainInstances } = this.#options;
+    const watch = ({ query }: EndpointSource): InstanceWatch =>
+      new InstanceWatch({
+        ...{ consul, query, localDatacenter: localDatacenter(), plainInstances },
+        onNews: () => this.#publish(group.name),
+      });
     return { group, watched: watch(group), failover: (group.failover ?? []).map(watch), holders, problems: [] };
   }
 
@@ -93,10 +96,11 @@ export class EndpointFeed {
     const health = knownValue(followed.watched.state) ?? unreadable(followed.watched, failover);
     if (health === undefined) return;
     const { resource, problems } = loadAssignment(followed.group, health, failover);
-    const first = !this.#store.hasAssignment(name);
-    const faults = this.#store.publishAssignment(resource);
+    const { store, onFirstAssignment } = this.#options;
+    const first = !store.hasAssignment(name);
+    const faults = store.publishAssignment(resource);
     followed.problems = [...problems, ...faults.map((message) => errorAt(`assignment ${name}`, message))];
-    if (first && faults.length === 0) this.#onFirstAssignment(name);
+    if (first && faults.length === 0) onFirstAssignment(name);
   }
 }
 
@@ -110,6 +114,13 @@ function unreadable(
   failover: readonly (ServiceHealth | undefined)[],
 ): ServiceHealth | undefined {
   return state.kind === 'failing' && failover.some((health) => health !== undefined) ? { instances: [] } : undefined;
+}
+
+/** Nobody proves who they are there, so a strict mesh does not call them; whoever wonders is told. */
+function leftOut({ leftOutCount, query }: InstanceWatch): readonly Problem[] {
+  if (leftOutCount === 0) return [];
+  const message = `${leftOutCount} instances have no sidecar, so nobody calls them: give them sidecars, or run --mtls permissive`;
+  return [warningAt(`service ${query.service} in ${query.datacenter}`, message)];
 }
 
 function neverRead(

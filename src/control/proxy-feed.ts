@@ -10,8 +10,11 @@ import {
   type EndpointGroup,
   effectiveExpose,
   errorAt,
+  type MutualTls,
+  type MutualTlsTerms,
   type Problem,
   type ProxyRegistration,
+  type ServiceName,
   type TranslatedProxy,
   type TranslatedUnit,
   translateProxy,
@@ -21,6 +24,8 @@ import {
 export interface MeshState {
   readonly entries: ConfigEntries;
   readonly trustDomain: string;
+  /** Absent: the mesh speaks plaintext. */
+  readonly mutualTls?: MutualTlsTerms | undefined;
 }
 
 export interface ProxyFeedOptions {
@@ -28,7 +33,9 @@ export interface ProxyFeedOptions {
   readonly consul: Consul;
   readonly store: SnapshotStore;
   readonly endpoints: EndpointFeed;
-  readonly mesh: () => MeshState | undefined;
+  /** For sidecars of this service. */
+  readonly mesh: (service: ServiceName) => MeshState | undefined;
+  readonly mutualTls: MutualTls;
   readonly memory?: WatchMemory | undefined;
   readonly nowMs: () => number;
   readonly onRegistration: (registration: ProxyRegistration) => void;
@@ -37,10 +44,11 @@ export interface ProxyFeedOptions {
 }
 
 /**
- * A first snapshot waits this long for endpoints that Consul has not told yet. A proxy may come with a full configuration
- * from another server, and takes what is missing here for removed; but one unreadable service must not hold up the rest.
+ * A first snapshot waits this long for endpoints and intentions that Consul has not told yet. A proxy may come with a full
+ * configuration from another server, and takes what is missing here for removed; but one unreadable service must not hold up
+ * the rest.
  */
-const ENDPOINT_PATIENCE_MS = 10_000;
+const FIRST_PATIENCE_MS = 10_000;
 
 /** Follows one proxy: translates its registration whenever something it is made of changes, and publishes the result. */
 export class ProxyFeed {
@@ -58,14 +66,14 @@ export class ProxyFeed {
   /** Whose entries the last translation asked for. */
   #services: ReadonlySet<string> = new Set();
   #problems: readonly Problem[] = [];
-  /** Ends the wait for the endpoints of a first snapshot. */
+  /** Ends the wait of a first snapshot. */
   #patience: NodeJS.Timeout | undefined;
 
   constructor(options: ProxyFeedOptions) {
     this.#options = options;
     this.#where = `proxy ${options.nodeId}`;
     this.#startedMs = options.nowMs();
-    this.#held = new HeldMemory(options.nodeId, options.memory);
+    this.#held = new HeldMemory(options.nodeId, options.memory, options.mutualTls);
     this.#merger = new BurstMerger(() => this.#translate(), options.nowMs);
     this.#checks = new ExposedChecksFeed(options.consul, () => this.#merger.request());
     this.#registration = new RegistrationFeed({
@@ -130,9 +138,10 @@ export class ProxyFeed {
 
   /** Translates, takes each part that is complete, holds the others at the form the proxy has, and publishes the whole. */
   #translateNow(): void {
-    const mesh = this.#options.mesh();
     const { registration } = this.#registration;
+    const mesh = registration === undefined ? undefined : this.#options.mesh(registration.destinationService);
     if (mesh === undefined || registration === undefined) return;
+    if (isWithoutIntentions(mesh) && this.#published.size === 0 && !this.#waitedLongEnough()) return;
     const expose = effectiveExpose(registration, mesh.entries);
     this.#checks.follow(expose.checks ? registration.node : undefined);
     const translated = translateProxy({ registration, ...mesh, exposedChecks: this.#checks.checks });
@@ -181,7 +190,7 @@ export class ProxyFeed {
   }
 
   #waitedLongEnough(): boolean {
-    const leftMs = this.#startedMs + ENDPOINT_PATIENCE_MS - this.#options.nowMs();
+    const leftMs = this.#startedMs + FIRST_PATIENCE_MS - this.#options.nowMs();
     if (leftMs <= 0) return true;
     clearTimeout(this.#patience);
     this.#patience = setTimeout(() => this.#merger.request(), leftMs);
@@ -207,6 +216,11 @@ export class ProxyFeed {
       this.#options.endpoints.release(name);
     }
   }
+}
+
+/** They could not be read so far: whoever is served now lets nobody in. */
+function isWithoutIntentions({ mutualTls }: MeshState): boolean {
+  return mutualTls !== undefined && mutualTls.intentions === undefined;
 }
 
 function groupsByName({ endpointGroups }: TranslatedUnit): readonly (readonly [string, EndpointGroup])[] {

@@ -3,7 +3,7 @@ import type { EndpointFeed } from './endpoint-feed.ts';
 import type { IntentionsFeed } from './intentions-feed.ts';
 import { type MeshState, ProxyFeed } from './proxy-feed.ts';
 import type { SnapshotStore } from './snapshot/snapshot.ts';
-import type { Problem, ServiceName } from './translate/translate.ts';
+import type { MutualTls, Problem, ServiceName } from './translate/translate.ts';
 import type { TrustDomainFeed } from './trust-domain-feed.ts';
 
 /** A proxy that left is followed this long: most come back, and find their snapshot warm. */
@@ -17,6 +17,7 @@ export interface ProxyFeedsOptions {
   readonly endpoints: EndpointFeed;
   readonly trustDomain: TrustDomainFeed;
   readonly intentions: IntentionsFeed;
+  readonly mutualTls: MutualTls;
   readonly memory?: WatchMemory | undefined;
   readonly nowMs: () => number;
   readonly onProblems: (nodeId: string, problems: readonly Problem[]) => void;
@@ -64,15 +65,16 @@ export class ProxyFeeds {
       this.#options.store.refuse(nodeId, { kind: 'unavailable', message });
       return;
     }
-    const { consul, store, endpoints, memory, nowMs } = this.#options;
+    const { consul, store, endpoints, mutualTls, memory, nowMs } = this.#options;
     const feed = new ProxyFeed({
       nodeId,
       consul,
       store,
       endpoints,
+      mutualTls,
       memory,
       nowMs,
-      mesh: () => this.mesh(),
+      mesh: (service) => this.#meshFor(service),
       onProblems: (problems) => this.#options.onProblems(nodeId, problems),
       onRegistration: (registration) => {
         this.#datacenter ||= registration.datacenter;
@@ -122,6 +124,15 @@ export class ProxyFeeds {
     followed.service = service;
     this.#options.intentions.retain(service);
     if (before !== undefined) this.#options.intentions.release(before);
+  }
+
+  /** With what sidecars of this service secure themselves by; undefined while part of it was never read. */
+  #meshFor(service: ServiceName): MeshState | undefined {
+    const { mutualTls: mode, intentions } = this.#options;
+    const mesh = this.mesh();
+    if (mode === 'off' || mesh === undefined) return mesh;
+    const known = intentions.of(service);
+    return known === 'pending' ? undefined : { ...mesh, mutualTls: { mode, intentions: known } };
   }
 
   /** What resources of all kinds are made of; undefined while part of it was never read. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Logs } from '../telemetry/log/log.ts';
 import { FakeConsul } from './consul/testing/fake-consul.ts';
-import { type RunningControl, startControl } from './control.ts';
+import { type ControlOptions, type RunningControl, startControl } from './control.ts';
 import { AdsProbe } from './testing/ads-probe.ts';
 import { fillConsul, SCRIPTED_PROXY, writeHealth } from './testing/scripted-consul.ts';
 
@@ -23,12 +23,12 @@ let fake: FakeConsul;
 let control: RunningControl;
 let probe: AdsProbe;
 
-async function start(): Promise<void> {
+async function start(mutualTls: ControlOptions['mutualTls'] = 'off'): Promise<void> {
   const log = new Logs({ level: 'silent', format: 'json' }).root;
   const consul = { addresses: [fake.address] };
   control = await startControl({
     ...{ consul, log, xdsPort: 0, consolePort: 0 },
-    ...{ requireConsul: true, stateFolder: folder },
+    ...{ requireConsul: true, stateFolder: folder, mutualTls },
   });
   probe = new AdsProbe(control.xdsPort, SCRIPTED_PROXY, true);
 }
@@ -116,6 +116,21 @@ describe('a control server that starts again', () => {
     fake.set('/v1/config/service-splitter', []);
     fake.set('/v1/config/service-router', []);
     await until(() => expect(routesOfApi()).not.toContain('/old'));
+  });
+
+  test('takes no part that was kept in plaintext into a mesh with mutual TLS', async () => {
+    const splitter = (Name: string, Service: string): object => ({
+      ...{ Kind: 'service-splitter', Name, ModifyIndex: 2 },
+      Splits: [{ Weight: 100, Service }],
+    });
+    fake.set('/v1/config/service-splitter', [splitter('api', 'x'), splitter('x', 'api')]);
+    await until(async () => expect(await get('/api/overview')).toContain('service-splitter/api (ModifyIndex 2)'));
+    await stop();
+    await start('strict');
+    await until(() => expect([...probe.routes().keys()]).toEqual(['db']));
+    await stop();
+    await start();
+    await configured();
   });
 
   test('with nothing known and without Consul does not start', async () => {

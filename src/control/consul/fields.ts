@@ -89,6 +89,11 @@ export const regex = z
     }
   });
 
+export const mutualTlsMode = z
+  .enum(['', 'strict', 'permissive'])
+  .nullish()
+  .transform((value) => value ?? '');
+
 export const headerName = z.string().max(256).regex(HEADER_NAME, 'no header field name');
 export const headerValue = z.string().max(MAX_TEXT_CHARS).regex(HEADER_VALUE, 'control characters in a header value');
 

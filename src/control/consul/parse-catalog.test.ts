@@ -76,7 +76,6 @@ describe('registrations', () => {
     expect(proxies.has(ID)).toBe(true);
     expect(problems.get(ID)?.map(({ message }) => /^"([^"]*)"/.exec(message)?.[1])).toEqual([
       'proxy.mode = transparent',
-      'proxy.mutual_tls_mode = permissive',
       'proxy.mesh_gateway.mode = remote',
       'proxy.envoy_extensions',
       'upstream api: mesh_gateway.mode = local',

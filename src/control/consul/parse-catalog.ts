@@ -12,7 +12,7 @@ import {
   type Upstream,
 } from '../translate/catalog.ts';
 import { errorAt, type Problem } from '../translate/problem.ts';
-import { count, issuesText, list, modifyIndex, opaque, port, text } from './fields.ts';
+import { count, issuesText, list, modifyIndex, mutualTlsMode, opaque, port, text } from './fields.ts';
 import { expose } from './parse-expose.ts';
 import { registrationWarnings } from './registration-warnings.ts';
 
@@ -75,6 +75,7 @@ const proxyService = z.object({
     LocalServicePort: port,
     LocalServiceSocketPath: text,
     Config: opaque,
+    MutualTLSMode: mutualTlsMode,
     Upstreams: list(upstream),
     Expose: expose,
   }),
@@ -127,6 +128,7 @@ function toRegistration(service: z.infer<typeof proxyService>, at: z.infer<typeo
     localServicePort: proxy.LocalServicePort,
     localServiceSocketPath: proxy.LocalServiceSocketPath,
     config: proxy.Config,
+    mutualTlsMode: proxy.MutualTLSMode,
     upstreams: proxy.Upstreams,
     expose: proxy.Expose,
     modifyIndex: service.ModifyIndex,

@@ -48,12 +48,12 @@ const SCHEMAS = {
 
 /** Fields of Consul's that mean something and are not obeyed yet: whoever sets one is told. */
 const NOT_OBEYED: Readonly<Record<ConfigEntryKind, readonly string[]>> = {
-  'proxy-defaults': ['MeshGateway', 'FailoverPolicy', 'PrioritizeByLocality', 'MutualTLSMode', 'EnvoyExtensions'],
-  'service-defaults': ['MeshGateway', 'ExternalSNI', 'Destination', 'MutualTLSMode', 'EnvoyExtensions'],
+  'proxy-defaults': ['MeshGateway', 'FailoverPolicy', 'PrioritizeByLocality', 'EnvoyExtensions'],
+  'service-defaults': ['MeshGateway', 'ExternalSNI', 'Destination', 'EnvoyExtensions'],
   'service-router': [],
   'service-splitter': [],
   'service-resolver': ['PrioritizeByLocality'],
-  mesh: ['TLS', 'TransparentProxy', 'Peering', 'ValidateClusters', 'AllowEnablingPermissiveMutualTLS'],
+  mesh: ['TransparentProxy', 'Peering', 'ValidateClusters'],
 };
 
 /**

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import type { OpaqueConfig } from '../translate/catalog.ts';
 import type { AccessLogs, InstanceRateLimits, RequestNormalization } from '../translate/config-entries.ts';
 import { snakeCaseKeys } from '../translate/option-reader.ts';
-import { count, flag, list, opaque, regex, text } from './fields.ts';
+import { count, flag, list, mutualTlsMode, opaque, regex, text } from './fields.ts';
 import { expose } from './parse-expose.ts';
+import { meshTls } from './parse-mesh-tls.ts';
 
 /** `proxy-defaults`, `service-defaults` and `mesh`: what is said of proxies and services as such. */
 
@@ -43,8 +44,13 @@ function jsonObject(written: string): Readonly<Record<string, unknown>> | undefi
 }
 
 export const proxyDefaults = z
-  .object({ Config: opaque, AccessLogs: accessLogs, Expose: expose })
-  .transform((entry) => ({ config: entry.Config, accessLogs: entry.AccessLogs, expose: entry.Expose }));
+  .object({ Config: opaque, AccessLogs: accessLogs, MutualTLSMode: mutualTlsMode, Expose: expose })
+  .transform((entry) => ({
+    config: entry.Config,
+    accessLogs: entry.AccessLogs,
+    mutualTlsMode: entry.MutualTLSMode,
+    expose: entry.Expose,
+  }));
 
 const routeRateLimit = z
   .object({
@@ -89,6 +95,7 @@ export const serviceDefaults = z
     LocalConnectTimeoutMs: count,
     LocalRequestTimeoutMs: count,
     BalanceInboundConnections: text,
+    MutualTLSMode: mutualTlsMode,
     RateLimits: rateLimits,
     Expose: expose,
     UpstreamConfig: z
@@ -103,6 +110,7 @@ export const serviceDefaults = z
     localConnectTimeoutMs: entry.LocalConnectTimeoutMs,
     localRequestTimeoutMs: entry.LocalRequestTimeoutMs,
     balanceInboundConnections: entry.BalanceInboundConnections,
+    mutualTlsMode: entry.MutualTLSMode,
     rateLimits: entry.RateLimits,
     expose: entry.Expose,
     upstreamDefaults: upstreamOptions(entry.UpstreamConfig.Defaults),
@@ -165,7 +173,9 @@ const requestNormalization = z
 export const mesh = z
   .object({
     HTTP: z.object({ Incoming: z.object({ RequestNormalization: requestNormalization }).nullish() }).nullish(),
+    TLS: meshTls,
   })
   .transform((entry) => ({
     requestNormalization: entry.HTTP?.Incoming?.RequestNormalization ?? requestNormalization.parse(undefined),
+    tls: entry.TLS,
   }));

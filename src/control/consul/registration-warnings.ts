@@ -9,7 +9,6 @@ const meshGateway = z
 
 const proxy = z.object({
   Mode: text,
-  MutualTLSMode: text,
   MeshGateway: meshGateway,
   EnvoyExtensions: list(z.unknown()),
   Upstreams: list(
@@ -26,13 +25,12 @@ const proxy = z.object({
 export function registrationWarnings(body: unknown, where: string): readonly Problem[] {
   const read = proxy.safeParse(body);
   if (!read.success) return [];
-  const { Mode: mode, MutualTLSMode: mutualTls, MeshGateway: gateway } = read.data;
+  const { Mode: mode, MeshGateway: gateway } = read.data;
   const said: string[] = [];
   if (mode === 'transparent')
     said.push(
       '"proxy.mode = transparent" is not obeyed: only upstreams with a local_bind_port or socket are listened for',
     );
-  if (mutualTls !== '') said.push(`"proxy.mutual_tls_mode = ${mutualTls}" is not obeyed: sidecars speak plaintext`);
   if (usesGateway(gateway)) said.push(gatewayText('proxy.mesh_gateway', gateway));
   if (read.data.EnvoyExtensions.length > 0) said.push('"proxy.envoy_extensions" are not obeyed');
   for (const upstream of read.data.Upstreams) {

@@ -4,6 +4,7 @@ import type { Json } from '../snapshot/resource-literal.ts';
 import { CONFIG_ENTRY_KINDS, type ConfigEntryKind } from '../translate/config-entries.ts';
 import {
   type ConfigEntries,
+  type MutualTlsTerms,
   type ProxyRegistration,
   type ServiceHealth,
   serviceId,
@@ -77,6 +78,15 @@ export const HTTP_MESH: Entry = { Kind: 'proxy-defaults', Name: 'global', Config
 /** Translates web's sidecar under these entries. */
 export function translated(proxy: ProxyRegistration, ...written: readonly Entry[]): TranslatedProxy {
   return translateProxy({ registration: proxy, entries: entries(...written), trustDomain: TRUST_DOMAIN });
+}
+
+/** The same in a mesh with mutual TLS. */
+export function secured(
+  proxy: ProxyRegistration,
+  mutualTls: MutualTlsTerms,
+  ...written: readonly Entry[]
+): TranslatedProxy {
+  return translateProxy({ registration: proxy, entries: entries(...written), trustDomain: TRUST_DOMAIN, mutualTls });
 }
 
 /** One resource's ProtoJSON, by the end of its type's name and its own. */

@@ -23,6 +23,9 @@ export const datacenter = (text: string): Datacenter => text as Datacenter;
 
 export type OpaqueConfig = Readonly<Record<string, unknown>>;
 
+/** `MutualTLSMode` of a registration or an entry: who is let in; `''` leaves it to the next in precedence. */
+export type MutualTlsWord = '' | 'strict' | 'permissive';
+
 export interface ServiceLocality {
   readonly region: string;
   readonly zone: string;
@@ -45,6 +48,7 @@ export interface ProxyRegistration {
   readonly localServicePort: number;
   readonly localServiceSocketPath: string;
   readonly config: OpaqueConfig;
+  readonly mutualTlsMode: MutualTlsWord;
   readonly upstreams: readonly Upstream[];
   readonly expose: Expose;
   readonly modifyIndex: number;
@@ -109,6 +113,8 @@ export interface ServiceInstance {
 
 /** Every instance of one service (or one subset of it), in a stable order. */
 export interface ServiceHealth {
+  /** They have no sidecars, and are spoken to in plaintext in a mesh that otherwise speaks TLS. */
+  readonly isPlaintext?: true;
   readonly instances: readonly ServiceInstance[];
 }
 

@@ -28,12 +28,13 @@ export interface ClusterNames {
   readonly assignment: string;
 }
 
-/** One target of a chain as envoy.config.cluster.v3.Cluster. */
+/** One target of a chain as envoy.config.cluster.v3.Cluster; `transport` says how connections to it are secured. */
 export function targetClusterJson(
   names: ClusterNames,
   target: Target,
   protocol: Protocol,
   options: UpstreamOptions,
+  transport: Json,
 ): Json {
   const connectTimeoutMs = options.connectTimeoutMs ?? target.connectTimeoutMs;
   return {
@@ -50,6 +51,7 @@ export function targetClusterJson(
     // As Consul: with no healthy endpoint left, requests fail instead of going to endpoints known to be bad.
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     ...(isHttp(protocol) ? httpProtocolJson(protocol, POOL_IDLE_TIMEOUT_MS) : {}),
+    ...transport,
   };
 }
 

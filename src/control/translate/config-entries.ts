@@ -1,4 +1,4 @@
-import type { EntryOrigin, Expose, OpaqueConfig } from './catalog.ts';
+import type { EntryOrigin, Expose, MutualTlsWord, OpaqueConfig } from './catalog.ts';
 
 /**
  * Consul's config entries, as far as this control server reads them. Durations are milliseconds; undefined is "not set".
@@ -22,6 +22,7 @@ export interface ProxyDefaults {
   /** Undefined: none are written. */
   readonly accessLogs: AccessLogs | undefined;
   readonly expose: Expose;
+  readonly mutualTlsMode: MutualTlsWord;
 }
 
 export interface AccessLogs {
@@ -37,6 +38,24 @@ export interface AccessLogs {
 export interface MeshEntry {
   readonly origin: EntryOrigin;
   readonly requestNormalization: RequestNormalization;
+  /** Undefined: nothing is said about it. */
+  readonly tls: MeshTls | undefined;
+}
+
+/** `mesh.TLS`: of connections that come in from the mesh, and of those that sidecars make. */
+export interface MeshTls {
+  readonly incoming: TlsDirection | undefined;
+  readonly outgoing: TlsDirection | undefined;
+}
+
+export type TlsVersionWord = 'TLSv1_0' | 'TLSv1_1' | 'TLSv1_2' | 'TLSv1_3';
+
+/** Undefined is the proxy's own default. */
+export interface TlsDirection {
+  readonly minimumVersion: TlsVersionWord | undefined;
+  readonly maximumVersion: TlsVersionWord | undefined;
+  /** In OpenSSL's names; of TLS 1.2 and older. */
+  readonly cipherSuites: readonly string[];
 }
 
 /** What is done to requests before they are judged and routed; undefined is Envoy's default. */
@@ -66,6 +85,7 @@ export interface ServiceDefaults {
   readonly localConnectTimeoutMs: number;
   readonly localRequestTimeoutMs: number;
   readonly balanceInboundConnections: string;
+  readonly mutualTlsMode: MutualTlsWord;
   readonly rateLimits: InstanceRateLimits | undefined;
   readonly expose: Expose;
   readonly upstreamDefaults: OpaqueConfig;

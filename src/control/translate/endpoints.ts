@@ -3,6 +3,7 @@ import type { Json, ResourceLiteral } from '../snapshot/resource-literal.ts';
 import type { ServiceHealth, ServiceInstance } from './catalog.ts';
 import { isIpLiteral } from './network-address.ts';
 import { type Problem, warningAt } from './problem.ts';
+import { PLAINTEXT_METADATA } from './tls-contexts.ts';
 import type { EndpointGroup, EndpointSource } from './translated-proxy.ts';
 
 /** As in Consul: nothing goes to a lower priority as long as one host of the higher one is healthy. */
@@ -61,7 +62,7 @@ function levelJson(
   }
   return [...byLocality]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, instances]) => localityJson(instances, source.onlyPassing));
+    .map(([, instances]) => localityJson(instances, source.onlyPassing, health.isPlaintext === true));
 }
 
 function byAddress(a: ServiceInstance, b: ServiceInstance): number {
@@ -76,7 +77,7 @@ function unusable(source: EndpointSource, { id, node, address, port }: ServiceIn
   return warningAt(where, `left out: "${address}:${port}" is no IP address with a port; register one`);
 }
 
-function localityJson(instances: readonly ServiceInstance[], onlyPassing: boolean): Json {
+function localityJson(instances: readonly ServiceInstance[], onlyPassing: boolean, isPlaintext: boolean): Json {
   const states = instances.map((instance) => ({ instance, ...endpointState(instance, onlyPassing) }));
   const { region, zone } = instances[0]?.locality ?? { region: '', zone: '' };
   return {
@@ -87,7 +88,12 @@ function localityJson(instances: readonly ServiceInstance[], onlyPassing: boolea
       endpoint: { address: { socketAddress: { address: instance.address, portValue: instance.port } } },
       healthStatus,
       loadBalancingWeight: weight,
-      metadata: { filterMetadata: { weft: { service_id: instance.id, node: instance.node } } },
+      metadata: {
+        filterMetadata: {
+          weft: { service_id: instance.id, node: instance.node },
+          ...(isPlaintext ? PLAINTEXT_METADATA : {}),
+        },
+      },
     })),
   };
 }

@@ -70,7 +70,14 @@ export function exposedCheckUnit(
   const listener: ResourceLiteral = {
     typeUrl: LISTENER_TYPE,
     name,
-    json: listenerJson({ name, address, direction: 'INBOUND', filters, loggers, balance: undefined }),
+    json: listenerJson({
+      name,
+      address,
+      direction: 'INBOUND',
+      filterChains: [{ filters }],
+      loggers,
+      balance: undefined,
+    }),
   };
   const endpoint = { address: applicationAddressJson(registration) };
   const json = {

@@ -61,7 +61,7 @@ export function exposedPathUnit(
     name: listenerName,
     json: listenerJson({
       ...{ name: listenerName, address: socketAddressJson(host, listenerPort, where), direction: 'INBOUND' },
-      ...{ filters: [filter], loggers, balance: undefined },
+      ...{ filterChains: [{ filters: [filter] }], loggers, balance: undefined },
     }),
   };
   const localHost = registration.localServiceAddress === '' ? LOCALHOST : registration.localServiceAddress;

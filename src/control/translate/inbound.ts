@@ -4,36 +4,39 @@ import type { Json } from '../snapshot/resource-literal.ts';
 import type { AccessLoggers } from './access-logs.ts';
 import { originText, type ProxyRegistration } from './catalog.ts';
 import { httpProtocolJson } from './clusters.ts';
-import type { ConfigEntries, InstanceRateLimits, RequestNormalization } from './config-entries.ts';
-import { httpConnectionManagerJson, listenerJson, tcpProxyJson } from './listeners.ts';
+import type { ConfigEntries, InstanceRateLimits } from './config-entries.ts';
+import { inboundChains } from './inbound-chains.ts';
+import { listenerJson } from './listeners.ts';
+import type { MutualTlsTerms } from './mutual-tls.ts';
 import { durationJson, LOCAL_CLUSTER, PUBLIC_LISTENER } from './names.ts';
 import { pipeAddressJson, socketAddressJson } from './network-address.ts';
 import { type Problem, warningAt } from './problem.ts';
 import { isHttp, type Protocol, protocolOfService } from './protocol.ts';
 import type { ProxyOptions } from './proxy-options.ts';
-import { limitedRoutesJson, rateLimitFilterJson } from './rate-limits.ts';
+import { limitedRoutesJson } from './rate-limits.ts';
 import { MATCH_ALL } from './route-match.ts';
 import type { TranslatedUnit } from './translated-proxy.ts';
 
 /** As Consul: a sidecar registered without an address of its own serves on all of the machine's. */
 const ANY_ADDRESS = '0.0.0.0';
 const LOCALHOST = '127.0.0.1';
-/** Consul's defaults where there is no mesh entry. */
-const NORMALIZE_PATHS: RequestNormalization = {
-  normalizePath: true,
-  mergeSlashes: false,
-  pathWithEscapedSlashesAction: undefined,
-  headersWithUnderscoresAction: undefined,
-};
+
+export interface InboundContext {
+  readonly entries: ConfigEntries;
+  readonly loggers: AccessLoggers;
+  readonly trustDomain: string;
+  /** Undefined: whoever reaches the port is let in, in plaintext. */
+  readonly mutualTls: MutualTlsTerms | undefined;
+  readonly report: (problem: Problem) => void;
+}
 
 /** What the mesh reaches the application through: the public listener and the cluster behind it. */
 export function inboundUnit(
   registration: ProxyRegistration,
   options: ProxyOptions,
-  entries: ConfigEntries,
-  loggers: AccessLoggers,
-  report: (problem: Problem) => void,
+  context: InboundContext,
 ): TranslatedUnit {
+  const { entries, loggers, report } = context;
   const protocol = options.protocol ?? protocolOfService(registration.destinationService, entries);
   const { name, address } = publicAddress(registration, options);
   const defaults = entries.serviceDefaults.get(registration.destinationService);
@@ -41,24 +44,12 @@ export function inboundUnit(
   if (defaults?.rateLimits !== undefined && !isHttp(protocol)) {
     report(warningAt(originText(defaults.origin), 'RateLimits count requests, and a service of protocol tcp has none'));
   }
-  const filter = isHttp(protocol)
-    ? httpConnectionManagerJson({
-        direction: 'inbound',
-        statPrefix: PUBLIC_LISTENER,
-        protocol,
-        traceSamplingPercent: options.traceSamplingPercent,
-        routes: { routeConfig: inboundRoutesJson(options, rateLimits) },
-        loggers,
-        normalization: entries.mesh?.requestNormalization ?? NORMALIZE_PATHS,
-        httpFilters: rateLimits === undefined ? [] : [rateLimitFilterJson(rateLimits)],
-        maxRequestHeadersKb: options.maxRequestHeadersKb,
-      })
-    : tcpProxyJson(PUBLIC_LISTENER, LOCAL_CLUSTER, loggers);
-  const balance = options.balanceInboundConnections;
-  const limit = options.maxInboundConnections;
-  const filters = limit === undefined ? [filter] : [connectionLimitJson(limit), filter];
-  const metadata = isHttp(protocol) ? grpcLimitsJson(options) : undefined;
-  const listener = listenerJson({ name, address, direction: 'INBOUND', filters, loggers, balance, metadata });
+  const routeConfig = inboundRoutesJson(options, rateLimits);
+  const listener = listenerJson({
+    ...{ name, address, direction: 'INBOUND', loggers, balance: options.balanceInboundConnections },
+    metadata: isHttp(protocol) ? grpcLimitsJson(options) : undefined,
+    ...inboundChains({ ...context, registration, protocol, options, rateLimits, routeConfig }),
+  });
   return {
     key: 'inbound',
     resources: [
@@ -85,18 +76,6 @@ function rateLimitsOf(
 ): InstanceRateLimits | undefined {
   if (requestsPerSecond === undefined) return written;
   return { routes: written?.routes ?? [], requestsPerSecond, maxBurst: requestsBurst };
-}
-
-/** What is beyond the limit is closed before a byte of it is read; the circuit breaker behind it counts what goes on. */
-function connectionLimitJson(maxConnections: number): Json {
-  return {
-    name: 'envoy.filters.network.connection_limit',
-    typedConfig: {
-      '@type': 'type.googleapis.com/envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit',
-      statPrefix: PUBLIC_LISTENER,
-      maxConnections: String(maxConnections),
-    },
-  };
 }
 
 function publicAddress(

@@ -82,6 +82,22 @@ export function unenforcedIntentions(service: ServiceName, known: ServiceIntenti
   return [...problems, warningAt(`intentions of ${service}`, message)];
 }
 
+/** What of the intentions of a service is decided otherwise than it is written, where they are enforced. */
+export function intentionProblems(service: ServiceName, known: ServiceIntentions): readonly Problem[] {
+  const problems = known.intentions.filter(needsToken).map((intention) => {
+    const message = 'JWT is not verified: calls for which it demands a token are denied';
+    return warningAt(intentionText(intention), message);
+  });
+  if (known.defaultPolicy !== 'unknown') return problems;
+  const message = 'Consul does not say its default policy, so calls that no intention allows are denied';
+  return [...problems, warningAt(`intentions of ${service}`, message)];
+}
+
+function needsToken({ decision, jwtProviders }: Intention): boolean {
+  if (jwtProviders.length > 0) return true;
+  return decision.kind === 'permissions' && decision.permissions.some((rule) => rule.jwtProviders.length > 0);
+}
+
 /** `intention web → api (ModifyIndex 42)`. */
 export function intentionText({ source, sourcePeer, destination, modifyIndex }: Intention): string {
   const peer = sourcePeer === '' ? '' : ` of peer ${sourcePeer}`;

@@ -12,6 +12,12 @@ export const ROUTER_FILTER: Json = {
 /** The caller's address is appended to x-forwarded-for; what the caller's own proxy says of earlier hops is kept. */
 const RECORD_CALLER: Json = { useRemoteAddress: true, xffNumTrustedHops: 1, preserveExternalRequestId: true };
 
+/** By its certificate, and whatever the caller itself wrote there is thrown away. */
+const NAME_CALLER: Json = {
+  forwardClientCertDetails: 'SANITIZE_SET',
+  setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
+};
+
 export interface HttpConnectionManagerParts {
   readonly statPrefix: string;
   readonly protocol: Protocol;
@@ -25,6 +31,8 @@ export interface HttpConnectionManagerParts {
   /** Before the router. */
   readonly httpFilters?: readonly Json[];
   readonly maxRequestHeadersKb?: number | undefined;
+  /** The application is told who calls: the caller's identity in `x-forwarded-client-cert`. */
+  readonly namesCaller?: boolean;
 }
 
 /** The network filter that speaks HTTP, the same on both sides of a sidecar. */
@@ -36,6 +44,7 @@ export function httpConnectionManagerJson(parts: HttpConnectionManagerParts): Js
       statPrefix: parts.statPrefix,
       ...parts.routes,
       ...(parts.direction === 'inbound' ? RECORD_CALLER : {}),
+      ...(parts.namesCaller === true ? NAME_CALLER : {}),
       serverName: 'weft',
       serverHeaderTransformation: 'APPEND_IF_ABSENT',
       httpFilters: [...(parts.httpFilters ?? []), ROUTER_FILTER],
@@ -66,20 +75,23 @@ export interface ListenerParts {
   readonly name: string;
   readonly address: Json;
   readonly direction: 'INBOUND' | 'OUTBOUND';
-  readonly filters: readonly Json[];
+  readonly filterChains: readonly Json[];
+  /** What looks at a connection before a chain is chosen for it. */
+  readonly inspection?: Json | undefined;
   readonly loggers: AccessLoggers;
   /** `exact_balance`: Envoy's threads get equally many connections. */
   readonly balance: string | undefined;
   readonly metadata?: Json | undefined;
 }
 
-/** A listener with one filter chain. */
-export function listenerJson({ name, address, direction, filters, loggers, balance, metadata }: ListenerParts): Json {
+export function listenerJson(parts: ListenerParts): Json {
+  const { name, address, direction, filterChains, inspection, loggers, balance, metadata } = parts;
   return {
     name,
     address,
     trafficDirection: direction,
-    filterChains: [{ filters }],
+    ...inspection,
+    filterChains,
     ...accessLogJson(loggers.listenerLogs),
     ...(metadata === undefined ? {} : { metadata }),
     ...(balance === 'exact_balance' ? { connectionBalanceConfig: { exactBalance: {} } } : {}),

@@ -7,11 +7,13 @@ import type { ConfigEntries } from './config-entries.ts';
 import { compileChain, type DiscoveryChain, type Target } from './discovery-chain.ts';
 import { endpointGroup } from './endpoint-group.ts';
 import { httpConnectionManagerJson, listenerJson, tcpProxyJson } from './listeners.ts';
+import type { MutualTlsTerms } from './mutual-tls.ts';
 import { assignmentName, clusterName, upstreamName } from './names.ts';
 import { pipeAddressJson, socketAddressJson } from './network-address.ts';
 import type { Problem } from './problem.ts';
 import { isHttp } from './protocol.ts';
 import { routeConfigurationJson, targetsOf } from './route-configuration.ts';
+import { targetIdentity, upstreamTransportJson } from './tls-contexts.ts';
 import type { TranslatedUnit } from './translated-proxy.ts';
 import { TranslationFault } from './translation-fault.ts';
 import type { UpstreamOptions } from './upstream-options.ts';
@@ -22,6 +24,8 @@ export interface OutboundContext {
   readonly registration: ProxyRegistration;
   readonly entries: ConfigEntries;
   readonly trustDomain: string;
+  /** Undefined: instances are called in plaintext. */
+  readonly mutualTls: MutualTlsTerms | undefined;
   readonly traceSamplingPercent: number;
   readonly loggers: AccessLoggers;
   /** What is to be mended without being a fault of the whole. */
@@ -30,7 +34,7 @@ export interface OutboundContext {
 
 /** What the application reaches one upstream through: a listener of its own, routes, and a cluster per target. */
 export function outboundUnit(upstream: Upstream, options: UpstreamOptions, context: OutboundContext): TranslatedUnit {
-  const { registration, entries, trustDomain } = context;
+  const { registration, entries, trustDomain, mutualTls } = context;
   const where = `registration ${registration.id}: upstream ${upstream.destinationName}`;
   refuseUnsupported(upstream, where);
   const chain = compileChain(
@@ -47,7 +51,8 @@ export function outboundUnit(upstream: Upstream, options: UpstreamOptions, conte
   const targets = distinctTargets(chain, trustDomain);
   const clusters = targets.map(([assignment, target]): ResourceLiteral => {
     const cluster = clusterOf(target);
-    const json = targetClusterJson({ cluster, assignment }, target, chain.protocol, options);
+    const transport = upstreamTransportJson(mutualTls, entries.mesh, targetIdentity(target, trustDomain));
+    const json = targetClusterJson({ cluster, assignment }, target, chain.protocol, options, transport);
     return { typeUrl: CLUSTER_TYPE, name: cluster, json };
   });
   const listener = listenerLiteral(upstream, options, name, chain, clusterOf, context, where);
@@ -93,7 +98,7 @@ function listenerLiteral(
     name: listenerName,
     address: bound.address,
     direction: 'OUTBOUND',
-    filters: [filter],
+    filterChains: [{ filters: [filter] }],
     loggers: context.loggers,
     balance: options.balanceOutboundConnections,
   });

@@ -7,6 +7,8 @@ import { bindAddress, type OutboundContext } from './outbound.ts';
 import { isHttp, type Protocol, protocolOfService } from './protocol.ts';
 import { retryPolicyJson } from './retry-policy.ts';
 import { MATCH_ALL } from './route-match.ts';
+import { serviceUriPrefix } from './spiffe.ts';
+import { upstreamTransportJson } from './tls-contexts.ts';
 import type { TranslatedUnit } from './translated-proxy.ts';
 import type { UpstreamOptions } from './upstream-options.ts';
 
@@ -27,7 +29,7 @@ export function preparedQueryUnit(
   options: UpstreamOptions,
   context: OutboundContext,
 ): TranslatedUnit {
-  const { registration, trustDomain, traceSamplingPercent, loggers } = context;
+  const { registration, entries, trustDomain, mutualTls, traceSamplingPercent, loggers } = context;
   const where = `registration ${registration.id}: upstream ${upstream.destinationName}`;
   const inDatacenter = upstream.datacenter === '' ? registration.datacenter : datacenter(upstream.datacenter);
   const protocol = protocolOf(upstream, options, context);
@@ -44,6 +46,9 @@ export function preparedQueryUnit(
     ...{ service: upstream.destinationName, subset: '', datacenter: inDatacenter, filter: '', onlyPassing: false },
     ...{ connectTimeoutMs: CONNECT_TIMEOUT_MS, loadBalancer: undefined, failover: [], origin: undefined },
   };
+  // Which service a query leads to is known only with its instances: any service of the mesh will do.
+  const names = [{ sanType: 'URI', matcher: { prefix: serviceUriPrefix(trustDomain) } }];
+  const transport = upstreamTransportJson(mutualTls, entries.mesh, { sni: assignment, names });
   const bound = bindAddress(upstream, where);
   const filter = isHttp(protocol)
     ? httpConnectionManagerJson({
@@ -58,13 +63,13 @@ export function preparedQueryUnit(
       name: listenerName,
       json: listenerJson({
         ...{ name: listenerName, address: bound.address, direction: 'OUTBOUND' },
-        ...{ filters: [filter], loggers, balance: options.balanceOutboundConnections },
+        ...{ filterChains: [{ filters: [filter] }], loggers, balance: options.balanceOutboundConnections },
       }),
     },
     {
       typeUrl: CLUSTER_TYPE,
       name: cluster,
-      json: targetClusterJson({ cluster, assignment }, target, protocol, options),
+      json: targetClusterJson({ cluster, assignment }, target, protocol, options, transport),
     },
   ];
   if (isHttp(protocol)) {

@@ -30,7 +30,7 @@ export function pathJson(path: HttpMatch['path']): Json {
   }
 }
 
-function headerMatcherJson({ name, match, invert, ignoreCase }: HeaderMatch): Json {
+export function headerMatcherJson({ name, match, invert, ignoreCase }: HeaderMatch): Json {
   return {
     name,
     ...(match.kind === 'present' ? { presentMatch: true } : { stringMatch: stringMatcherJson(match, ignoreCase) }),
@@ -38,7 +38,7 @@ function headerMatcherJson({ name, match, invert, ignoreCase }: HeaderMatch): Js
   };
 }
 
-function methodMatcherJson(methods: readonly string[]): Json {
+export function methodMatcherJson(methods: readonly string[]): Json {
   const [only] = methods;
   const stringMatch = methods.length === 1 ? { exact: only } : { safeRegex: { regex: methods.join('|') } };
   return { name: ':method', stringMatch };

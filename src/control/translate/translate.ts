@@ -9,6 +9,7 @@ import { type ConfigEntries, noting } from './config-entries.ts';
 import { checksOf, exposedCheckKey, exposedCheckUnit, nothingExposed } from './exposed-checks.ts';
 import { effectiveExpose, exposedPathKey, exposedPathUnit } from './exposed-paths.ts';
 import { inboundUnit } from './inbound.ts';
+import { type MutualTlsTerms, unobeyedModes } from './mutual-tls.ts';
 import { upstreamName } from './names.ts';
 import { outboundUnit } from './outbound.ts';
 import { preparedQueryName, preparedQueryUnit } from './prepared-query.ts';
@@ -36,11 +37,13 @@ export type { CaRoot, CaRoots, LeafCertificate } from './identity.ts';
 export {
   type AllIntentions,
   type Intention,
+  intentionProblems,
   intentionsOf,
   intentionText,
   type ServiceIntentions,
   unenforcedIntentions,
 } from './intentions.ts';
+export { MUTUAL_TLS_MODES, type MutualTls, type MutualTlsTerms, unobeyedTls } from './mutual-tls.ts';
 export { DEFAULT_TRUST_DOMAIN } from './names.ts';
 export { errorAt, type Problem, warningAt } from './problem.ts';
 export { LEAF_SECRET, leafSecret, ROOTS_SECRET, rootsSecret } from './secrets.ts';
@@ -52,6 +55,8 @@ export interface TranslationInput {
   readonly trustDomain: string;
   /** Of the proxy's node; undefined where nobody asked for them. */
   readonly exposedChecks?: readonly ExposedCheck[] | undefined;
+  /** Absent: the mesh speaks plaintext. */
+  readonly mutualTls?: MutualTlsTerms | undefined;
 }
 
 /** Everything one proxy should hold, but for its endpoints, which it shares with others. Never throws on bad input. */
@@ -74,9 +79,10 @@ export function translateProxy(given: TranslationInput): TranslatedProxy {
   problems.push(...optionProblems);
   const { loggers, problems: logProblems } = accessLoggers(input.entries);
   problems.push(...logProblems);
-  attempt('inbound', () =>
-    inboundUnit(input.registration, options, input.entries, loggers, (problem) => problems.push(problem)),
-  );
+  const { mutualTls } = input;
+  if (mutualTls === undefined) problems.push(...unobeyedModes(input.registration, input.entries));
+  const report = (problem: Problem): void => void problems.push(problem);
+  attempt('inbound', () => inboundUnit(input.registration, options, { ...input, mutualTls, loggers, report }));
   const expose = effectiveExpose(input.registration, input.entries);
   for (const exposed of expose.paths) {
     attempt(exposedPathKey(exposed), () => exposedPathUnit(exposed, input.registration, options, loggers));
@@ -107,13 +113,13 @@ function upstreamUnit(
   upstream: Upstream,
   { traceSamplingPercent }: ProxyOptions,
   loggers: AccessLoggers,
-  { registration, entries, trustDomain }: TranslationInput,
+  { registration, entries, trustDomain, mutualTls }: TranslationInput,
   problems: Problem[],
 ): TranslatedUnit {
   const { options, problems: found } = upstreamOptions(registration, upstream, entries);
   problems.push(...found);
   const report = (more: readonly Problem[]): void => void problems.push(...more);
-  const context = { registration, entries, trustDomain, traceSamplingPercent, loggers, report };
+  const context = { registration, entries, trustDomain, mutualTls, traceSamplingPercent, loggers, report };
   return isQuery(upstream) ? preparedQueryUnit(upstream, options, context) : outboundUnit(upstream, options, context);
 }
 

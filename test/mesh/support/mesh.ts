@@ -16,6 +16,8 @@ export interface MeshOptions {
   readonly consulUrl?: string;
   /** Where sidecars send their spans; absent: nowhere. */
   readonly otlp?: { readonly http: string; readonly grpc: string };
+  /** `off` where nothing is said. */
+  readonly mutualTls?: 'permissive' | 'strict';
 }
 
 export interface InstanceOptions {
@@ -185,6 +187,7 @@ export class Mesh implements AsyncDisposable {
     return weft([
       ...['control', '--consul', this.registryUrl],
       ...['--port', String(this.xdsPort), '--console-port', String(this.consolePort)],
+      ...(this.#options.mutualTls === undefined ? [] : ['--mtls', this.#options.mutualTls]),
     ]);
   }
 

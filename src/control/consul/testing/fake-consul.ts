@@ -89,6 +89,12 @@ export class FakeConsul {
     this.#wake(path);
   }
 
+  /** Takes a document away: 404 from now on, also to whoever waits for it. */
+  delete(path: string): void {
+    this.#documents.delete(path);
+    this.#wake(path);
+  }
+
   /** The index moves and the content does not. */
   touch(path: string): void {
     const document = this.#documents.get(path);
