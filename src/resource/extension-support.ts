@@ -1,4 +1,7 @@
-/** Which extensions a decoder lets through; a sidecar narrows this to the ones it has factories for. */
+/**
+ * Which extensions a decoder lets through. A resource that asks for another is refused by name, because passing over a policy
+ * would change who may talk to whom.
+ */
 export interface ExtensionSupport {
   /** Full message names of HTTP filters, the router included. */
   readonly httpFilters: ReadonlySet<string>;
@@ -11,7 +14,7 @@ export interface ExtensionSupport {
 /** The terminal HTTP filter. */
 export const ROUTER_FILTER = 'envoy.extensions.filters.http.router.v3.Router';
 
-/** Everything this room can decode. */
+/** Everything this room can decode, which a test holds to what the data plane has code for. */
 export const ALL_EXTENSIONS: ExtensionSupport = {
   httpFilters: new Set([
     ROUTER_FILTER,

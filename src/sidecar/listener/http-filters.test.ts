@@ -9,9 +9,9 @@ import {
   routeConfiguration,
   virtualHost,
 } from '../../../test/support/resources.ts';
+import { ALL_EXTENSIONS } from '../../resource/extension-support.ts';
 import type { HttpConnectionManager } from '../../resource/http-connection-manager.ts';
 import { FILTER_FACTORIES, ROUTER_FILTER_TYPE } from '../filter/filter.ts';
-import { DATA_PLANE_EXTENSIONS } from '../process/data-plane-support.ts';
 import { DataPath, RawPeer, RawUpstream } from './data-path-fixture.ts';
 
 let path: DataPath;
@@ -68,7 +68,7 @@ afterEach(() => {
 
 it('what the data plane accepts is what it has code for', () => {
   const types = [ROUTER_FILTER_TYPE, ...FILTER_FACTORIES.keys()].map((type) => type.replace(/^.*\//, ''));
-  expect([...DATA_PLANE_EXTENSIONS.httpFilters].sort()).toEqual(types.sort());
+  expect([...ALL_EXTENSIONS.httpFilters].sort()).toEqual(types.sort());
 });
 
 describe('fault', () => {

@@ -1,5 +1,6 @@
 import { MESH_HTTP2_LIMITS } from '../../http/http2/http2.ts';
 import type { ByteStream, EventTurn } from '../../transport-socket/transport-socket.ts';
+import { type ConnectFailure, HostConnections } from './host-connections.ts';
 import { type Http2ConnectionOwner, Http2UpstreamConnection } from './http2-upstream-connection.ts';
 import { PendingLine } from './pending-line.ts';
 import type { PoolCounters } from './pool-counters.ts';
@@ -18,10 +19,8 @@ export class Http2HostPool implements UpstreamPool, Http2ConnectionOwner {
   readonly #turn: EventTurn;
   readonly #host: PooledHost;
   readonly #counters: PoolCounters;
-  readonly #limits: ClusterLimits;
   readonly #line: PendingLine;
-  /** Values: whether the connection holds a place in the cluster's limit. */
-  readonly #all = new Map<Http2UpstreamConnection, boolean>();
+  readonly #all: HostConnections<Http2UpstreamConnection>;
   #isDraining = false;
   #isLending = false;
 
@@ -30,8 +29,8 @@ export class Http2HostPool implements UpstreamPool, Http2ConnectionOwner {
     this.#host = host;
     this.options = options;
     this.#counters = counters;
-    this.#limits = limits;
     this.#line = new PendingLine(turn, counters, limits);
+    this.#all = new HostConnections(host, counters, limits);
   }
 
   get connectionCount(): number {
@@ -52,8 +51,7 @@ export class Http2HostPool implements UpstreamPool, Http2ConnectionOwner {
   /** Takes a connection that somebody else has made, with its place in the cluster's limit if it holds one. */
   adopt(stream: ByteStream, holdsPlace: boolean): void {
     const connection = new Http2UpstreamConnection(this.#turn, this, this.#counters, stream);
-    this.#all.set(connection, holdsPlace);
-    this.#host.connectionOpened();
+    this.#all.add(connection, holdsPlace);
     connection.onConnected();
   }
 
@@ -64,33 +62,23 @@ export class Http2HostPool implements UpstreamPool, Http2ConnectionOwner {
   drain(): void {
     this.#isDraining = true;
     this.#line.fail('hostRemoved', 'host_removed', 0);
-    for (const connection of [...this.#all.keys()]) connection.retire();
+    for (const connection of this.#all.snapshot()) connection.retire();
   }
 
   destroy(): void {
     this.#isDraining = true;
     this.#line.fail('hostRemoved', 'shutdown', 0);
-    for (const connection of [...this.#all.keys()]) connection.destroy();
+    for (const connection of this.#all.snapshot()) connection.destroy();
   }
 
   connectionChanged(): void {
     this.#serveLine();
   }
 
-  connectionGone(
-    connection: Http2UpstreamConnection,
-    wasConnecting: 'connectFailure' | 'connectTimeout' | undefined,
-    detail: string,
-  ): void {
-    const holdsPlace = this.#all.get(connection);
-    if (!this.#all.delete(connection)) return;
-    if (holdsPlace === true) this.#limits.release('connections');
-    this.#host.connectionClosed();
-    if (wasConnecting !== undefined) {
-      this.#host.connectFailed();
-      // One failed attempt says as much for everyone who has no other on its way.
-      this.#line.fail(wasConnecting, detail, this.#expected());
-    }
+  connectionGone(connection: Http2UpstreamConnection, wasConnecting: ConnectFailure | undefined, detail: string): void {
+    if (!this.#all.gone(connection, wasConnecting)) return;
+    // One failed attempt says as much for everyone who has no other on its way.
+    if (wasConnecting !== undefined) this.#line.fail(wasConnecting, detail, this.#expected());
     if (!this.#isDraining) this.#openForLine();
   }
 
@@ -108,13 +96,13 @@ export class Http2HostPool implements UpstreamPool, Http2ConnectionOwner {
   }
 
   #withRoom(): Http2UpstreamConnection | undefined {
-    for (const connection of this.#all.keys()) if (connection.hasRoom(this.#turn.nowMs)) return connection;
+    for (const connection of this.#all) if (connection.hasRoom(this.#turn.nowMs)) return connection;
     return undefined;
   }
 
   #expected(): number {
     let streams = 0;
-    for (const connection of this.#all.keys()) if (connection.isConnecting) streams += this.#streamsPerConnection();
+    for (const connection of this.#all) if (connection.isConnecting) streams += this.#streamsPerConnection();
     return streams;
   }
 
@@ -125,21 +113,13 @@ export class Http2HostPool implements UpstreamPool, Http2ConnectionOwner {
   }
 
   #openForLine(): void {
-    while (this.#line.length > this.#expected()) if (!this.#open()) return;
+    const { maxConnectionsPerHost } = this.options;
+    while (this.#line.length > this.#expected()) {
+      if (this.#all.open(maxConnectionsPerHost, () => this.#connect()) === undefined) return;
+    }
   }
 
-  /** Envoy's rule: the breaker never keeps a host from having its first connection. */
-  #open(): boolean {
-    const { maxConnectionsPerHost } = this.options;
-    const isFirst = this.#all.size === 0;
-    if (maxConnectionsPerHost !== undefined && this.#all.size >= Math.max(1, maxConnectionsPerHost)) return false;
-    const holdsPlace = this.#limits.tryAcquire('connections');
-    if (!holdsPlace) {
-      this.#counters.cxOverflow.increment();
-      if (!isFirst) return false;
-    }
-    this.#all.set(new Http2UpstreamConnection(this.#turn, this, this.#counters, this.#host), holdsPlace);
-    this.#host.connectionOpened();
-    return true;
+  #connect(): Http2UpstreamConnection {
+    return new Http2UpstreamConnection(this.#turn, this, this.#counters, this.#host);
   }
 }

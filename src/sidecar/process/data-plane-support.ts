@@ -1,40 +1,11 @@
 import { systemClock } from '../../base/clock.ts';
 import type { Cluster } from '../../resource/cluster.ts';
-import { ALL_EXTENSIONS, type ExtensionSupport, ROUTER_FILTER } from '../../resource/extension-support.ts';
 import type { Fault } from '../../resource/fault.ts';
 import type { FilterChain, Listener } from '../../resource/listener.ts';
 import { compileAccessLogFormat } from '../../telemetry/access-log/access-log.ts';
 import { originalDestinationProblem } from '../../transport-socket/transport-socket.ts';
 import { chainsOf } from '../config/references.ts';
 import { tlsFaults } from './tls-faults.ts';
-
-/**
- * What this data plane has no code for. A resource that asks for it is refused by name, because passing over a policy or
- * a transport socket would change who may talk to whom.
- */
-export const DATA_PLANE_EXTENSIONS: ExtensionSupport = {
-  httpFilters: new Set([
-    ROUTER_FILTER,
-    'envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency',
-    'envoy.extensions.filters.http.admission_control.v3.AdmissionControl',
-    'envoy.extensions.filters.http.buffer.v3.Buffer',
-    'envoy.extensions.filters.http.cors.v3.Cors',
-    'envoy.extensions.filters.http.ext_authz.v3.ExtAuthz',
-    'envoy.extensions.filters.http.fault.v3.HTTPFault',
-    'envoy.extensions.filters.http.grpc_http1_bridge.v3.Config',
-    'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig',
-    'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb',
-    'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
-    'envoy.extensions.filters.http.health_check.v3.HealthCheck',
-    'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication',
-    'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit',
-    'envoy.extensions.filters.http.ratelimit.v3.RateLimit',
-    'envoy.extensions.filters.http.rbac.v3.RBAC',
-    'envoy.extensions.filters.http.stateful_session.v3.StatefulSession',
-  ]),
-  networkFilters: ALL_EXTENSIONS.networkFilters,
-  accessLoggers: ALL_EXTENSIONS.accessLoggers,
-};
 
 const NOT_YET = 'is not supported by this sidecar yet';
 

@@ -15,7 +15,7 @@ import {
   SECRET_TYPE,
 } from '../../resource/type-url.ts';
 import type { ResourceChange } from '../config/config.ts';
-import { clusterFaults, DATA_PLANE_EXTENSIONS, listenerFaults } from './data-plane-support.ts';
+import { clusterFaults, listenerFaults } from './data-plane-support.ts';
 import { secretFaults } from './tls-faults.ts';
 
 /** A decoded resource of any of the types a sidecar holds, with the wall-clock milliseconds at which it came. */
@@ -37,22 +37,22 @@ export function decodeAnyResource(typeUrl: string, bytes: Uint8Array, wallMs: nu
 function decodeTagged(typeUrl: string, bytes: Uint8Array, wallMs: number): Decoded<TaggedResource> {
   switch (typeUrl) {
     case LISTENER_TYPE:
-      return tagged(runnable(decodeResource(LISTENER_TYPE, bytes, DATA_PLANE_EXTENSIONS), listenerFaults), (value) => ({
+      return tagged(runnable(decodeResource(LISTENER_TYPE, bytes), listenerFaults), (value) => ({
         kind: 'listener',
         value,
       }));
     case ROUTE_CONFIGURATION_TYPE:
-      return tagged(decodeResource(ROUTE_CONFIGURATION_TYPE, bytes, DATA_PLANE_EXTENSIONS), (value) => ({
+      return tagged(decodeResource(ROUTE_CONFIGURATION_TYPE, bytes), (value) => ({
         kind: 'routeConfiguration',
         value,
       }));
     case CLUSTER_TYPE:
-      return tagged(runnable(decodeResource(CLUSTER_TYPE, bytes, DATA_PLANE_EXTENSIONS), clusterFaults), (value) => ({
+      return tagged(runnable(decodeResource(CLUSTER_TYPE, bytes), clusterFaults), (value) => ({
         kind: 'cluster',
         value,
       }));
     case CLUSTER_LOAD_ASSIGNMENT_TYPE:
-      return tagged(decodeResource(CLUSTER_LOAD_ASSIGNMENT_TYPE, bytes, DATA_PLANE_EXTENSIONS), (value) => ({
+      return tagged(decodeResource(CLUSTER_LOAD_ASSIGNMENT_TYPE, bytes), (value) => ({
         kind: 'assignment',
         value,
       }));
@@ -117,16 +117,10 @@ export function staticChanges(bootstrap: StaticResources): readonly ResourceChan
     ),
   );
   const clusters = staticClusters.map((json, index) =>
-    accepted(
-      `clusters[${index}]`,
-      runnable(decodeStaticJson(CLUSTER_TYPE, json, DATA_PLANE_EXTENSIONS), clusterFaults),
-    ),
+    accepted(`clusters[${index}]`, runnable(decodeStaticJson(CLUSTER_TYPE, json), clusterFaults)),
   );
   const listeners = staticListeners.map((json, index) =>
-    accepted(
-      `listeners[${index}]`,
-      runnable(decodeStaticJson(LISTENER_TYPE, json, DATA_PLANE_EXTENSIONS), listenerFaults),
-    ),
+    accepted(`listeners[${index}]`, runnable(decodeStaticJson(LISTENER_TYPE, json), listenerFaults)),
   );
   return [
     { kind: 'secrets', removed: [], changed: secrets },

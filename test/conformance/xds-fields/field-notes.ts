@@ -348,7 +348,9 @@ export const READ_WITHOUT_EFFECT: Readonly<Record<string, Readonly<Record<string
   },
   [`${ENVOY}.endpoint.v3.LbEndpoint`]: { metadata: 'under `weft` it names the instance' },
   [`${ENVOY}.listener.v3.Listener`]: { metadata: 'for people who read the configuration' },
-  [`${ENVOY}.route.v3.Route`]: { metadata: 'under `weft` it says which Consul entry made the route' },
+  [`${ENVOY}.route.v3.Route`]: {
+    metadata: 'under `weft` it says which Consul entry made the route; `weft.grpc_limits` is obeyed',
+  },
   [`${NETWORK_FILTER}.http_connection_manager.v3.HttpConnectionManager.Tracing`]: {
     client_sampling: 'a caller decides with traceparent',
     spawn_upstream_span: 'a proxied request has one span',

@@ -7,7 +7,6 @@ import { fullNameOf, messageType, protoRoot } from '../../../src/resource/protos
 import { ALL_EXTENSIONS, decodeResource } from '../../../src/resource/resource.ts';
 import { ROUTE_FILTER_DECODERS } from '../../../src/resource/route-filter-config-decode.ts';
 import { RESOURCE_TYPES } from '../../../src/resource/type-url.ts';
-import { DATA_PLANE_EXTENSIONS } from '../../../src/sidecar/process/data-plane-support.ts';
 import { syntheticParts } from './synthetic-message.ts';
 
 /** What decoders do with the fields of one message. */
@@ -68,7 +67,7 @@ export function observeDecoders(): ReadonlyMap<string, MessageFields> {
     for (let round = 0; round < ROUNDS; round++) {
       for (const typeUrl of RESOURCE_TYPES) {
         placeOfPath = new Map();
-        decodeResource(typeUrl, new Uint8Array(), DATA_PLANE_EXTENSIONS);
+        decodeResource(typeUrl, new Uint8Array());
       }
     }
   } finally {
