@@ -116,7 +116,7 @@ const FIELD = /^([A-Z][\w]*(?:\[\d+\]|\.[\w*-]+)*): /;
 
 function findingOf({ severity, where, message }: Problem): Finding {
   const [, kind = '', name = '', part = ''] = ENTRY.exec(where) ?? [];
-  const key = /^(?:unknown key )?"([\w.-]+)"/.exec(message)?.[1] ?? '';
+  const key = /^(?:unknown key )?"(?:upstream [^:"]*: )?([\w.[\]-]+)(?: = [^"]*)?"/.exec(message)?.[1] ?? '';
   const [prefix = '', named = ''] = FIELD.exec(message) ?? [];
   const field = named === '' ? [part, key].filter((each) => each !== '').join('.') : named;
   return { severity, kind, name, where, field, message: message.slice(prefix.length) };

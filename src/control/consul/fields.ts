@@ -1,7 +1,6 @@
 import { RE2JS } from 're2js';
 import { z } from 'zod';
 import { goDurationMs } from '../../base/go-duration.ts';
-import { type Problem, warningAt } from '../translate/problem.ts';
 
 /**
  * The kinds of field Consul's JSON has. Go leaves out or nulls what is empty, so every reader here takes "absent" and
@@ -130,18 +129,4 @@ function pathText(path: readonly PropertyKey[]): string {
     .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
     .join('')
     .replace(/^\./, '');
-}
-
-/** A warning for every one of these fields that is set: read, understood, and not obeyed yet. */
-export function notObeyed(item: unknown, fields: readonly string[], where: string): readonly Problem[] {
-  const values = new Map<string, unknown>(Object.entries(item ?? {}));
-  return fields
-    .filter((field) => isSet(values.get(field)))
-    .map((field) => warningAt(where, `"${field}" is set and not obeyed yet; the rest is`));
-}
-
-/** Consul prints what is not set as null, as nothing, or as an object of such. */
-function isSet(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return Boolean(value);
-  return Object.values(value).some(isSet);
 }

@@ -76,10 +76,10 @@ describe('registrations', () => {
     expect(proxies.has(ID)).toBe(true);
     expect(problems.get(ID)?.map(({ message }) => /^"([^"]*)"/.exec(message)?.[1])).toEqual([
       'proxy.mode = transparent',
+      'upstream api: destination_namespace = team',
+      'upstream api: mesh_gateway.mode = local',
       'proxy.mesh_gateway.mode = remote',
       'proxy.envoy_extensions',
-      'upstream api: mesh_gateway.mode = local',
-      'upstream api: destination_namespace = team',
     ]);
   });
 

@@ -13,6 +13,7 @@ import {
 } from '../translate/catalog.ts';
 import { errorAt, type Problem } from '../translate/problem.ts';
 import { count, issuesText, list, modifyIndex, mutualTlsMode, opaque, port, text } from './fields.ts';
+import { accessLogs } from './parse-defaults.ts';
 import { expose } from './parse-expose.ts';
 import { registrationWarnings } from './registration-warnings.ts';
 
@@ -78,6 +79,7 @@ const proxyService = z.object({
     MutualTLSMode: mutualTlsMode,
     Upstreams: list(upstream),
     Expose: expose,
+    AccessLogs: accessLogs,
   }),
 });
 
@@ -131,6 +133,7 @@ function toRegistration(service: z.infer<typeof proxyService>, at: z.infer<typeo
     mutualTlsMode: proxy.MutualTLSMode,
     upstreams: proxy.Upstreams,
     expose: proxy.Expose,
+    accessLogs: proxy.AccessLogs,
     modifyIndex: service.ModifyIndex,
   };
 }

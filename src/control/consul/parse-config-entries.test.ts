@@ -108,7 +108,7 @@ describe('config entries', () => {
     expect(entries.get('api')).toMatchObject({ connectTimeoutMs: 61_500, requestTimeoutMs: 250 });
   });
 
-  test('are in force with a warning for each field that is set and not obeyed yet', () => {
+  test('are in force with a warning for each field that is set and not obeyed', () => {
     const entry = {
       Kind: 'service-resolver',
       Name: 'api',
@@ -122,7 +122,8 @@ describe('config entries', () => {
       {
         severity: 'warning',
         where: 'service-resolver/api (ModifyIndex 3)',
-        message: '"PrioritizeByLocality" is set and not obeyed yet; the rest is',
+        message:
+          'PrioritizeByLocality.Mode: "failover" is not obeyed: preferring near instances needs Consul Enterprise',
       },
     ]);
   });

@@ -9,11 +9,12 @@ import type {
   ServiceRouter,
   ServiceSplitter,
 } from '../translate/config-entries.ts';
-import { errorAt, type Problem } from '../translate/problem.ts';
-import { issuesText, modifyIndex, notObeyed } from './fields.ts';
+import { errorAt, type Problem, warningAt } from '../translate/problem.ts';
+import { issuesText, modifyIndex } from './fields.ts';
 import { mesh, proxyDefaults, serviceDefaults } from './parse-defaults.ts';
 import { serviceResolver } from './parse-resolver.ts';
 import { serviceRouter, serviceSplitter } from './parse-routing.ts';
+import { unobeyedFields } from './unobeyed-fields.ts';
 
 /** What each kind becomes. */
 export interface EntryOfKind {
@@ -46,16 +47,6 @@ const SCHEMAS = {
   mesh,
 } as const;
 
-/** Fields of Consul's that mean something and are not obeyed yet: whoever sets one is told. */
-const NOT_OBEYED: Readonly<Record<ConfigEntryKind, readonly string[]>> = {
-  'proxy-defaults': ['MeshGateway', 'FailoverPolicy', 'PrioritizeByLocality', 'EnvoyExtensions'],
-  'service-defaults': ['MeshGateway', 'ExternalSNI', 'Destination', 'EnvoyExtensions'],
-  'service-router': [],
-  'service-splitter': [],
-  'service-resolver': ['PrioritizeByLocality'],
-  mesh: ['TransparentProxy', 'Peering', 'ValidateClusters'],
-};
-
 /**
  * Reads the answer of `/v1/config/:kind`. An entry that is wrong is named and skipped; where an earlier form of it was
  * right, that one stays in force. Throws only where the answer is no list at all.
@@ -76,7 +67,7 @@ export function parseConfigEntries<K extends ConfigEntryKind>(
     const origin: EntryOrigin = { kind, name: named.data.Name, modifyIndex: named.data.ModifyIndex };
     const parsed = SCHEMAS[kind].safeParse(item);
     if (parsed.success) {
-      problems.push(...notObeyed(item, NOT_OBEYED[kind], originText(origin)));
+      problems.push(...notObeyed(kind, item, originText(origin)));
       // SCHEMAS and EntryOfKind list the same kinds; TypeScript does not follow the pairing through a generic key.
       entries.set(origin.name, { origin, ...parsed.data } as unknown as EntryOfKind[K]);
       continue;
@@ -88,4 +79,12 @@ export function parseConfigEntries<K extends ConfigEntryKind>(
     problems.push(errorAt(originText(origin), `${issuesText(parsed.error)}; ${kept}`));
   }
   return { entries: new Map([...entries].sort(([a], [b]) => (a < b ? -1 : 1))), problems };
+}
+
+/** A warning for every field that is set, understood and not obeyed; the rest of the entry is. */
+function notObeyed(kind: ConfigEntryKind, item: unknown, where: string): readonly Problem[] {
+  return unobeyedFields(kind, item).map(({ path, written, why }) => {
+    const shown = written === '' ? '' : `"${written}" `;
+    return warningAt(where, `${path}: ${shown}is not obeyed: ${why}`);
+  });
 }

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import type { OpaqueConfig } from '../translate/catalog.ts';
-import type { AccessLogs, InstanceRateLimits, RequestNormalization } from '../translate/config-entries.ts';
+import type { AccessLogs, OpaqueConfig } from '../translate/catalog.ts';
+import type { InstanceRateLimits, RequestNormalization } from '../translate/config-entries.ts';
 import { snakeCaseKeys } from '../translate/option-reader.ts';
-import { count, flag, list, mutualTlsMode, opaque, regex, text } from './fields.ts';
+import { count, flag, list, mutualTlsMode, opaque, optionalCount, regex, text } from './fields.ts';
 import { expose } from './parse-expose.ts';
 import { meshTls } from './parse-mesh-tls.ts';
 
 /** `proxy-defaults`, `service-defaults` and `mesh`: what is said of proxies and services as such. */
 
-const accessLogs = z
+export const accessLogs = z
   .object({
     Enabled: flag,
     DisableListenerLogs: flag,
@@ -96,6 +96,7 @@ export const serviceDefaults = z
     LocalRequestTimeoutMs: count,
     BalanceInboundConnections: text,
     MutualTLSMode: mutualTlsMode,
+    MaxRequestHeadersKB: optionalCount,
     RateLimits: rateLimits,
     Expose: expose,
     UpstreamConfig: z
@@ -111,6 +112,7 @@ export const serviceDefaults = z
     localRequestTimeoutMs: entry.LocalRequestTimeoutMs,
     balanceInboundConnections: entry.BalanceInboundConnections,
     mutualTlsMode: entry.MutualTLSMode,
+    maxRequestHeadersKb: entry.MaxRequestHeadersKB,
     rateLimits: entry.RateLimits,
     expose: entry.Expose,
     upstreamDefaults: upstreamOptions(entry.UpstreamConfig.Defaults),

@@ -1,11 +1,11 @@
 import type { AccessLogFormat } from '../../resource/access-logger.ts';
 import { compileAccessLogFormat } from '../../telemetry/access-log/access-log.ts';
 import type { Json } from '../snapshot/resource-literal.ts';
-import { originText } from './catalog.ts';
-import type { AccessLogs, ConfigEntries } from './config-entries.ts';
+import { type AccessLogs, originText, type ProxyRegistration } from './catalog.ts';
+import type { ConfigEntries } from './config-entries.ts';
 import { errorAt, type Problem } from './problem.ts';
 
-/** `proxy-defaults.AccessLogs` as the loggers of every connection manager, TCP proxy and listener. */
+/** `AccessLogs` of a registration, else of `proxy-defaults`, as the loggers of every connection manager, TCP proxy and listener. */
 export interface AccessLoggers {
   /** One line per request, or per TCP connection. */
   readonly filterLogs: readonly Json[];
@@ -50,17 +50,23 @@ const LOGGER_TYPES = {
 } as const;
 
 /** A format that sidecars would refuse is told, and nothing is logged: a listener is worth more than its log. */
-export function accessLoggers({ proxyDefaults }: ConfigEntries): {
-  readonly loggers: AccessLoggers;
-  readonly problems: readonly Problem[];
-} {
-  const logs = proxyDefaults?.accessLogs;
-  if (proxyDefaults === undefined || logs === undefined) return { loggers: NO_ACCESS_LOGS, problems: [] };
+export function accessLoggers(
+  { id, accessLogs }: ProxyRegistration,
+  { proxyDefaults }: ConfigEntries,
+): { readonly loggers: AccessLoggers; readonly problems: readonly Problem[] } {
+  const logs = accessLogs ?? proxyDefaults?.accessLogs;
+  if (logs === undefined) return { loggers: NO_ACCESS_LOGS, problems: [] };
+  // Consul's agents copy the mesh's into each registration: their fault is the entry's.
+  const isOwn = JSON.stringify(logs) !== JSON.stringify(proxyDefaults?.accessLogs);
+  const where =
+    isOwn || proxyDefaults === undefined
+      ? `registration ${id}: proxy.access_logs`
+      : `${originText(proxyDefaults.origin)}: AccessLogs`;
   const format = formatOf(logs);
   const compiled = compileAccessLogFormat(format);
   if (!compiled.ok) {
     const message = `no access logs are written: ${compiled.faults.join('; ')}`;
-    return { loggers: NO_ACCESS_LOGS, problems: [errorAt(`${originText(proxyDefaults.origin)}: AccessLogs`, message)] };
+    return { loggers: NO_ACCESS_LOGS, problems: [errorAt(where, message)] };
   }
   const typedConfig = {
     '@type': `type.googleapis.com/${LOGGER_TYPES[logs.type]}`,

@@ -51,7 +51,19 @@ export interface ProxyRegistration {
   readonly mutualTlsMode: MutualTlsWord;
   readonly upstreams: readonly Upstream[];
   readonly expose: Expose;
+  /** Undefined leaves them to proxy-defaults. */
+  readonly accessLogs: AccessLogs | undefined;
   readonly modifyIndex: number;
+}
+
+export interface AccessLogs {
+  readonly type: 'stdout' | 'stderr' | 'file';
+  readonly path: string;
+  /** One of the two at most; neither is Consul's own JSON. */
+  readonly json: Readonly<Record<string, unknown>> | undefined;
+  readonly text: string;
+  /** Connections that no filter chain took are told, too. */
+  readonly onListeners: boolean;
 }
 
 /** What is reachable without the mesh's rules. */

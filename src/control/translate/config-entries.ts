@@ -1,4 +1,4 @@
-import type { EntryOrigin, Expose, MutualTlsWord, OpaqueConfig } from './catalog.ts';
+import type { AccessLogs, EntryOrigin, Expose, MutualTlsWord, OpaqueConfig } from './catalog.ts';
 
 /**
  * Consul's config entries, as far as this control server reads them. Durations are milliseconds; undefined is "not set".
@@ -23,16 +23,6 @@ export interface ProxyDefaults {
   readonly accessLogs: AccessLogs | undefined;
   readonly expose: Expose;
   readonly mutualTlsMode: MutualTlsWord;
-}
-
-export interface AccessLogs {
-  readonly type: 'stdout' | 'stderr' | 'file';
-  readonly path: string;
-  /** One of the two at most; neither is Consul's own JSON. */
-  readonly json: Readonly<Record<string, unknown>> | undefined;
-  readonly text: string;
-  /** Connections that no filter chain took are told, too. */
-  readonly onListeners: boolean;
 }
 
 export interface MeshEntry {
@@ -86,6 +76,7 @@ export interface ServiceDefaults {
   readonly localRequestTimeoutMs: number;
   readonly balanceInboundConnections: string;
   readonly mutualTlsMode: MutualTlsWord;
+  readonly maxRequestHeadersKb: number | undefined;
   readonly rateLimits: InstanceRateLimits | undefined;
   readonly expose: Expose;
   readonly upstreamDefaults: OpaqueConfig;

@@ -89,7 +89,7 @@ export function proxyOptions(
       own.maxInboundConnections ?? positive(service?.maxInboundConnections) ?? mesh?.maxInboundConnections,
     balanceInboundConnections:
       own.balanceInboundConnections ?? (service?.balanceInboundConnections || mesh?.balanceInboundConnections),
-    maxRequestHeadersKb: own.maxRequestHeadersKb ?? mesh?.maxRequestHeadersKb,
+    maxRequestHeadersKb: own.maxRequestHeadersKb ?? service?.maxRequestHeadersKb ?? mesh?.maxRequestHeadersKb,
     requestsPerSecond: own.requestsPerSecond ?? mesh?.requestsPerSecond,
     requestsBurst: own.requestsBurst ?? mesh?.requestsBurst,
     maxGrpcRequestMessageBytes: own.maxGrpcRequestMessageBytes ?? mesh?.maxGrpcRequestMessageBytes,

@@ -77,7 +77,7 @@ export function translateProxy(given: TranslationInput): TranslatedProxy {
   };
   const { options, problems: optionProblems } = proxyOptions(input.registration, input.entries);
   problems.push(...optionProblems);
-  const { loggers, problems: logProblems } = accessLoggers(input.entries);
+  const { loggers, problems: logProblems } = accessLoggers(input.registration, input.entries);
   problems.push(...logProblems);
   const { mutualTls } = input;
   if (mutualTls === undefined) problems.push(...unobeyedModes(input.registration, input.entries));

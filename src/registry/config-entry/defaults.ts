@@ -41,6 +41,7 @@ export const SERVICE_DEFAULTS: ConfigEntryKind = {
   kind: 'service-defaults',
   saysAllFaults: true,
   shape: {
+    camelOnly: ['MaxRequestHeadersKB'],
     fields: {
       ...COMMON_FIELDS,
       Protocol: 'string',
@@ -56,6 +57,7 @@ export const SERVICE_DEFAULTS: ConfigEntryKind = {
       LocalConnectTimeoutMs: 'integer',
       LocalRequestTimeoutMs: 'integer',
       BalanceInboundConnections: 'string',
+      MaxRequestHeadersKB: 'integer',
       RateLimits: {
         fields: {
           InstanceLevel: {

@@ -131,6 +131,15 @@ const TLS_DIRECTION: Shape = {
   fields: { TLSMinVersion: 'string', TLSMaxVersion: 'string', CipherSuites: { list: 'string' } },
 };
 
+const REQUEST_NORMALIZATION: Shape = {
+  fields: {
+    InsecureDisablePathNormalization: 'boolean',
+    MergeSlashes: 'boolean',
+    PathWithEscapedSlashesAction: 'string',
+    HeadersWithUnderscoresAction: 'string',
+  },
+};
+
 export const MESH: ConfigEntryKind = {
   kind: 'mesh',
   onlyName: 'mesh',
@@ -141,7 +150,12 @@ export const MESH: ConfigEntryKind = {
       AllowEnablingPermissiveMutualTLS: 'boolean',
       ValidateClusters: 'boolean',
       TLS: { fields: { Incoming: TLS_DIRECTION, Outgoing: TLS_DIRECTION } },
-      HTTP: 'any',
+      HTTP: {
+        fields: {
+          SanitizeXForwardedClientCert: 'boolean',
+          Incoming: { fields: { RequestNormalization: REQUEST_NORMALIZATION } },
+        },
+      },
       Peering: { fields: { PeerThroughMeshGateways: 'boolean' } },
     },
   },
