@@ -1,12 +1,12 @@
 import type net from 'node:net';
 import type { Address } from '../resource/address.ts';
 import type { ByteStreamUser } from './byte-stream-user.ts';
-import { UnsentCopies } from './copy-buffers.ts';
+import { LARGEST_JOINED_BYTES, MAX_QUEUED_BYTES, UnsentCopies } from './copy-buffers.ts';
 import { DialRace, dialOrder } from './dial-race.ts';
 import type { ConnectOptions, DialTarget } from './dial-target.ts';
 import { type DialAttempt, dialAddress } from './dialling.ts';
 import type { EventTurn } from './event-turn.ts';
-import { latin1Text } from './latin1.ts';
+import { writeLatin1 } from './latin1.ts';
 import { NetStreamSocket } from './net-stream-socket.ts';
 import { type OriginalDestination, restoredDestination } from './original-destination.ts';
 import { PLAINTEXT, type TransportFacts } from './peer-certificate.ts';
@@ -17,17 +17,10 @@ import type { TlsFailure } from './tls/peer-verification.ts';
 import { type DialledTls, StreamHandshake, type StreamTls } from './tls/stream-handshake.ts';
 import type { CompiledTls } from './tls/tls-context.ts';
 import { acceptTls, type OpenedTls } from './tls/tls-socket.ts';
-
-/** Below this a body joins the head as text in one string and one write; above it bytes are copied as bytes. */
-const LARGEST_TEXT_PIECE_BYTES = 8_192;
-/**
- * Output that a socket keeps before it says stop. As small as the smallest copy, so that each copy which the kernel does not
- * take is one that 'drain' is told of afterwards, and can then be given back.
- */
-const MAX_QUEUED_BYTES = LARGEST_TEXT_PIECE_BYTES;
+import { TurnOutput } from './turn-output.ts';
 
 /**
- * One socket. Output is gathered as latin1 text and written once, when the loop has handed out what one poll found. Reads come into the
+ * One socket. Output is gathered and written once, when the loop has handed out what one poll found. Reads come into the
  * worker's shared buffer. Closing is `finish()` (send what is queued, then FIN), `destroy()` (now) or `reset()` (now, and
  * the peer must notice).
  */
@@ -36,7 +29,6 @@ export class ByteStream implements StreamSocketUser {
   #socket: StreamSocket;
   readonly #highWaterMarkBytes: number;
   #user: ByteStreamUser;
-  #text = '';
   #isDirty = false;
   #isConnecting = false;
   #isPaused = false;
@@ -48,6 +40,7 @@ export class ByteStream implements StreamSocketUser {
   #peerFinished = false;
   #errorCode = '';
   #backedUp = false;
+  readonly #output: TurnOutput;
   /** Copies that the kernel has not taken yet; at most the watermark and one read's worth. */
   readonly #unsent: UnsentCopies;
   /** Read by somebody else before this user came; given to it when it resumes. */
@@ -69,6 +62,7 @@ export class ByteStream implements StreamSocketUser {
     this.#turn = turn;
     this.#user = user;
     this.#highWaterMarkBytes = highWaterMarkBytes;
+    this.#output = new TurnOutput(turn.copies);
     this.#unsent = new UnsentCopies(turn.copies);
     this.#socket = open(this);
   }
@@ -173,7 +167,7 @@ export class ByteStream implements StreamSocketUser {
   }
 
   get unsentBytes(): number {
-    return this.#socket.unsentBytes + this.#text.length;
+    return this.#socket.unsentBytes + this.#output.length;
   }
 
   get remoteAddress(): string {
@@ -215,33 +209,30 @@ export class ByteStream implements StreamSocketUser {
   /** Queues latin1 text for the one write behind the poll. */
   writeText(text: string): void {
     if (this.#isFinished || this.#finishAfterFlush) return;
-    this.#text = this.#text === '' ? text : this.#text + text;
-    if (!this.#isDirty) {
-      this.#isDirty = true;
-      this.#turn.markDirty(this);
-    }
+    this.#output.addText(text);
+    this.#markDirty();
   }
 
   /**
-   * Queues lent bytes, with `suffix` behind them: small pieces join the text, large ones are copied and written at once
-   * together with what stands before them.
+   * Queues lent bytes, with `suffix` behind them: small pieces join what is to be sent when the turn ends, large ones are
+   * copied and written at once together with what stands before them.
    */
   writeBytes(buffer: Buffer, start: number, end: number, suffix = ''): void {
-    if (end - start <= LARGEST_TEXT_PIECE_BYTES || this.#isConnecting || this.isSecuring) {
-      this.writeText(latin1Text(buffer, start, end) + suffix);
+    if (this.#isFinished || this.#finishAfterFlush) return;
+    if (end - start <= LARGEST_JOINED_BYTES || this.#isConnecting || this.isSecuring) {
+      // However little of a buffer the kernel does not take, all of it stays.
+      const mayBorrow = this.#socket.takesAtOnce && !this.#backedUp && !this.#isConnecting;
+      this.#output.addBytes(buffer, start, end, suffix, mayBorrow);
+      this.#markDirty();
       return;
     }
-    if (this.isClosed || this.#isFinished || this.#finishAfterFlush) return;
-    const text = this.#text;
-    const bodyEnd = text.length + end - start;
-    const size = bodyEnd + suffix.length;
+    if (this.isClosed) return;
+    const before = this.#output.length;
+    const size = before + end - start + suffix.length;
     const copy = this.#turn.copies.take(size);
-    if (text !== '') {
-      copy.write(text, 0, 'latin1');
-      this.#text = '';
-    }
-    buffer.copy(copy, text.length, start, end);
-    if (suffix !== '') copy.write(suffix, bodyEnd, 'latin1');
+    this.#output.moveTo(copy);
+    buffer.copy(copy, before, start, end);
+    if (suffix !== '') writeLatin1(copy, suffix, size - suffix.length);
     if (this.#writeNow(copy, size)) this.#turn.copies.giveBack(copy);
   }
 
@@ -250,7 +241,7 @@ export class ByteStream implements StreamSocketUser {
    * the caller's no longer: the kernel has not taken all of it.
    */
   writeOwned(buffer: Buffer, length: number): boolean {
-    if (length <= LARGEST_TEXT_PIECE_BYTES || this.#isConnecting || this.isSecuring || this.#text !== '') {
+    if (length <= LARGEST_JOINED_BYTES || this.#isConnecting || this.isSecuring || !this.#output.isEmpty) {
       this.writeBytes(buffer, 0, length);
       this.flush();
       return true;
@@ -274,18 +265,30 @@ export class ByteStream implements StreamSocketUser {
   /** The turn calls this; nobody else needs to. */
   flush(): void {
     this.#isDirty = false;
+    if (this.isClosed) this.#output.clear();
     if (this.isClosed || this.#isConnecting || this.isSecuring) return;
-    const text = this.#text;
-    if (text !== '') {
-      this.#text = '';
-      this.flushedBytes += text.length;
-      this.#socket.writeText(text);
-      if (this.#socket.unsentBytes >= this.#highWaterMarkBytes) this.#backedUp = true;
-    }
+    if (!this.#output.isEmpty) this.#send(this.#output);
     if (this.#finishAfterFlush && !this.#isFinished) {
       this.#isFinished = true;
       this.#socket.finish();
     }
+  }
+
+  #send(output: TurnOutput): void {
+    const { length } = output;
+    const text = output.takeText();
+    const buffer = output.takeBuffer();
+    if (buffer === undefined) {
+      this.flushedBytes += length;
+      this.#socket.writeText(text);
+      if (this.#socket.unsentBytes >= this.#highWaterMarkBytes) this.#backedUp = true;
+    } else if (this.#writeNow(buffer, length)) this.#turn.copies.giveBack(buffer);
+  }
+
+  #markDirty(): void {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    this.#turn.markDirty(this);
   }
 
   /** Stops reading; the kernel's window closes behind it. */
@@ -311,22 +314,19 @@ export class ByteStream implements StreamSocketUser {
   finish(): void {
     if (this.#finishAfterFlush || this.isClosed) return;
     this.#finishAfterFlush = true;
-    if (!this.#isDirty) {
-      this.#isDirty = true;
-      this.#turn.markDirty(this);
-    }
+    this.#markDirty();
   }
 
   /** Closes now. Queued output is lost. */
   destroy(): void {
-    this.#text = '';
+    this.#output.clear();
     this.#isDestroyed = true;
     this.#socket.destroy();
   }
 
   /** Closes now with RST, so that a peer which reads until the end sees that this was none. */
   reset(): void {
-    this.#text = '';
+    this.#output.clear();
     if (this.isClosed) return;
     this.#isDestroyed = true;
     this.#socket.reset();
@@ -335,7 +335,7 @@ export class ByteStream implements StreamSocketUser {
   /** This and the others of its kind are the socket's to call. */
   onSocketConnected(): void {
     this.#isConnecting = false;
-    if (this.#text !== '' || this.#finishAfterFlush) this.#turn.markDirty(this);
+    if (!this.#output.isEmpty || this.#finishAfterFlush) this.#turn.markDirty(this);
     this.#enter(() => this.#user.onConnected());
   }
 
@@ -365,7 +365,7 @@ export class ByteStream implements StreamSocketUser {
     this.transport = facts;
     // An accepted stream reads when its next owner says so.
     if (isServer) this.pause();
-    if (this.#text !== '' || this.#finishAfterFlush) this.#turn.markDirty(this);
+    if (!this.#output.isEmpty || this.#finishAfterFlush) this.#turn.markDirty(this);
     this.#user.onConnected();
   }
 
@@ -435,7 +435,7 @@ export class ByteStream implements StreamSocketUser {
   onSocketClosed(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#text = '';
+    this.#output.clear();
     this.#unread = undefined;
     if (this.#handshake !== undefined) this.#errorCode = this.#handshake.closed(this.#errorCode);
     this.#unsent.abandon();

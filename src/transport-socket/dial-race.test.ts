@@ -58,6 +58,7 @@ class Track {
     const nothing = (): void => undefined;
     const socket: StreamSocket = {
       unsentBytes: 0,
+      takesAtOnce: true,
       remoteAddress: host,
       remotePort: 80,
       localAddress: '',

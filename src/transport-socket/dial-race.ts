@@ -24,6 +24,7 @@ export interface DialRaceOptions {
  * dials limits the time for all of it.
  */
 export class DialRace implements StreamSocket, DeadlineOwner {
+  readonly takesAtOnce = false;
   readonly unsentBytes = 0;
   readonly remoteAddress = '';
   readonly remotePort = 0;

@@ -81,4 +81,31 @@ describe('event turn', () => {
     expect(turn.nowMs).toBeGreaterThan(before);
     turn.leave();
   });
+
+  test('once something is to be flushed, a reading of the clock serves a few entries of that round and none of the next', async () => {
+    const turn = turnOf();
+    const entered = (): number => {
+      turn.enter();
+      const { nowMs } = turn;
+      turn.leave();
+      return nowMs;
+    };
+    turn.enter();
+    const first = turn.nowMs;
+    turn.markDirty({ flush: () => undefined });
+    turn.leave();
+    expect(Array.from({ length: 7 }, entered)).toEqual(new Array(7).fill(first));
+    const second = entered();
+    expect(second).toBeGreaterThan(first);
+    await nextRound();
+    expect(entered()).toBeGreaterThan(second);
+  });
+
+  test('deadlines are always judged by a new reading', () => {
+    const turn = turnOf();
+    turn.markDirty({ flush: () => undefined });
+    const before = turn.nowMs;
+    turn.advance();
+    expect(turn.nowMs).toBeGreaterThan(before);
+  });
 });

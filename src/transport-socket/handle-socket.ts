@@ -37,6 +37,7 @@ type State = 'connecting' | 'open' | 'closed';
  * wait in libuv, in order.
  */
 export class HandleSocket implements StreamSocket {
+  readonly takesAtOnce = true;
   readonly #handle: OwnedHandle;
   readonly #binding: HandleBinding;
   #user: StreamSocketUser;

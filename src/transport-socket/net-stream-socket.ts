@@ -17,6 +17,8 @@ const NOBODY: StreamSocketUser = {
 
 /** A StreamSocket over net.Socket: for TLS, and for whatever a HandleSocket cannot drive, on any Node. */
 export class NetStreamSocket implements StreamSocket {
+  /** Its writes are told to have been taken in a later turn. */
+  readonly takesAtOnce = false;
   readonly #socket: net.Socket;
   #user: StreamSocketUser;
 

@@ -9,6 +9,8 @@ export type ReleasedTransport =
 export interface StreamSocket {
   /** Handed over and not yet taken by the kernel. */
   readonly unsentBytes: number;
+  /** Whether `unsentBytes` is nearly always 0 again when a write returns. */
+  readonly takesAtOnce: boolean;
   /** Who hears of it from now on. */
   set user(user: StreamSocketUser);
   readonly remoteAddress: string;

@@ -10,12 +10,12 @@ export type BreakerKind = 'connections' | 'pendingRequests' | 'requests' | 'retr
  */
 export class CircuitBreakers {
   readonly #counters: SharedCounters;
-  readonly #slot: number;
+  readonly #firstCell: number;
   #thresholds: CircuitBreakerThresholds;
 
   constructor(counters: SharedCounters, slot: number, thresholds: CircuitBreakerThresholds) {
     this.#counters = counters;
-    this.#slot = slot;
+    this.#firstCell = counters.clusterCell(slot, 0);
     this.#thresholds = thresholds;
   }
 
@@ -63,7 +63,17 @@ export class CircuitBreakers {
     return Math.max(budget, retryBudget.minRetryConcurrency);
   }
 
+  /** Said kind by kind: each call names one, and the compiler then knows its cell. */
   #cell(kind: BreakerKind): number {
-    return this.#counters.clusterCell(this.#slot, CLUSTER_FIELD[kind]);
+    switch (kind) {
+      case 'connections':
+        return this.#firstCell + CLUSTER_FIELD.connections;
+      case 'pendingRequests':
+        return this.#firstCell + CLUSTER_FIELD.pendingRequests;
+      case 'requests':
+        return this.#firstCell + CLUSTER_FIELD.requests;
+      case 'retries':
+        return this.#firstCell + CLUSTER_FIELD.retries;
+    }
   }
 }

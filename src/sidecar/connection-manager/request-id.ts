@@ -3,18 +3,16 @@ import type { Random } from '../../base/random.ts';
 /** Identifiers made at a time. */
 const BATCH = 64;
 const LENGTH = 36;
-const BEFORE = Buffer.from('x-request-id: ', 'latin1');
-const BEHIND = Buffer.from('\r\n', 'latin1');
-const LINE_LENGTH = BEFORE.length + LENGTH + BEHIND.length;
+const BEFORE = 'x-request-id: ';
+const LINE = `${BEFORE}${'-'.repeat(LENGTH)}\r\n`;
 const WORDS = 4;
 const VERSION_DIGIT_AT = 14;
 const VARIANT_DIGIT_AT = 19;
 /** Where the 32 hex digits stand in `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`. */
-const DIGIT_PLACES = Array.from({ length: LENGTH }, (_, place) => place).filter(
-  (place) => ![8, 13, 18, 23].includes(place),
+const DIGIT_PLACES = Uint8Array.from(
+  Array.from({ length: LENGTH }, (_, place) => place).filter((place) => ![8, 13, 18, 23].includes(place)),
 );
-const HEX = Buffer.from('0123456789abcdef', 'latin1');
-const DASH = 0x2d;
+const HEX = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
 
 /**
  * Makes version 4 UUIDs (RFC 9562 §5.4). They identify requests in logs and are no secret. Each is a slice of a text that
@@ -22,7 +20,8 @@ const DASH = 0x2d;
  */
 export class RequestIds {
   readonly #random: Random;
-  readonly #bytes = Buffer.alloc(BATCH * LINE_LENGTH, DASH);
+  /** Only the digits are written anew for each batch. */
+  readonly #bytes = Buffer.from(LINE.repeat(BATCH), 'latin1');
   #text = '';
   #next = 0;
   #last = 0;
@@ -34,22 +33,18 @@ export class RequestIds {
   next(): string {
     if (this.#next === this.#text.length) this.#refill();
     this.#last = this.#next;
-    this.#next += LINE_LENGTH;
+    this.#next += LINE.length;
     const start = this.#last + BEFORE.length;
     return this.#text.slice(start, start + LENGTH);
   }
 
   /** The identifier made last as HTTP/1 writes it. */
   get line(): string {
-    return this.#text.slice(this.#last, this.#last + LINE_LENGTH);
+    return this.#text.slice(this.#last, this.#last + LINE.length);
   }
 
   #refill(): void {
-    for (let line = 0; line < this.#bytes.length; line += LINE_LENGTH) {
-      BEFORE.copy(this.#bytes, line);
-      this.#write(line + BEFORE.length);
-      BEHIND.copy(this.#bytes, line + BEFORE.length + LENGTH);
-    }
+    for (let line = 0; line < this.#bytes.length; line += LINE.length) this.#write(line + BEFORE.length);
     this.#text = this.#bytes.toString('latin1');
     this.#next = 0;
   }
