@@ -76,6 +76,17 @@ test('whatever is referred to exists', () => {
   }
 });
 
+test('the control server and the sidecars keep on volumes what they start from without anybody to ask', () => {
+  const mounted = (name: string): readonly string[] =>
+    (file.services[name]?.volumes ?? []).flatMap((volume) => volume.split(':')[1] ?? []);
+  const command = file.services['control']?.command ?? [];
+  const folder = command[command.indexOf('--state-dir') + 1] ?? '';
+  expect(command).toContain('--state-dir');
+  expect(mounted('control').some((path) => folder.startsWith(`${path}/`))).toBe(true);
+  // The image keeps a sidecar's state in its cache folder.
+  for (const { id } of registrations) expect(mounted(`${id}-sidecar`)).toContain('/var/lib/weft');
+});
+
 test('images have plain names of the versions that we test against, and ours may do nothing it need not', () => {
   const others = new Map(
     services.filter(([, { build }]) => build === undefined).map(([name, { image }]) => [name, image]),

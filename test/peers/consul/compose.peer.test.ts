@@ -33,6 +33,7 @@ describeWithPeer(['consul', 'jaeger'], 'deploy/compose', () => {
         'http://jaeger:4318': jaeger.otlpHttpAddress,
         'control:18000': `127.0.0.1:${xdsPort}`,
         '0.0.0.0': '127.0.0.1',
+        '/var/lib/weft/control': join(directory.path, 'control-state'),
         '/sample/sample-service.ts': join(composeFolder, 'sample-service.ts'),
       };
       const placed = (text: string): string => places[text] ?? text;
@@ -83,6 +84,7 @@ describeWithPeer(['consul', 'jaeger'], 'deploy/compose', () => {
         '    catalog server',
       ]);
       await allPass(consul.httpAddress);
+      expect(readdirSync(join(directory.path, 'control-state')).length).toBeGreaterThan(0);
       for (const program of programs.toReversed()) {
         const end = await program.stop();
         expect(end, program.output).toEqual({ code: 0, signal: null });
