@@ -51,7 +51,7 @@ function decodeSocketAddress(reader: MessageReader | undefined, hosts: 'ip' | 'i
   if (reader.oneof('port_specifier') === 'named_port') reader.refuse('named_port');
   const port = reader.number('port_value');
   if (port > 65535) reader.fault('port_value', `must be at most 65535, not ${port}`);
-  return { kind: 'ip', host, port };
+  return { kind: 'ip', host, port, ...(reader.boolean('ipv4_compat') ? { ipv4Compat: true } : {}) };
 }
 
 function decodePipe(reader: MessageReader | undefined): Address {

@@ -78,7 +78,7 @@ export class ListenerSet {
     for (const [key, runtime] of wanted) {
       try {
         const bound = this.#active.get(key);
-        const isKept = bound !== undefined && isBound(bound.listener) === isBound(runtime.listener);
+        const isKept = bound !== undefined && bindsAlike(bound.listener, runtime.listener);
         if (isKept) bound.update(runtime);
         else binding.push(this.#add(key, runtime));
       } catch (error) {
@@ -165,8 +165,13 @@ function oneForEachAddress(runtime: RuntimeListener): readonly RuntimeListener[]
   return [runtime, ...others];
 }
 
-function isBound({ bindToPort }: Listener): boolean {
-  return bindToPort !== false;
+/** Of two listeners at one address: whether the socket of one serves for the other. */
+function bindsAlike(one: Listener, other: Listener): boolean {
+  return one.bindToPort === other.bindToPort && takesIpv4(one) === takesIpv4(other);
+}
+
+function takesIpv4({ address }: Listener): boolean {
+  return address.kind === 'ip' && address.ipv4Compat === true;
 }
 
 /** Port 0 is a new port each time, so only the name tells two such listeners apart. */

@@ -10,7 +10,7 @@ interface Addressed {
 
 /**
  * Which listener a connection to an address belongs to: the one at that very address before the one at all addresses of its
- * family. What listens on [::] gets IPv4 too.
+ * family. [::] gets IPv4 where it says `ipv4_compat`.
  */
 export class ListenersByAddress<L extends Addressed> {
   readonly #byAddress = new Map<string, L>();
@@ -20,15 +20,21 @@ export class ListenersByAddress<L extends Addressed> {
       const { address } = listener.listener;
       if (address.kind === 'ip') this.#byAddress.set(keyOf(address.host, listener.port), listener);
     }
+    for (const listener of this.#byAddress.values()) {
+      const { address } = listener.listener;
+      const everything = keyOf('0.0.0.0', listener.port);
+      if (takesEveryFamily(address) && !this.#byAddress.has(everything)) this.#byAddress.set(everything, listener);
+    }
   }
 
   get({ host, port }: OriginalDestination): L | undefined {
-    for (const candidate of [host, ...(net.isIPv6(host) ? [] : ['0.0.0.0']), '::']) {
-      const listener = this.#byAddress.get(keyOf(candidate, port));
-      if (listener !== undefined) return listener;
-    }
-    return undefined;
+    const everywhere = net.isIPv6(host) ? '::' : '0.0.0.0';
+    return this.#byAddress.get(keyOf(host, port)) ?? this.#byAddress.get(keyOf(everywhere, port));
   }
+}
+
+function takesEveryFamily(address: Address): boolean {
+  return address.kind === 'ip' && address.ipv4Compat === true && keyOf(address.host, 0) === keyOf('::', 0);
 }
 
 /** IPv6 addresses have many spellings. */

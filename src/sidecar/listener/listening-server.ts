@@ -23,7 +23,10 @@ export function listenAt({ address, tcpBacklogSize }: Listener, events: ServerEv
   server.on('listening', () => events.onListening(server));
   const backlog = tcpBacklogSize > 0 ? { backlog: tcpBacklogSize } : {};
   if (address.kind === 'pipe') listenOnUnixSocket(server, address, backlog);
-  else server.listen({ host: address.host, port: address.port, reusePort: true, ...backlog });
+  else {
+    const ipv6Only = net.isIPv6(address.host) && address.ipv4Compat !== true;
+    server.listen({ host: address.host, port: address.port, reusePort: true, ipv6Only, ...backlog });
+  }
   return server;
 }
 

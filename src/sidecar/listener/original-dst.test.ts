@@ -211,6 +211,26 @@ describe('a listener with use_original_dst', () => {
     kept.close();
   });
 
+  it('IPv4 goes to [::] only where that says ipv4_compat, and that is how it is bound', async () => {
+    path.addCluster('any', [upstream.port]);
+    const port = await unusedPort();
+    const apply = (ipv4Compat: boolean): Promise<number> =>
+      listen(
+        listener('entry', [tcp('other')], handsOver),
+        listener('any', [tcp('any')], {
+          address: { kind: 'ip', host: '::', port, ...(ipv4Compat ? { ipv4Compat: true } : {}) },
+          listenerFilters: [],
+        }),
+      );
+    (await redirected(await apply(false), port, '198.51.100.7')).send('one');
+    expect(await (await other.connection(0)).receives('one')).toBe('one');
+    await expect(RawPeer.connect(port)).rejects.toThrow('ECONNREFUSED');
+    (await redirected(await apply(true), port, '198.51.100.7')).send('two');
+    expect(await (await upstream.connection(0)).receives('two')).toBe('two');
+    (await connect(port)).send('three');
+    expect(await (await upstream.connection(1)).receives('three')).toBe('three');
+  });
+
   it('hands over once: the next listener does not hand on', async () => {
     path.addCluster('second', [upstream.port]);
     const entry = await listen(

@@ -145,7 +145,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
   [`${ENVOY}.core.v3.RuntimeFractionalPercent`]: { [RUNTIME]: ['runtime_key'] },
   [`${ENVOY}.core.v3.RuntimePercent`]: { [RUNTIME]: ['runtime_key'] },
   [`${ENVOY}.core.v3.RuntimeUInt32`]: { [RUNTIME]: ['runtime_key'] },
-  [`${ENVOY}.core.v3.SocketAddress`]: { 'a bound IPv6 address is IPv6 alone': ['ipv4_compat'] },
   [`${ENVOY}.core.v3.SubstitutionFormatString`]: {
     'a log line has no content type': ['content_type'],
     'keys are written in their order': ['json_format_options'],

@@ -16,6 +16,8 @@ export interface EnvoyOptions {
   readonly waitFor?: 'live' | 'admin';
   /** More arguments for the program, such as `--log-level debug`. */
   readonly args?: readonly string[];
+  /** A program and its arguments that starts Envoy in its place, as another user for example. */
+  readonly startedBy?: readonly string[];
 }
 
 export interface Envoy extends AsyncDisposable {
@@ -31,7 +33,8 @@ export interface Envoy extends AsyncDisposable {
 
 /** Envoy with a bootstrap in YAML or JSON. The admin interface is ours: it listens on a port of Envoy's choice. */
 export async function startEnvoy(bootstrapYaml: string, options: EnvoyOptions = {}): Promise<Envoy> {
-  const { waitFor = 'live', args = [] } = options;
+  const { waitFor = 'live', args = [], startedBy = [] } = options;
+  const [command, ...before] = [...startedBy, requirePeer('envoy')];
   const directory = makeTempDirectory('envoy');
   const bootstrapPath = join(directory.path, 'bootstrap.yaml');
   const adminPath = join(directory.path, 'admin');
@@ -41,8 +44,9 @@ export async function startEnvoy(bootstrapYaml: string, options: EnvoyOptions = 
   try {
     const peer = await PeerProcess.start({
       name: 'envoy',
-      command: requirePeer('envoy'),
+      command,
       args: [
+        ...before,
         ...['--config-path', bootstrapPath, '--admin-address-path', adminPath, '--concurrency', '1'],
         // Hot restart shares memory between processes of one base id; ours have nothing to share.
         ...['--disable-hot-restart', '--log-level', 'info', ...args],

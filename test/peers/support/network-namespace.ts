@@ -53,10 +53,10 @@ export class NetworkNamespace implements Disposable {
   }
 }
 
-/** Starts a program as another user who may read what we may read, wherever this repository is. */
+/** Starts a program as another user to whom the files of this one are open, wherever this repository is. */
 export function asUser(uid: number): readonly string[] {
-  const mayRead = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
-  return ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', ...mayRead];
+  const mayUseFiles = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  return ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', ...mayUseFiles];
 }
 
 const system = ffi.dlopen(null, {
