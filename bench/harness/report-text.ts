@@ -1,5 +1,13 @@
 import type { NamedCost } from '../micro/measure.ts';
-import type { CaseReport, ControlPlaneCase, Footprint, MemoryCase, PushCost, SuiteReport } from './report.ts';
+import type {
+  AttackCase,
+  CaseReport,
+  ControlPlaneCase,
+  Footprint,
+  MemoryCase,
+  PushCost,
+  SuiteReport,
+} from './report.ts';
 
 /** A table for people: one line for each peer, weft first, then by cost. */
 export function reportText(report: SuiteReport): string {
@@ -8,10 +16,30 @@ export function reportText(report: SuiteReport): string {
   const footprints = (report.footprints ?? []).map(footprintText);
   const costs = (report.costs ?? []).map(costText);
   const controlPlane = report.controlPlane === undefined ? [] : [controlPlaneText(report.controlPlane)];
+  const attacks = report.attacks === undefined ? [] : [attacksText(report.attacks)];
   const title = `${report.suite} on Node ${report.node}`;
-  return [title, ...report.cases.map(caseText), ...memory, ...footprints, ...costs, ...controlPlane, ...missing].join(
-    '\n',
-  );
+  return [
+    title,
+    ...report.cases.map(caseText),
+    ...memory,
+    ...footprints,
+    ...costs,
+    ...controlPlane,
+    ...attacks,
+    ...missing,
+  ].join('\n');
+}
+
+function attacksText(attacks: readonly AttackCase[]): string {
+  const rows = attacks.map(({ name, seconds, sentBytes, growthMb, reason, bystanderP99Ms }) => [
+    name,
+    seconds.toFixed(3),
+    (sentBytes / 1024).toFixed(0),
+    growthMb.toFixed(1),
+    bystanderP99Ms.toFixed(1),
+    reason,
+  ]);
+  return ['', ...table(['attack', 'refused in s', 'sent KiB', 'RSS +MB', 'others p99 ms', 'as'], rows)].join('\n');
 }
 
 function caseText(report: CaseReport): string {

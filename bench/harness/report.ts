@@ -35,6 +35,21 @@ export interface SuiteReport {
   /** What one call of a hot function costs. */
   readonly costs?: readonly NamedCost[];
   readonly controlPlane?: readonly ControlPlaneCase[];
+  readonly attacks?: readonly AttackCase[];
+}
+
+/** One attack on a sidecar by a client that reads nothing. */
+export interface AttackCase {
+  readonly name: string;
+  /** Until the sidecar had refused it, at the longest of all rounds; NaN: it never did. */
+  readonly seconds: number;
+  readonly sentBytes: number;
+  /** Resident memory at its highest meanwhile, beyond what it was before. */
+  readonly growthMb: number;
+  /** What it was refused for, as it is counted. */
+  readonly reason: string;
+  /** Of somebody else's requests meanwhile. */
+  readonly bystanderP99Ms: number;
 }
 
 /** The control server with so many streams. */

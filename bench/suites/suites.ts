@@ -1,5 +1,6 @@
 import type { BenchOptions } from '../harness/options.ts';
 import type { SuiteReport } from '../harness/report.ts';
+import { attacksSuite } from './attacks.ts';
 import { grpcSuite } from './grpc.ts';
 import { http1Suite } from './http1.ts';
 import { http2Suite } from './http2.ts';
@@ -18,6 +19,7 @@ export const SUITES: Readonly<Record<string, (options: BenchOptions) => Promise<
   grpc: grpcSuite,
   tcp: tcpSuite,
   tls: tlsSuite,
+  attacks: attacksSuite,
   latency: latencySuite,
   memory: memorySuite,
   micro: microSuite,
