@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- SUITE… [--json FILE] [--svg FILE] [--rounds N] [--quick] [--only PEER,PEER]`
+ * `npm run bench -- SUITE… [--json FILE] [--svg FILE] [--rounds N] [--quick] [--only PEER,PEER] [--streams N,N]`
  *
  * Side-by-side measurements on this machine, interleaved, as ratios within one run. Installs nothing: peers that are not
  * found are named under `missing`.
@@ -21,6 +21,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     seconds: { type: 'string' },
     only: { type: 'string' },
+    streams: { type: 'string' },
     quick: { type: 'boolean', default: false },
   },
 });
@@ -41,6 +42,7 @@ const options: BenchOptions = {
   rounds: values.rounds === undefined ? (values.quick ? 2 : 5) : Number(values.rounds),
   secondsPerRound: values.seconds === undefined ? (values.quick ? 2 : 5) : Number(values.seconds),
   only: values.only?.split(','),
+  streams: values.streams?.split(',').map(Number),
   signal: abort.signal,
   progress: (line) => process.stderr.write(`${line}\n`),
 };

@@ -3,6 +3,8 @@ export interface BenchOptions {
   readonly secondsPerRound: number;
   /** Peers to run; weft is always among them. undefined: all that are found. */
   readonly only: readonly string[] | undefined;
+  /** How many clients the suite `xds` measures with, one after the other; undefined: its own list. */
+  readonly streams: readonly number[] | undefined;
   readonly signal: AbortSignal;
   progress(line: string): void;
 }

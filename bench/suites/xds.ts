@@ -32,7 +32,7 @@ export async function xdsSuite(options: BenchOptions): Promise<SuiteReport> {
   const consul = await ScriptedConsul.start(SHAPE);
   const controlPlane: ControlPlaneCase[] = [];
   try {
-    for (const streams of STREAM_COUNTS) {
+    for (const streams of options.streams ?? STREAM_COUNTS) {
       if (options.signal.aborted) break;
       controlPlane.push(await measure(consul, streams, options));
     }
