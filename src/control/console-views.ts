@@ -236,6 +236,11 @@ function counters({ consul, store, xds, feeds }: ConsoleViewSources): readonly C
     counter('weft_xds_connections_total', 'Connections accepted.', xds.counters.connectionsAccepted),
     counter('weft_xds_connections_dropped_total', 'Connections beyond the bound.', xds.counters.connectionsDropped),
     counter('weft_xds_handshakes_failed_total', 'TLS handshakes that failed.', xds.counters.handshakesFailed),
+    counter(
+      'weft_xds_connections_failed_total',
+      'Connections ended because the client broke HTTP/2, a bound on it, or answered no ping.',
+      xds.counters.connectionsFailed,
+    ),
     gauge('weft_load_reporters', 'Clients that report loads.', xds.loads.counters.streams),
     counter('weft_load_reports_total', 'Load reports received.', xds.loads.counters.reports),
     ...loadReadings(xds.loads.view()),

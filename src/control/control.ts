@@ -170,6 +170,10 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       },
       tls: serving,
       onTlsFault: onceEach((message) => log.error(`the xDS server keeps its certificates of before: ${message}`)),
+      onUnexpectedError: (error) =>
+        log.error(
+          `a fault of the xDS server has cost one connection: ${error instanceof Error ? error.stack : String(error)}`,
+        ),
       host: options.host ?? DEFAULT_HOST,
       port: options.xdsPort ?? DEFAULT_XDS_PORT,
       clock,

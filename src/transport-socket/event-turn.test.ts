@@ -53,6 +53,35 @@ describe('event turn', () => {
     expect(calls).toEqual(['entry', 'full', 'next entry', 'small']);
   });
 
+  test('with a bound on what waits, the first of a long entry leave before the next is marked, and all of them once', async () => {
+    const options = { maxDirty: 2, flushesEachEntry: true };
+    const turn = new EventTurn({ nowMs: () => 0, wallMs: () => 0 }, () => undefined, options);
+    const calls: string[] = [];
+    const mark = (name: string): void => {
+      turn.markDirty({ flush: () => calls.push(`flush ${name}`) });
+      calls.push(name);
+    };
+    turn.enter();
+    for (const name of ['a', 'b', 'c']) mark(name);
+    turn.leave();
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    expect(calls).toEqual(['a', 'b', 'flush a', 'flush b', 'c', 'flush c']);
+  });
+
+  test('a flush that marks more than the bound is not begun anew', () => {
+    const turn = new EventTurn({ nowMs: () => 0, wallMs: () => 0 }, () => undefined, { maxDirty: 1 });
+    const calls: string[] = [];
+    turn.markDirty({
+      flush() {
+        calls.push('outer begins');
+        for (const name of ['x', 'y']) turn.markDirty({ flush: () => calls.push(name) });
+        calls.push('outer ends');
+      },
+    });
+    turn.flush();
+    expect(calls).toEqual(['outer begins', 'outer ends', 'x', 'y']);
+  });
+
   test('a flush that throws is reported, and the others still leave', async () => {
     const errors: unknown[] = [];
     const turn = turnOf(errors);

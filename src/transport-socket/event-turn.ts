@@ -16,6 +16,10 @@ export interface EventTurnOptions {
   readonly windowGrowth?: ByteBudget;
   readonly readBufferBytes?: number;
   readonly drivesHandles?: boolean;
+  /** When so many wait to be flushed they are, in the middle of an entry; they must be able to bear that. */
+  readonly maxDirty?: number;
+  /** Output leaves when the entry that made it ends, and not when the poll's other events have been handed out. */
+  readonly flushesEachEntry?: boolean;
 }
 
 /** A reading of the clock serves so many entries of one round: some tens of microseconds each. */
@@ -45,6 +49,9 @@ export class EventTurn {
   /** Filled from the front until the flush; the array keeps its length, and so its storage. */
   readonly #dirty: (Flushable | undefined)[] = [];
   #dirtyCount = 0;
+  readonly #maxDirty: number;
+  #isFlushing = false;
+  readonly #schedule: (run: () => void) => void;
   /** Those that have gathered enough to be written without waiting for the others. */
   readonly #full: Flushable[] = [];
   #depth = 0;
@@ -59,10 +66,12 @@ export class EventTurn {
   #stopped = false;
 
   constructor(clock: Clock, onUnexpectedError: (error: unknown) => void, options: EventTurnOptions = {}) {
-    const { readBufferBytes = 65_536, drivesHandles = true } = options;
+    const { readBufferBytes = 65_536, drivesHandles = true, flushesEachEntry = false } = options;
     this.windowGrowth = options.windowGrowth ?? new ByteBudget(MAX_WINDOW_GROWTH_BYTES);
+    this.#maxDirty = options.maxDirty ?? Number.POSITIVE_INFINITY;
     this.clock = clock;
     this.drivesHandles = drivesHandles;
+    this.#schedule = flushesEachEntry ? (run) => process.nextTick(run) : setImmediate;
     this.nowMs = clock.nowMs();
     this.#onUnexpectedError = onUnexpectedError;
     this.deadlines = new Deadlines(this.nowMs);
@@ -88,10 +97,11 @@ export class EventTurn {
 
   /** Its flush() comes in the check phase of this round of the event loop, right behind the poll phase. */
   markDirty(flushable: Flushable): void {
+    if (this.#dirtyCount >= this.#maxDirty && !this.#isFlushing) this.flush();
     this.#dirty[this.#dirtyCount++] = flushable;
     if (this.#isFlushComing) return;
     this.#isFlushComing = true;
-    setImmediate(this.#onRoundEnd);
+    this.#schedule(this.#onRoundEnd);
   }
 
   /**
@@ -105,6 +115,7 @@ export class EventTurn {
   /** Sends what was written so far. The turn does it by itself; whoever hands in bytes without an event loop may too. */
   flush(): void {
     this.enter();
+    this.#isFlushing = true;
     const dirty = this.#dirty;
     // A flush may mark more.
     for (let index = 0; index < this.#dirtyCount; index++) {
@@ -116,6 +127,7 @@ export class EventTurn {
       dirty[index] = undefined;
     }
     this.#dirtyCount = 0;
+    this.#isFlushing = false;
     this.leave();
   }
 

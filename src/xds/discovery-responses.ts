@@ -58,11 +58,14 @@ function wrapperAny({ wrapped }: EncodedResource): Buffer {
 
 /** DeltaDiscoveryResponse: each Any inside a Resource that names it and its version, copied as they are. */
 export function encodeDeltaResponse(parts: ResponseParts): Buffer {
+  const { resources, removedNames, errors } = parts;
   const fields: WireField[] = [{ field: 1, value: parts.version }];
-  for (const resource of parts.resources) fields.push({ field: 2, value: resource.wrapped });
-  fields.push({ field: 4, value: parts.typeUrl }, { field: 5, value: parts.nonce });
-  for (const name of parts.removedNames) fields.push({ field: 6, value: name });
-  fields.push({ field: 7, value: parts.controlPlane }, ...errorFields(9, parts.errors));
+  for (const { wrapped } of resources) fields.push({ field: 2, value: wrapped });
+  fields.push({ field: 4, value: parts.typeUrl });
+  fields.push({ field: 5, value: parts.nonce });
+  for (const name of removedNames) fields.push({ field: 6, value: name });
+  fields.push({ field: 7, value: parts.controlPlane });
+  if (errors !== undefined && errors.length > 0) fields.push(...errorFields(9, errors));
   return encodeFields(fields);
 }
 

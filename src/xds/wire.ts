@@ -57,24 +57,32 @@ export function varintField(field: number, value: number): Buffer {
   return target;
 }
 
+/** Lengths are asked for twice: a list of them would cost more. */
 function writeFields(fields: readonly WireField[], allocate: (size: number) => Buffer): Buffer {
   let total = 0;
-  const lengths: number[] = [];
-  for (const { value } of fields) {
-    const length = typeof value === 'string' ? Buffer.byteLength(value) : value.length;
-    lengths.push(length);
-    if (length !== 0 || typeof value !== 'string') total += 1 + varintLength(length) + length;
-  }
+  for (let index = 0; index < fields.length; index += 1) total += sizeOf(fields[index]);
   const target = allocate(total);
   let at = 0;
-  for (const [index, { field, value }] of fields.entries()) {
-    const length = lengths[index] ?? 0;
-    if (length === 0 && typeof value === 'string') continue;
-    target[at] = (field << 3) | LENGTH_DELIMITED;
-    at = writeVarint(target, at + 1, length);
-    at += typeof value === 'string' ? target.write(value, at) : value.copy(target, at);
-  }
+  for (let index = 0; index < fields.length; index += 1) at = writeField(target, at, fields[index]);
   return target;
+}
+
+function sizeOf(field: WireField | undefined): number {
+  if (field === undefined || field.value === '') return 0;
+  const length = lengthOf(field.value);
+  return 1 + varintLength(length) + length;
+}
+
+function writeField(target: Buffer, start: number, written: WireField | undefined): number {
+  if (written === undefined || written.value === '') return start;
+  const { field, value } = written;
+  target[start] = (field << 3) | LENGTH_DELIMITED;
+  const at = writeVarint(target, start + 1, lengthOf(value));
+  return at + (typeof value === 'string' ? target.write(value, at) : value.copy(target, at));
+}
+
+function lengthOf(value: string | Buffer): number {
+  return typeof value === 'string' ? Buffer.byteLength(value) : value.length;
 }
 
 /**

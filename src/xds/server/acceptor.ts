@@ -1,5 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import type { EventTurn } from '../../transport-socket/transport-socket.ts';
+import { type AcceptedTransport, PlainTransport, TlsTransport } from './grpc/grpc-server.ts';
 
 /** What a server shows and whom it trusts, in PEM. */
 export interface TlsMaterial {
@@ -14,8 +16,11 @@ export interface AcceptorOptions {
   /** Absent: plaintext. */
   readonly tls?: TlsMaterial | undefined;
   readonly counters: AcceptorCounters;
+  readonly turn: EventTurn;
+  /** Those that were handed over and have not closed. */
+  readonly openConnections: () => number;
   /** A connection that may speak HTTP/2, its handshake done. */
-  readonly onConnection: (socket: Socket) => void;
+  readonly onConnection: (transport: AcceptedTransport) => void;
 }
 
 export interface AcceptorCounters {
@@ -28,8 +33,10 @@ export interface AcceptorCounters {
 /** A thousand proxies that lose another server connect within one moment; the kernel cuts this to its own bound. */
 const BACKLOG = 4_096;
 const HANDSHAKE_TIMEOUT_MS = 5_000;
+/** As a ByteStream wants its sockets. */
+const PLAIN_OPTIONS = { noDelay: true, pauseOnConnect: true, allowHalfOpen: true } as const;
 
-/** Takes connections, with a bound on how many and a queue that a herd fits into. Knows no gRPC. */
+/** Takes connections, with a bound on how many and a queue that a herd fits into. Knows no HTTP/2. */
 export class Acceptor {
   readonly #server: Server;
   readonly #tlsServer: TlsServer | undefined;
@@ -39,15 +46,23 @@ export class Acceptor {
 
   /** Throws where certificate and key are none, or do not belong together. */
   constructor(options: AcceptorOptions) {
-    const { counters, onConnection, tls } = options;
-    const take = (socket: Socket): void => {
+    const { counters, tls, turn } = options;
+    const take = (transport: AcceptedTransport): void => {
       counters.connectionsAccepted += 1;
-      socket.setNoDelay(true);
-      onConnection(socket);
+      options.onConnection(transport);
+    };
+    const takePlain = (socket: Socket): void => {
+      // Node's own count ends where the socket's handle is taken from it.
+      if (options.openConnections() < options.maxConnections) take(new PlainTransport(turn, socket));
+      else {
+        counters.connectionsDropped += 1;
+        socket.destroy();
+      }
     };
     this.#material = tls;
-    this.#tlsServer = tls === undefined ? undefined : tlsServer(tls, counters, take);
-    this.#server = this.#tlsServer ?? createServer({ noDelay: true }, take);
+    this.#tlsServer =
+      tls === undefined ? undefined : tlsServer(tls, counters, (socket) => take(new TlsTransport(turn, socket)));
+    this.#server = this.#tlsServer ?? createServer(PLAIN_OPTIONS, takePlain);
     this.#server.maxConnections = options.maxConnections;
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
@@ -90,7 +105,7 @@ export class Acceptor {
   }
 }
 
-function tlsServer(material: TlsMaterial, counters: AcceptorCounters, take: (socket: Socket) => void): TlsServer {
+function tlsServer(material: TlsMaterial, counters: AcceptorCounters, take: (socket: TLSSocket) => void): TlsServer {
   const server = createTlsServer(
     {
       ...contextOf(material),
@@ -103,6 +118,7 @@ function tlsServer(material: TlsMaterial, counters: AcceptorCounters, take: (soc
     (socket) => {
       // A client that broke off is told of by its session; without a listener the error would end the process.
       socket.on('error', () => {});
+      socket.setNoDelay(true);
       take(socket);
     },
   );

@@ -1,6 +1,7 @@
-import { type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import type { GrpcMethod } from '../../resource/grpc-service.ts';
 import { decodeToObject, messageType, type WireMessage } from '../../resource/protos.ts';
 import { SECRET_TYPE } from '../../resource/type-url.ts';
+import { type CallHandler, type CallStatus, GrpcStatus, type ServerCall } from './grpc/grpc-server.ts';
 import { nodeIdMatcher } from './node-matcher.ts';
 import type { ResourceState, ResourceStateKind } from './resource-states.ts';
 import type { NodeIdentity } from './snapshot-source.ts';
@@ -21,17 +22,18 @@ export interface ClientStatusOptions {
   clients(isWanted: (nodeId: string) => boolean): Iterable<ClientView>;
 }
 
-type UnaryCall = ServerUnaryCall<WireMessage, WireMessage>;
-type StreamCall = ServerDuplexStream<WireMessage, WireMessage>;
-type Answer = { readonly ok: true; readonly response: WireMessage } | { readonly ok: false; readonly error: CallFault };
-
-interface CallFault {
-  readonly code: status;
-  readonly details: string;
-}
+type Answer =
+  | { readonly ok: true; readonly response: WireMessage }
+  | { readonly ok: false; readonly error: CallStatus };
 
 /** Contents beyond this are refused: a mesh's whole configuration is no answer to a question. */
 const MAX_CONTENT_BYTES = 32 * 1024 * 1024;
+
+const DONE: CallStatus = { code: GrpcStatus.OK, details: '' };
+const NOTHING_ASKED: CallStatus = {
+  code: GrpcStatus.INVALID_ARGUMENT,
+  details: 'the call ended before its question came',
+};
 
 const CONFIG_STATUS: Readonly<Record<ResourceStateKind, string>> = {
   synced: 'SYNCED',
@@ -58,31 +60,41 @@ export class ClientStatus {
     this.#options = options;
   }
 
-  /** FetchClientStatus. */
-  readonly fetch = (call: UnaryCall, done: sendUnaryData<WireMessage>): void => {
-    const answer = this.#answer(call.request, call.getPeer());
-    if (answer.ok) done(null, answer.response);
-    else done(answer.error);
-  };
+  /** FetchClientStatus and StreamClientStatus: one answer for each question, and no question is read before its turn. */
+  answer(call: ServerCall, method: GrpcMethod): CallHandler {
+    const ask = (bytes: Buffer): void => {
+      const answer = this.#answerTo(bytes, call.peer, method);
+      if (!answer.ok) call.end(answer.error);
+      else {
+        if (!call.send(method.responseSerialize(answer.response))) call.pause();
+        if (!method.requestStream) call.end(DONE);
+      }
+    };
+    return {
+      onMessage: ask,
+      onWritable: () => call.resume(),
+      onHalfClose: () => call.end(method.requestStream ? DONE : NOTHING_ASKED),
+      onClosed: () => undefined,
+    };
+  }
 
-  /** StreamClientStatus: one answer for each question. */
-  readonly stream = (call: StreamCall): void => {
-    call.on('data', (request: WireMessage) => {
-      const answer = this.#answer(request, call.getPeer());
-      if (answer.ok) call.write(answer.response);
-      else call.emit('error', answer.error);
-    });
-    call.on('error', () => {});
-    call.on('end', () => call.end());
-  };
+  #answerTo(bytes: Buffer, peer: string, method: GrpcMethod): Answer {
+    try {
+      return this.#answer(method.requestDeserialize(bytes), peer);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const details = `the request is no ClientStatusRequest: ${reason}`;
+      return { ok: false, error: { code: GrpcStatus.INVALID_ARGUMENT, details } };
+    }
+  }
 
   #answer(request: WireMessage, peer: string): Answer {
     if (!isLoopback(peer)) {
       const details = 'client status is told on the loopback address only: it holds the configuration of every proxy';
-      return { ok: false, error: { code: status.PERMISSION_DENIED, details } };
+      return { ok: false, error: { code: GrpcStatus.PERMISSION_DENIED, details } };
     }
     const matcher = nodeIdMatcher(request['node_matchers']);
-    if (!matcher.ok) return { ok: false, error: { code: status.INVALID_ARGUMENT, details: matcher.message } };
+    if (!matcher.ok) return { ok: false, error: { code: GrpcStatus.INVALID_ARGUMENT, details: matcher.message } };
     const withContents = request['exclude_resource_contents'] !== true;
     const config: WireMessage[] = [];
     let bytes = 0;
@@ -90,7 +102,7 @@ export class ClientStatus {
       bytes += withContents ? contentBytes(client) : 0;
       if (bytes > MAX_CONTENT_BYTES) {
         const details = `more than ${MAX_CONTENT_BYTES} bytes of resources: name nodes in node_matchers, or set exclude_resource_contents`;
-        return { ok: false, error: { code: status.RESOURCE_EXHAUSTED, details } };
+        return { ok: false, error: { code: GrpcStatus.RESOURCE_EXHAUSTED, details } };
       }
       config.push(clientConfig(client, withContents));
     }

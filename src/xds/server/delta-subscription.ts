@@ -119,7 +119,8 @@ export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
       if (this.#names.has(name)) this.#held.set(name, ABSENT);
       else this.#held.delete(name);
     }
-    const missingNames = removedNames.filter((name) => this.#names.has(name));
+    const missingNames =
+      removedNames.length === 0 ? removedNames : removedNames.filter((name) => this.#names.has(name));
     return { resources, changed: resources, removedNames, missingNames };
   }
 
@@ -127,10 +128,13 @@ export class DeltaSubscription implements TypeSubscription<DeltaRequest> {
   #smallChange(snapshot: TypeSnapshot): readonly EncodedResource[] | undefined {
     const { change } = snapshot;
     if (change === undefined || this.#settled?.version !== change.basedOn || this.#owesAnswer) return undefined;
-    return change.names
-      .filter((name) => this.#isWildcard || this.#names.has(name))
-      .map((name) => snapshot.resources.get(name))
-      .filter((resource) => resource !== undefined);
+    const wanted: EncodedResource[] = [];
+    for (const name of change.names) {
+      if (!this.#isWildcard && !this.#names.has(name)) continue;
+      const resource = snapshot.resources.get(name);
+      if (resource !== undefined) wanted.push(resource);
+    }
+    return wanted;
   }
 
   /** What is new or changed, cut where it gets large: the rest follows when this part has been answered. */

@@ -1,7 +1,7 @@
-import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { status } from '@grpc/grpc-js';
+import type { GrpcMethod } from '../../resource/grpc-service.ts';
 import type { WireMessage } from '../../resource/protos.ts';
 import { isPlainObject } from '../../resource/struct-json.ts';
+import { type CallHandler, GrpcStatus, NO_HANDLER, type ServerCall } from './grpc/grpc-server.ts';
 
 /**
  * envoy.service.load_stats.v3.LoadReportingService: clients tell how many requests they sent to each cluster and how these ended. It is
@@ -37,8 +37,6 @@ interface Totals {
   readonly inProgress: Map<number, number>;
 }
 
-type Stream = ServerDuplexStream<WireMessage, WireMessage>;
-
 const REPORT_INTERVAL = { seconds: 10, nanos: 0 };
 const MAX_CLUSTERS = 10_000;
 const MAX_STREAMS = 10_000;
@@ -50,36 +48,32 @@ export class LoadReports {
   #lastStreamId = 0;
 
   /** StreamLoadStats. */
-  readonly stream = (call: Stream): void => {
+  answer(call: ServerCall, method: GrpcMethod): CallHandler {
     if (this.counters.streams >= MAX_STREAMS) {
-      call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: `${MAX_STREAMS} clients report already` });
-      return;
+      call.end({ code: GrpcStatus.RESOURCE_EXHAUSTED, details: `${MAX_STREAMS} clients report already` });
+      return NO_HANDLER;
     }
     this.#lastStreamId += 1;
     const streamId = this.#lastStreamId;
     let isAsked = false;
-    let isOpen = true;
     this.counters.streams += 1;
-    const closed = (): void => {
-      if (!isOpen) return;
-      isOpen = false;
-      this.counters.streams -= 1;
-      for (const { inProgress } of this.#clusters.values()) inProgress.delete(streamId);
+    return {
+      onMessage: (bytes) => {
+        const report = decodeOrEnd(bytes, method, call);
+        if (report === undefined) return;
+        this.#take(streamId, report);
+        if (isAsked) return;
+        isAsked = true;
+        call.send(method.responseSerialize({ send_all_clusters: true, load_reporting_interval: REPORT_INTERVAL }));
+      },
+      onWritable: () => undefined,
+      onHalfClose: () => call.end({ code: GrpcStatus.OK, details: '' }),
+      onClosed: () => {
+        this.counters.streams -= 1;
+        for (const { inProgress } of this.#clusters.values()) inProgress.delete(streamId);
+      },
     };
-    call.on('data', (report: WireMessage) => {
-      this.#take(streamId, report);
-      if (isAsked) return;
-      isAsked = true;
-      call.write({ send_all_clusters: true, load_reporting_interval: REPORT_INTERVAL });
-    });
-    call.on('error', closed);
-    call.on('cancelled', closed);
-    call.on('close', closed);
-    call.on('end', () => {
-      closed();
-      call.end();
-    });
-  };
+  }
 
   /** Sorted by name. */
   view(): readonly ClusterLoad[] {
@@ -126,6 +120,17 @@ export class LoadReports {
     const totals: Totals = { issued: 0, successful: 0, failed: 0, dropped: 0, inProgress: new Map() };
     this.#clusters.set(name, totals);
     return totals;
+  }
+}
+
+/** Bytes that are no report end their stream, and nothing else. */
+function decodeOrEnd(bytes: Buffer, method: GrpcMethod, call: ServerCall): WireMessage | undefined {
+  try {
+    return method.requestDeserialize(bytes);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    call.end({ code: GrpcStatus.INVALID_ARGUMENT, details: `the request is no load report: ${reason}` });
+    return undefined;
   }
 }
 

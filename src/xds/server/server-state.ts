@@ -66,6 +66,8 @@ export interface XdsServerCounters {
   /** Beyond the bound on connections: closed unread. */
   connectionsDropped: number;
   handshakesFailed: number;
+  /** Ended because the client broke HTTP/2 or a bound on it, or answered no ping. */
+  connectionsFailed: number;
 }
 
 export function newServerCounters(): XdsServerCounters {
@@ -86,5 +88,6 @@ export function newServerCounters(): XdsServerCounters {
     connectionsAccepted: 0,
     connectionsDropped: 0,
     handshakesFailed: 0,
+    connectionsFailed: 0,
   };
 }

@@ -2,15 +2,15 @@
  * The serving half of xDS: SotW and delta, aggregated and per type, over gRPC. It knows streams, nonces and acknowledgements, and asks a
  * {@link SnapshotSource} what each node should hold. It does not know where resources come from, what is inside them, or Consul.
  */
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../../base/clock.ts';
+import { systemRandom } from '../../base/random.ts';
 import { CLIENT_STATUS_DISCOVERY_SERVICE, grpcService, LOAD_REPORTING_SERVICE } from '../../resource/grpc-service.ts';
 import { controlPlaneMessage } from '../discovery-responses.ts';
 import { discoveryMethods } from '../discovery-services.ts';
 import { Acceptor, type TlsMaterial } from './acceptor.ts';
 import { Admission } from './admission.ts';
 import { ClientStatus } from './client-status.ts';
-import { DirectCalls } from './direct-call.ts';
+import { GrpcServer } from './grpc/grpc-server.ts';
 import { LoadReports } from './load-reports.ts';
 import { newServerCounters, type XdsServerState, type XdsStreamState } from './server-state.ts';
 import type { SnapshotSource } from './snapshot-source.ts';
@@ -21,7 +21,7 @@ export { type EncodedResource, encodedResource } from '../encoded-resource.ts';
 export type { TlsMaterial } from './acceptor.ts';
 export type { ClusterLoad } from './load-reports.ts';
 export type { XdsServerCounters, XdsServerState, XdsStreamState, XdsTypeState, XdsVariant } from './server-state.ts';
-export { buildSnapshot, changedTypeSnapshot, composeSnapshot, typesOf } from './snapshot.ts';
+export { buildSnapshot, changedTypeSnapshot, composeSnapshot, snapshotWithType, typesOf } from './snapshot.ts';
 export type {
   NodeIdentity,
   NodeRefusal,
@@ -54,6 +54,8 @@ export interface XdsServerOptions {
   readonly identifier?: string;
   /** Connections are asked to reconnect at about this age, which spreads proxies over control servers; undefined keeps them. */
   readonly maxConnectionAgeMs?: number;
+  /** A fault of ours, which has cost one connection; absent: it is thrown. */
+  readonly onUnexpectedError?: (error: unknown) => void;
   readonly onStreamOpened?: (stream: XdsStreamState) => void;
   readonly onStreamClosed?: (stream: XdsStreamState) => void;
   /** A client refused a response. */
@@ -73,6 +75,7 @@ const DEFAULT_MAX_STREAMS = 10_000;
 /** Each a proxy or gRPC client; a connection without a stream is closed after a while. */
 const DEFAULT_MAX_CONNECTIONS = 10_000;
 const MAX_CONNECTION_IDLE_MS = 60_000;
+const CONNECTION_AGE_GRACE_MS = 5_000;
 const DEFAULT_MAX_FIRST_STATES = 256;
 /** Finds peers that vanished without a word. */
 const KEEPALIVE_TIME_MS = 30_000;
@@ -82,16 +85,16 @@ const MAX_STREAMS_PER_CONNECTION = 64;
 /** Requests are names and versions; 100 000 names of 40 characters fit. */
 const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
 const TICK_MS = 1000;
+/** How long clients have to read the status that sends them away. */
+const STOP_GRACE_MS = 1000;
+const STOPPING = 'the control server is stopping: reconnect to another or try again';
 
 /** Binds and serves. Rejects when the address cannot be bound, naming it. */
 export async function startXdsServer(options: XdsServerOptions): Promise<XdsServer> {
   const clock = options.clock ?? systemClock;
   const counters = newServerCounters();
   const admission = new Admission(options.maxFirstStates ?? DEFAULT_MAX_FIRST_STATES);
-  const methods = discoveryMethods();
-  const directCalls = new DirectCalls(methods.map(({ definition }) => definition.path));
   const streams = new StreamTable({
-    directCalls,
     source: options.source,
     clock,
     limits: options.limits ?? DEFAULT_STREAM_LIMITS,
@@ -103,38 +106,30 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     onStreamClosed: options.onStreamClosed ?? ignore,
     onRejected: options.onRejected ?? ignore,
   });
-  const server = new Server({
-    interceptors: [directCalls.interceptor],
-    'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
-    'grpc.max_concurrent_streams': MAX_STREAMS_PER_CONNECTION,
-    'grpc.max_connection_idle_ms': MAX_CONNECTION_IDLE_MS,
-    'grpc.enable_channelz': 0,
-    'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
-    // SotW cannot be sent in parts, so a large mesh's whole set must fit.
-    'grpc.max_send_message_length': -1,
-    ...(options.maxConnectionAgeMs === undefined
-      ? {}
-      : { 'grpc.max_connection_age_ms': options.maxConnectionAgeMs, 'grpc.max_connection_age_grace_ms': 5000 }),
+  const server = new GrpcServer({
+    clock,
+    random: systemRandom,
+    counters,
+    maxMessageBytes: MAX_REQUEST_BYTES,
+    maxStreamsPerConnection: MAX_STREAMS_PER_CONNECTION,
+    maxConnectionIdleMs: MAX_CONNECTION_IDLE_MS,
+    maxConnectionAgeMs: options.maxConnectionAgeMs,
+    maxConnectionAgeGraceMs: CONNECTION_AGE_GRACE_MS,
+    keepAliveIntervalMs: KEEPALIVE_TIME_MS,
+    keepAliveTimeoutMs: KEEPALIVE_TIMEOUT_MS,
+    onUnexpectedError: options.onUnexpectedError ?? throwLater,
   });
-  for (const method of methods) {
-    server.register(
-      method.definition.path,
-      streams.handlerFor(method),
-      method.definition.responseSerialize,
-      method.definition.requestDeserialize,
-      'bidi',
-    );
-  }
+  for (const method of discoveryMethods()) server.register(method.definition.path, streams.handlerFor(method));
   registerClientStatus(server, new ClientStatus(streams));
   const loads = new LoadReports();
   registerLoadReports(server, loads);
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const acceptor = new Acceptor({
     maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
     tls: options.tls?.(),
     counters,
-    onConnection: (socket) => injector.injectConnection(socket),
+    turn: server.turn,
+    openConnections: () => server.connections,
+    onConnection: (transport) => server.take(transport),
   });
   const port = await acceptor.listen(options);
   const ticker = setInterval(() => {
@@ -148,24 +143,23 @@ export async function startXdsServer(options: XdsServerOptions): Promise<XdsServ
     stop: async () => {
       clearInterval(ticker);
       const closed = acceptor.stop();
-      await shutdown(server, streams);
+      streams.endAll(STOPPING);
+      await server.stop(STOPPING, STOP_GRACE_MS);
       acceptor.dropAll();
       await closed;
     },
   };
 }
 
-function registerClientStatus(server: Server, clientStatus: ClientStatus): void {
-  const methods = grpcService(CLIENT_STATUS_DISCOVERY_SERVICE);
-  for (const { path, requestStream, responseSerialize, requestDeserialize } of Object.values(methods)) {
-    if (requestStream) server.register(path, clientStatus.stream, responseSerialize, requestDeserialize, 'bidi');
-    else server.register(path, clientStatus.fetch, responseSerialize, requestDeserialize, 'unary');
+function registerClientStatus(server: GrpcServer, clientStatus: ClientStatus): void {
+  for (const method of Object.values(grpcService(CLIENT_STATUS_DISCOVERY_SERVICE))) {
+    server.register(method.path, (call) => clientStatus.answer(call, method));
   }
 }
 
-function registerLoadReports(server: Server, loads: LoadReports): void {
-  for (const { path, responseSerialize, requestDeserialize } of Object.values(grpcService(LOAD_REPORTING_SERVICE))) {
-    server.register(path, loads.stream, responseSerialize, requestDeserialize, 'bidi');
+function registerLoadReports(server: GrpcServer, loads: LoadReports): void {
+  for (const method of Object.values(grpcService(LOAD_REPORTING_SERVICE))) {
+    server.register(method.path, (call) => loads.answer(call, method));
   }
 }
 
@@ -178,17 +172,10 @@ function renewTls(acceptor: Acceptor, { tls, onTlsFault }: XdsServerOptions): vo
   }
 }
 
-/** How long clients have to read the status that sends them away. */
-const STOP_GRACE_MS = 1000;
-
-function shutdown(server: Server, streams: StreamTable): Promise<void> {
-  streams.endAll('the control server is stopping: reconnect to another or try again');
-  return new Promise((resolve) => {
-    const force = setTimeout(() => server.forceShutdown(), STOP_GRACE_MS);
-    server.tryShutdown(() => {
-      clearTimeout(force);
-      resolve();
-    });
+/** A fault of ours that nobody takes ends the program, as any other does. */
+function throwLater(error: unknown): void {
+  setImmediate(() => {
+    throw error;
   });
 }
 

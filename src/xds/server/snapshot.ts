@@ -60,6 +60,12 @@ export function composeSnapshot(made: ReadonlyMap<string, TypeSnapshot>, previou
   return isAsBefore && previous !== undefined ? previous : new ComposedSnapshot(types);
 }
 
+/** The same snapshot with another state of one type: what a change of endpoints makes of every snapshot that holds them. */
+export function snapshotWithType(before: Snapshot, typeUrl: string, now: TypeSnapshot): Snapshot {
+  if (before.types.get(typeUrl)?.version === now.version) return before;
+  return new ComposedSnapshot(new Map(before.types).set(typeUrl, now));
+}
+
 /** Its own version is for people, and made when one looks. */
 class ComposedSnapshot implements Snapshot {
   readonly types: ReadonlyMap<string, TypeSnapshot>;

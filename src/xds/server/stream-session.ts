@@ -357,7 +357,7 @@ export class StreamSession<Request extends StreamRequest> {
       nonce,
       resources: push.resources,
       removedNames: push.removedNames,
-      errors: push.missingNames.slice(0, MAX_ERRORS).map((name) => resourceError(name, typeSnapshot)),
+      errors: push.missingNames.length === 0 ? NO_ERRORS : resourceErrors(push.missingNames, typeSnapshot),
       controlPlane: this.#context.controlPlane,
       canUnwrap: this.#knowsTtl,
     });
@@ -434,6 +434,9 @@ const MAX_ERRORS = 1_000;
 /** google.rpc.Code.NOT_FOUND */
 const NOT_FOUND = 5;
 
-function resourceError(name: string, { explain }: TypeSnapshot): ResourceError {
-  return { name, ...(explain?.(name) ?? { code: NOT_FOUND, message: 'there is no such resource for this node' }) };
+const NO_ERRORS: readonly ResourceError[] = [];
+
+function resourceErrors(names: readonly string[], { explain }: TypeSnapshot): readonly ResourceError[] {
+  const unexplained = { code: NOT_FOUND, message: 'there is no such resource for this node' };
+  return names.slice(0, MAX_ERRORS).map((name) => ({ name, ...(explain?.(name) ?? unexplained) }));
 }

@@ -1,9 +1,14 @@
-import { type ServerDuplexStream, status } from '@grpc/grpc-js';
-import { readCertificateExtensions } from '../../transport-socket/transport-socket.ts';
 import { decodeDeltaRequest, decodeSotwRequest } from '../discovery-codec.ts';
 import type { DiscoveryMethod } from '../discovery-services.ts';
 import type { ClientView } from './client-status.ts';
-import type { DirectCall, DirectCalls } from './direct-call.ts';
+import {
+  type CallHandler,
+  GrpcStatus,
+  type GrpcStatusCode,
+  NO_HANDLER,
+  type ServerCall,
+  type StartCall,
+} from './grpc/grpc-server.ts';
 import type { XdsStreamState } from './server-state.ts';
 import { type SessionContext, type StreamOutput, type StreamRefusal, StreamSession } from './stream-session.ts';
 import { DELTA, SOTW, type StreamRequest, type Variant } from './variant.ts';
@@ -11,12 +16,9 @@ import { DELTA, SOTW, type StreamRequest, type Variant } from './variant.ts';
 /** What the table needs beyond what every session does. */
 export interface StreamTableContext extends SessionContext {
   readonly maxStreams: number;
-  readonly directCalls: DirectCalls;
   onStreamOpened(stream: XdsStreamState): void;
   onStreamClosed(stream: XdsStreamState): void;
 }
-
-type BytesStream = ServerDuplexStream<Buffer, Buffer>;
 
 /** A session without its variant, and the gRPC stream beneath it. */
 interface OpenStream {
@@ -27,11 +29,11 @@ interface OpenStream {
 
 /** How fast one stream's requests are read: what comes faster stays in its socket, and costs its sender. */
 class RequestPace {
-  readonly #call: DirectCall;
+  readonly #call: ServerCall;
   readonly #limit: number;
   #readThisSecond = 0;
 
-  constructor(call: DirectCall, limit: number) {
+  constructor(call: ServerCall, limit: number) {
     this.#call = call;
     this.#limit = limit;
   }
@@ -47,12 +49,12 @@ class RequestPace {
   }
 }
 
-const STATUS_OF: Readonly<Record<StreamRefusal['kind'], status>> = {
-  'invalid-argument': status.INVALID_ARGUMENT,
-  'resource-exhausted': status.RESOURCE_EXHAUSTED,
-  'not-found': status.NOT_FOUND,
-  'permission-denied': status.PERMISSION_DENIED,
-  unavailable: status.UNAVAILABLE,
+const STATUS_OF: Readonly<Record<StreamRefusal['kind'], GrpcStatusCode>> = {
+  'invalid-argument': GrpcStatus.INVALID_ARGUMENT,
+  'resource-exhausted': GrpcStatus.RESOURCE_EXHAUSTED,
+  'not-found': GrpcStatus.NOT_FOUND,
+  'permission-denied': GrpcStatus.PERMISSION_DENIED,
+  unavailable: GrpcStatus.UNAVAILABLE,
 };
 
 /** Every open gRPC stream of the server, each bound to a session. */
@@ -65,11 +67,11 @@ export class StreamTable {
     this.#context = context;
   }
 
-  /** The gRPC handler of one discovery method. */
-  handlerFor(method: DiscoveryMethod): (stream: BytesStream) => void {
+  /** Takes the calls of one discovery method. */
+  handlerFor(method: DiscoveryMethod): StartCall {
     return method.variant === 'delta'
-      ? (stream) => this.#accept(stream, method.onlyType, DELTA, decodeDeltaRequest)
-      : (stream) => this.#accept(stream, method.onlyType, SOTW, decodeSotwRequest);
+      ? (call) => this.#accept(call, method.onlyType, DELTA, decodeDeltaRequest)
+      : (call) => this.#accept(call, method.onlyType, SOTW, decodeSotwRequest);
   }
 
   view(): readonly XdsStreamState[] {
@@ -98,36 +100,28 @@ export class StreamTable {
   }
 
   #accept<Request extends StreamRequest>(
-    stream: BytesStream,
+    call: ServerCall,
     onlyType: string | undefined,
     variant: Variant<Request>,
     decode: (bytes: Buffer) => Request,
-  ): void {
+  ): CallHandler {
     const { counters, maxStreams } = this.#context;
-    const call = this.#context.directCalls.of(stream.metadata);
-    const output = outputOf(stream, call);
+    const output = outputOf(call);
     if (this.#open.size >= maxStreams) {
       counters.streamsRefused += 1;
       const message = `${maxStreams} xDS streams are open, the most this control server takes: try another one`;
       output.end({ kind: 'resource-exhausted', message });
-      return;
+      return NO_HANDLER;
     }
     this.#lastStreamId += 1;
     const streamId = this.#lastStreamId;
-    const identity = { streamId, peer: stream.getPeer(), certifiedUris: certifiedUris(stream), onlyType };
-    const session = new StreamSession(variant, identity, this.#context, output);
+    const { peer, certifiedUris } = call;
+    const session = new StreamSession(variant, { streamId, peer, certifiedUris, onlyType }, this.#context, output);
     counters.streamsOpened += 1;
     const pace = new RequestPace(call, this.#context.limits.maxRequestsPerSecond);
     this.#open.set(streamId, { session, end: output.end, pace });
     this.#context.onStreamOpened(session.view());
-    const closed = (): void => {
-      if (!this.#open.delete(streamId)) return;
-      counters.streamsClosed += 1;
-      const last = session.view();
-      session.close();
-      this.#context.onStreamClosed(last);
-    };
-    call.takeOver({
+    return {
       onMessage: (bytes) => {
         pace.onRequest();
         const request = decodeOrRefuse(bytes, decode, output);
@@ -137,33 +131,23 @@ export class StreamTable {
         } else session.onRequest(request);
       },
       onWritable: () => session.onWritable(),
-    });
-    // It has no messages to give, but must flow to tell its end.
-    stream.resume();
-    // The client has said its last word: nothing more can be acknowledged.
-    stream.on('end', () => {
-      closed();
-      stream.end();
-    });
-    stream.on('error', closed);
-    stream.on('cancelled', closed);
-    stream.on('close', closed);
+      // The client has said its last word: nothing more can be acknowledged.
+      onHalfClose: () => call.end({ code: GrpcStatus.OK, details: '' }),
+      onClosed: () => {
+        this.#open.delete(streamId);
+        counters.streamsClosed += 1;
+        const last = session.view();
+        session.close();
+        this.#context.onStreamClosed(last);
+      },
+    };
   }
 }
 
-/** Read from the certificate's own bytes: its names as text have fooled many. */
-function certifiedUris(stream: BytesStream): readonly string[] {
-  const certificate = stream.getAuthContext().sslPeerCertificate;
-  return certificate === undefined ? [] : (readCertificateExtensions(certificate.raw)?.uriNames ?? []);
-}
-
-function outputOf(stream: BytesStream, call: DirectCall): StreamOutput {
+function outputOf(call: ServerCall): StreamOutput {
   return {
     send: (response) => call.send(response),
-    end: ({ kind, message }) => {
-      // gRPC's way to end a stream with a status; the library answers the event itself.
-      stream.emit('error', { code: STATUS_OF[kind], details: message });
-    },
+    end: ({ kind, message }) => call.end({ code: STATUS_OF[kind], details: message }),
   };
 }
 

@@ -34,8 +34,12 @@ export const DELTA: Variant<DeltaRequest> = {
   kind: 'delta',
   subscription: (typeUrl) => new DeltaSubscription(typeUrl),
   encode: encodeDeltaResponse,
-  fault: ({ subscribe, unsubscribe, initialResourceVersions: held }, limits) =>
-    nameListFault('resource_names_subscribe', subscribe, subscribe.length, limits) ??
-    nameListFault('resource_names_unsubscribe', unsubscribe, unsubscribe.length, limits) ??
-    nameListFault('initial_resource_versions', held.keys(), held.size, limits),
+  fault: ({ subscribe, unsubscribe, initialResourceVersions: held }, limits) => {
+    if (subscribe.length === 0 && unsubscribe.length === 0 && held.size === 0) return undefined;
+    return (
+      nameListFault('resource_names_subscribe', subscribe, subscribe.length, limits) ??
+      nameListFault('resource_names_unsubscribe', unsubscribe, unsubscribe.length, limits) ??
+      nameListFault('initial_resource_versions', held.keys(), held.size, limits)
+    );
+  },
 };
