@@ -113,6 +113,7 @@ export abstract class ConnectionCore implements StreamHost {
   /** When `advance` should next be called; may come closer with every call that sends or receives. */
   get nextDeadlineMs(): number {
     let next = this.fault === undefined ? this.deadlines.nextMs : Number.POSITIVE_INFINITY;
+    if (this.#waiting.size === 0) return next;
     for (const stream of this.#waiting) next = Math.min(next, stream.stallDeadlineMs(this.nowMs));
     return next;
   }
@@ -192,6 +193,7 @@ export abstract class ConnectionCore implements StreamHost {
 
   /** Sends what waits, a frame of each stream in turn, as far as windows and socket allow. */
   protected sendWaiting(): void {
+    if (this.#waiting.size === 0) return;
     for (let hasMoved = true; hasMoved && !this.isSendBlocked && this.sendWindow > 0; ) {
       hasMoved = false;
       for (const stream of this.#waiting) {
