@@ -13,6 +13,7 @@ import {
   type SnapshotListener,
   type SnapshotSource,
   type SnapshotSubscription,
+  snapshotWithType,
   type TypeSnapshot,
   typesOf,
 } from '../../xds/server/server.ts';
@@ -56,7 +57,7 @@ interface ProxyEntry {
         /** All types but the endpoints. */
         readonly types: Types;
         readonly assignments: AssignmentSet<ProxyEntry>;
-        readonly snapshot: Snapshot;
+        snapshot: Snapshot;
       };
 }
 
@@ -197,7 +198,7 @@ export class SnapshotStore implements SnapshotSource {
     const changed = new Set(this.#changedAssignments);
     this.#changedAssignments.clear();
     for (const set of this.#assignments.refresh(changed)) {
-      for (const proxy of set.holders) if (proxy.state.kind === 'served') this.#serve(proxy, proxy.state.types, set);
+      for (const proxy of set.holders) this.#serveAssignments(proxy, set);
     }
     this.#options.onAssignments?.(changed);
   }
@@ -208,6 +209,19 @@ export class SnapshotStore implements SnapshotSource {
     const whole = state === undefined ? types : new Map([...types, [CLUSTER_LOAD_ASSIGNMENT_TYPE, state]]);
     const snapshot = composeSnapshot(whole, before);
     proxy.state = { kind: 'served', types, assignments, snapshot };
+    this.#tell(proxy, snapshot, before);
+  }
+
+  /** A thousand proxies may hold what has changed: as little as can be is made anew for each. */
+  #serveAssignments(proxy: ProxyEntry, assignments: AssignmentSet<ProxyEntry>): void {
+    const { state } = proxy;
+    if (state.kind !== 'served' || assignments.state === undefined) return;
+    const before = state.snapshot;
+    state.snapshot = snapshotWithType(before, CLUSTER_LOAD_ASSIGNMENT_TYPE, assignments.state);
+    this.#tell(proxy, state.snapshot, before);
+  }
+
+  #tell(proxy: ProxyEntry, snapshot: Snapshot, before: Snapshot | undefined): void {
     if (snapshot === before) {
       this.counters.unchanged += 1;
       return;
