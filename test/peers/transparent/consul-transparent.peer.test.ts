@@ -56,6 +56,28 @@ describeWithPeer('consul', "transparent sidecars under Consul's own control plan
       expect(await getAt(address, 80)).toMatch(/^200 /);
       expect(mesh.refusals).toEqual([]);
     });
+
+    test('an instance that is dialled at its own address is reached over mutual TLS', async () => {
+      await using mesh = await ConnectMesh.start({ ...DENIES_BY_DEFAULT, sidecarStartedBy: asUser(SIDECAR_UID) });
+      await mesh.entry('service-defaults', 'web', { Protocol: 'http' });
+      await mesh.entry('service-defaults', 'api', { Protocol: 'http', TransparentProxy: { DialedDirectly: true } });
+      await mesh.intention('web', 'api', 'allow');
+      const proxy = { Mode: 'transparent', TransparentProxy: { OutboundListenerPort: 15_001 } };
+      const api = await mesh.add({ service: 'api', instance: 'api-1', address: REMOTE_IPV4 });
+      await mesh.add({ service: 'web', instance: 'web-1', proxy });
+      // Plaintext from here, to a port that speaks TLS alone: in between is a sidecar of web, dialling as it was meant.
+      const answer = await until(
+        'an answer of api-1',
+        async () => {
+          const text = await getAt(REMOTE_IPV4, api.inboundPort);
+          return text.startsWith('200 ') ? text : undefined;
+        },
+        WITHIN_MS,
+      );
+      expect(answer).toContain('"instance":"api-1"');
+      expect(answer).toMatch(/URI=spiffe:\/\/[^;"]+\/svc\/web/);
+      expect(mesh.refusals).toEqual([]);
+    });
   });
 });
 

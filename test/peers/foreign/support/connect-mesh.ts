@@ -35,6 +35,8 @@ export interface ServiceOptions {
   /** Where the application listens; absent: an HTTP application of the mesh's own. */
   readonly appPort?: number;
   readonly meta?: Readonly<Record<string, string>>;
+  /** Of the instance and its sidecar; absent: 127.0.0.1. */
+  readonly address?: string;
   /** More of the sidecar's `Proxy` block. */
   readonly proxy?: object;
   /** `false` leaves the sidecar to the test. */
@@ -95,6 +97,7 @@ export class ConnectMesh implements AsyncDisposable {
 
   async add(options: ServiceOptions): Promise<ConnectService> {
     const { service, instance, upstreams = [], meta = {}, proxy = {}, startsSidecar = true } = options;
+    const { address = '127.0.0.1' } = options;
     const app = options.appPort === undefined ? await startOrigin({ service, instance }) : undefined;
     if (app !== undefined) this.#apps.push(app);
     const inboundPort = await freePort();
@@ -103,14 +106,14 @@ export class ConnectMesh implements AsyncDisposable {
     await this.put('/v1/agent/service/register', {
       Name: service,
       ID: instance,
-      Address: '127.0.0.1',
+      Address: address,
       Port: options.appPort ?? app?.port,
       Meta: meta,
       Connect: {
         SidecarService: {
           Port: inboundPort,
           // Consul would probe the address once in ten seconds, and holds the instance for dead until it answers.
-          Checks: [{ TCP: `127.0.0.1:${inboundPort}`, Interval: '250ms', Timeout: '10s' }],
+          Checks: [{ TCP: `${address}:${inboundPort}`, Interval: '250ms', Timeout: '10s' }],
           Proxy: {
             ...proxy,
             Upstreams: upstreams.map((name) => ({ DestinationName: name, LocalBindPort: ports.get(name) ?? 0 })),
