@@ -42,6 +42,19 @@ afterEach(() => {
 });
 
 describe('mirrored requests', () => {
+  it('go where a header says, in a cluster whose hosts it names', async () => {
+    path.addOriginalDst('shadow', { httpHeaderName: 'x-to' });
+    const client = await connect(mirrored());
+    client.send(`GET / HTTP/1.1\r\nhost: web\r\nx-to: 127.0.0.1:${shadow.port}\r\n\r\n`);
+    const [host, copy] = await Promise.all([upstream.connection(0), shadow.connection(0)]);
+    await copy.receives('\r\n\r\n');
+    copy.send(OK);
+    await host.receives('\r\n\r\n');
+    host.send(OK);
+    await client.receives('ok');
+    await expect.poll(() => active('shadow')).toBe(0);
+  });
+
   it('go to both, body and all, marked in the authority; only the first answer is passed on', async () => {
     const client = await connect(mirrored(1, { prefixRewrite: '/v2' }));
     client.send('POST / HTTP/1.1\r\nhost: web:80\r\nx-own: 1\r\ncontent-length: 6\r\n\r\nabc');

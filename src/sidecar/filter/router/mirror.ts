@@ -83,7 +83,8 @@ export class Mirror implements ConnectionWaiter, UpstreamSink, DeadlineOwner {
     this.#edits = copyOf(requestEdits, fields);
     this.#edits.remove(fields, 'expect');
     upstream.counters.rqActive.add(1);
-    const host = upstream.cluster.pick(PLAIN_PICK);
+    // It is no part of the connection, so that it does not go where that was meant to go.
+    const host = upstream.pick(PLAIN_PICK, { head, requestEdits });
     const authority = shadowOf(route.rewriteAuthority(head, host?.endpoint.hostname ?? ''));
     const { method, scheme } = head;
     this.#line = { method, scheme, authority, path: route.rewritePath(head.path), upgrade: '' };

@@ -12,8 +12,10 @@ import type { DestinationHosts, Host, RuntimeCluster } from '../../cluster/clust
 import { requestValue } from '../effective-fields.ts';
 import type { RoutedStream } from './routed-stream.ts';
 
-/** A request, or a connection that is passed on as it is. */
-export type DestinationAsker = ByteStream | Pick<RoutedStream, 'head' | 'requestEdits' | 'metadata' | 'peer'>;
+/** A connection that is passed on as it is, or a request; a mirrored one has nothing but itself. */
+export type DestinationAsker =
+  | ByteStream
+  | (Pick<RoutedStream, 'head' | 'requestEdits'> & Partial<Pick<RoutedStream, 'metadata' | 'peer'>>);
 
 /** Picks in one cluster of type ORIGINAL_DST, and lets hosts go that nobody needs any more. */
 export class OriginalDstPicks implements DeadlineOwner {
@@ -83,7 +85,7 @@ export class OriginalDstPicks implements DeadlineOwner {
     const { metadataKey, httpHeaderName } = discovery;
     const metadata = metadataKey && asker.metadata?.at(metadataKey.filter, metadataKey.path);
     const header = httpHeaderName === undefined ? undefined : requestValue(asker, httpHeaderName);
-    return this.#parse(firstOf(metadata)) ?? this.#parse(header) ?? asker.peer.restoredDestination;
+    return this.#parse(firstOf(metadata)) ?? this.#parse(header) ?? asker.peer?.restoredDestination;
   }
 
   #parse(text: unknown): IpAddress | undefined {
