@@ -46,7 +46,7 @@ export interface Http2ResponseFraming {
 
 /** Places of the encoder: those of a line are numbered as its names are, behind them come the pairs that edits add. */
 const FIRST_PLACE = NAME_MASK + 1;
-const MAX_PLACED_PAIRS = 16;
+const PLACE_MASK = 0xf;
 const VISIBLE = /^[!"$-~]+$/;
 const BLANK_ENDS = /^[ \t]+|[ \t]+$/g;
 
@@ -163,12 +163,11 @@ function writeAddedFields(encoder: HpackEncoder, output: Http2Output, edits: Hea
   const { addedCount } = edits;
   for (let pair = 0; pair < addedCount; pair += 1) {
     const name = edits.addedName(pair);
-    const kind = kindOfName(name);
-    if (isMadeAnew(kind)) continue;
     const value = edits.addedValue(pair);
+    const place = FIRST_PLACE + (pair & PLACE_MASK);
     if (edits.isAddedUnique(pair)) encoder.unique(output, name, value);
-    else if (pair >= MAX_PLACED_PAIRS) encoder.field(output, name, trimmed(value), isSensitive(kind));
-    else encoder.placed(output, FIRST_PLACE + pair, name, edits.isAddedChecked(pair) ? value : trimmed(value));
+    else if (edits.isAddedChecked(pair)) encoder.placed(output, place, name, value);
+    else if (!isMadeAnew(kindOfName(name))) encoder.placed(output, place, name, trimmed(value));
   }
 }
 

@@ -17,6 +17,7 @@ import {
   type DeadlineOwner,
 } from '../../transport-socket/transport-socket.ts';
 import type { DownstreamPeer } from '../filter/filter.ts';
+import { ExchangeList } from './exchange-list.ts';
 import type { ChainSlot, ManagerContext } from './http-chain.ts';
 import { type ExchangeOwner, Http2Exchange } from './http2-exchange.ts';
 import type { ConnectionOwner, ManagedConnection } from './managed-connection.ts';
@@ -47,7 +48,7 @@ export class Http2Connection
   readonly #codec: Http2ServerConnection;
   readonly #output: Http2Output;
   readonly #deadline: Deadline = new Deadline(this);
-  readonly #serving = new Set<Http2Exchange>();
+  readonly #serving = new ExchangeList<Http2Exchange>();
   /** Over, but for frames that wait for the client's window or a request that the client has not ended. */
   #unsettled: Http2Exchange[] = [];
   readonly #resting: Http2Exchange[] = [];
@@ -258,7 +259,7 @@ export class Http2Connection
     if (!isOver && !this.#isHoldingAnswers) return;
     if (!this.#isHoldingAnswers) this.#slot.current.counters.cxBacklogPaused.increment();
     this.#isHoldingAnswers = isOver || backlogBytes > limits.maxBacklogBytes / 2;
-    for (const exchange of this.#serving) exchange.holdAnswer(this.#isHoldingAnswers);
+    for (const exchange of this.#serving.snapshot()) exchange.holdAnswer(this.#isHoldingAnswers);
   }
 
   /** Ends requests that nobody reads any more, and takes back the exchanges whose streams have closed. */
@@ -320,7 +321,7 @@ export class Http2Connection
   #end(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    for (const exchange of [...this.#serving, ...this.#unsettled, ...this.#resting]) exchange.destroy();
+    for (const exchange of [...this.#serving.snapshot(), ...this.#unsettled, ...this.#resting]) exchange.destroy();
     this.#serving.clear();
     this.#unsettled = [];
     this.#resting.length = 0;

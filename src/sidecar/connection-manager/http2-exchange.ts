@@ -11,6 +11,7 @@ import {
 } from '../../http/http2/http2.ts';
 import { type DownstreamPeer, LOCAL_REPLIES } from '../filter/filter.ts';
 import type { DownstreamWriter } from './downstream-writer.ts';
+import type { Listed } from './exchange-list.ts';
 import type { ChainSlot, ManagerContext } from './http-chain.ts';
 import { HttpStream } from './http-stream.ts';
 import { removeUpgradeProof, upgradeHead } from './websocket-bridge.ts';
@@ -40,7 +41,8 @@ const CONNECTION_LOST = 'connection-lost';
  * One HTTP/2 stream and the stream object that serves it. What the upstream has not taken is not credited to the client, so
  * that no more than one window of a request is ever held. Reused by its connection once both sides are done with it.
  */
-export class Http2Exchange implements DownstreamWriter, Http2StreamSink {
+export class Http2Exchange implements DownstreamWriter, Http2StreamSink, Listed {
+  place = -1;
   readonly #context: ManagerContext;
   readonly #slot: ChainSlot;
   readonly #owner: ExchangeOwner;

@@ -1,7 +1,7 @@
 import { latin1 } from '../../http1/latin1.ts';
 import { DecoderTable, MAX_TABLE_BYTES } from './decoder-table.ts';
 import { INVALID_VALUE, isFieldValue, judgedName, NEVER_INDEXED } from './field-kind.ts';
-import { HeaderField } from './header-field.ts';
+import { HeaderField, sharedField } from './header-field.ts';
 import { huffmanDecode, longestDecoded } from './huffman-decode.ts';
 import { STATIC_FIELDS, STATIC_TABLE_SIZE } from './static-table.ts';
 
@@ -100,9 +100,13 @@ export class HpackDecoder {
     if (this.#failed) return;
     // Of a name the codec refuses or acts on itself, the text is looked at where its meaning is.
     if (!isFieldValue(value)) kind |= INVALID_VALUE;
-    if (prefixBits !== 6 && (first & NEVER) !== 0) kind |= NEVER_INDEXED;
-    const field = new HeaderField(name, value, kind);
-    if (prefixBits === 6) this.table.insert(field);
+    if (prefixBits !== 6) {
+      if ((first & NEVER) !== 0) kind |= NEVER_INDEXED;
+      receiver.onField(new HeaderField(name, value, kind));
+      return;
+    }
+    const field = sharedField(name, value, kind);
+    this.table.insert(field);
     receiver.onField(field);
   }
 

@@ -96,6 +96,18 @@ describe('HPACK', () => {
     );
   });
 
+  test('what two clients say alike is one field, and shrinks alike towards a third', () => {
+    const shared = [1, 2].map(() => {
+      const seen: HeaderField[] = [];
+      const onField = (field: HeaderField): void => void seen.push(field);
+      const block = Buffer.from('4003782d610773616d65206f6e', 'hex');
+      expect(new HpackDecoder().decode(block, 0, block.length, { onField })).toBe(true);
+      return seen[0];
+    });
+    expect(shared[0]).toBeDefined();
+    expect(shared[0]).toBe(shared[1]);
+  });
+
   test('a unique value brings its name into the table once, and itself never again', () => {
     const encoder = new HpackEncoder(4096);
     const output = new Http2Output(() => {});
