@@ -67,7 +67,7 @@ function caseText(report: CaseReport): string {
     result.requestsPerSecond.toFixed(0),
     result.p50Ms.toFixed(2),
     result.p99Ms.toFixed(2),
-    result.p999Ms.toFixed(2),
+    Number.isNaN(result.p999Ms) ? '–' : result.p999Ms.toFixed(2),
     result.rssMb.toFixed(1),
     result.pssMb.toFixed(1),
     String(result.errors),

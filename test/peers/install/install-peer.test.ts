@@ -100,6 +100,8 @@ function recipeOf(step: (stage: string) => Step): Readonly<Record<PeerName, Reci
     jaeger: recipe,
     grpcio: recipe,
     'go-control-plane': recipe,
+    'grpc-go-client': recipe,
+    'grpc-go-server': recipe,
   };
 }
 

@@ -14,11 +14,23 @@ export const PEERS = {
   // A library; `bin/go-control-plane` is a small management server of ours made of it (test/peers/go/go-control-plane).
   // The suffix moves when that program changes.
   'go-control-plane': { version: '0.14.0-1' },
+  // grpc-go's own benchmark programs: load and origin of `npm run bench -- grpc`.
+  'grpc-go-client': { version: '1.81.0' },
+  'grpc-go-server': { version: '1.81.0' },
 } as const;
 
 export type PeerName = keyof typeof PEERS;
 
-export const PEER_NAMES: readonly PeerName[] = ['envoy', 'h2spec', 'consul', 'jaeger', 'grpcio', 'go-control-plane'];
+export const PEER_NAMES: readonly PeerName[] = [
+  'envoy',
+  'h2spec',
+  'consul',
+  'jaeger',
+  'grpcio',
+  'go-control-plane',
+  'grpc-go-client',
+  'grpc-go-server',
+];
 
 export function isPeerName(text: string): text is PeerName {
   return Object.hasOwn(PEERS, text);

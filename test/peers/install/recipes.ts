@@ -16,16 +16,16 @@ const here = import.meta.dirname;
 
 /**
  * Builds a program that a tool module of ours requires. Its go.mod and go.sum pin everything below it, so that
- * the bytes are checked against this repository.
+ * the bytes are checked against this repository. `folder` where one module has several programs.
  */
-function goRecipe(name: PeerName, packagePath: string, versionArgs: readonly string[]): Recipe {
+function goRecipe(name: PeerName, packagePath: string, versionArgs: readonly string[], folder: string = name): Recipe {
   return (stage) => {
     const binary = join(stage, 'bin', name);
     const build: Step = {
       command: 'go',
       // -v prints each package as it is compiled: it is what the progress lines show.
       args: ['build', '-v', '-mod=readonly', '-ldflags=-s -w', '-o', binary, packagePath],
-      cwd: join(here, '..', 'go', name),
+      cwd: join(here, '..', 'go', folder),
       // No cgo: no C compiler needed, and a binary that any Linux runs. GOFLAGS and GOWORK of the user's own work
       // must not reach this build.
       env: { CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off', GOTMPDIR: join(stage, 'tmp') },
@@ -77,5 +77,7 @@ export const RECIPES: Readonly<Record<PeerName, Recipe>> = {
   consul: goRecipe('consul', 'github.com/hashicorp/consul', ['version']),
   grpcio: grpcioRecipe,
   'go-control-plane': goRecipe('go-control-plane', '.', ['version']),
+  'grpc-go-client': goRecipe('grpc-go-client', 'google.golang.org/grpc/benchmark/client', ['-help'], 'grpc-go'),
+  'grpc-go-server': goRecipe('grpc-go-server', 'google.golang.org/grpc/benchmark/server', ['-help'], 'grpc-go'),
   jaeger: goRecipe('jaeger', 'github.com/jaegertracing/jaeger/cmd/jaeger', ['version']),
 };
