@@ -1,5 +1,8 @@
 import type { HeaderFields } from './header-fields.ts';
 
+/** Bits of an integer. */
+const FIELDS_BY_BIT = 32;
+
 const UNCHECKED = 0;
 /** It needs no check before it is written. */
 const CHECKED = 1;
@@ -18,19 +21,20 @@ export class HeaderEdits {
   readonly #lines: string[] = [];
   /** By pair: what its writers need not do. */
   #checked = new Uint8Array(16);
-  /** By field. Up to 64 bytes lie inside the object; more cost an allocation of their own for each stream. */
-  #removed = new Uint8Array(64);
-  #highestRemoved = -1;
+  /** One bit for each of the first fields; few heads have more. */
+  #removed = 0;
+  /** The removed ones of those behind. */
+  #removedBehind: Set<number> | undefined = undefined;
 
   /** Keeps its storage: emptying an array gives its memory away, to be fetched again by the next head. */
   reset(): void {
     this.#length = 0;
-    for (let index = 0; index <= this.#highestRemoved; index += 1) this.#removed[index] = 0;
-    this.#highestRemoved = -1;
+    this.#removed = 0;
+    this.#removedBehind = undefined;
   }
 
   get isEmpty(): boolean {
-    return this.#length === 0 && this.#highestRemoved < 0;
+    return this.#length === 0 && this.#removed === 0 && this.#removedBehind === undefined;
   }
 
   /** Flat pairs: lower-case name, value, name, value … Valid until the next change. */
@@ -85,9 +89,11 @@ export class HeaderEdits {
   }
 
   removeAt(index: number): void {
-    if (index >= this.#removed.length) this.#removed = larger(this.#removed, index);
-    this.#removed[index] = 1;
-    if (index > this.#highestRemoved) this.#highestRemoved = index;
+    if (index < FIELDS_BY_BIT) this.#removed |= 1 << index;
+    else {
+      this.#removedBehind ??= new Set();
+      this.#removedBehind.add(index);
+    }
   }
 
   /** Removes every field of that name, received or added. */
@@ -115,7 +121,8 @@ export class HeaderEdits {
   }
 
   isRemoved(index: number): boolean {
-    return index <= this.#highestRemoved && this.#removed[index] === 1;
+    if (index < FIELDS_BY_BIT) return (this.#removed & (1 << index)) !== 0;
+    return this.#removedBehind?.has(index) === true;
   }
 
   #append(name: string, value: string, checked: number, line: string): void {

@@ -1,6 +1,7 @@
 import type { RequestHead } from '../head.ts';
 import { isAuthority } from './authority.ts';
 import { type BodyFraming, BY_LENGTH, CHUNKED, NO_BODY } from './body-reader.ts';
+import { SLASH } from './byte-class.ts';
 import {
   OPTION_CLOSE,
   OPTION_KEEP_ALIVE,
@@ -61,14 +62,19 @@ export class Http1RequestHead implements RequestHead {
 
   #readRouting(line: RequestLineScanner, scanner: FieldScanner, limits: Http1Limits): Http1Fault | undefined {
     const target = this.fields.raw.slice(line.methodEnd + 1, line.targetEnd);
-    const fault = readTarget(this.method, target, limits.allowConnect, TARGET_PARTS);
-    if (fault !== undefined) return fault;
-    this.path = TARGET_PARTS.path;
+    // The form nearly all have: its path is the target, and it names no authority.
+    const isOriginForm = target.charCodeAt(0) === SLASH && this.method !== 'CONNECT';
+    if (!isOriginForm) {
+      const fault = readTarget(this.method, target, limits.allowConnect, TARGET_PARTS);
+      if (fault !== undefined) return fault;
+    }
+    const named = isOriginForm ? '' : TARGET_PARTS.authority;
+    this.path = isOriginForm ? target : TARGET_PARTS.path;
     this.copyableLineEnd = this.version === 11 && this.path === target ? line.targetEnd + AFTER_TARGET.length : 0;
     this.copyableHostIndex = -1;
     if ((scanner.seen & KNOWN.host) === 0) {
       if (this.version === 11) return FAULTS.hostMissing;
-      this.authority = TARGET_PARTS.authority;
+      this.authority = named;
       return undefined;
     }
     if ((scanner.repeated & KNOWN.host) !== 0) return FAULTS.hostRepeated;
@@ -76,10 +82,10 @@ export class Http1RequestHead implements RequestHead {
     const hostStart = fields.valueStart(scanner.hostIndex);
     const hostEnd = fields.valueEnd(scanner.hostIndex);
     if (!isAuthority(fields.raw, hostStart, hostEnd)) return FAULTS.host;
-    if (TARGET_PARTS.authority === '') {
+    if (named === '') {
       this.authority = fields.raw.slice(hostStart, hostEnd);
       this.copyableHostIndex = scanner.hostIndex;
-    } else this.authority = TARGET_PARTS.authority;
+    } else this.authority = named;
     return undefined;
   }
 

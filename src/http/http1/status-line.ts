@@ -1,4 +1,4 @@
-import { CR, isFieldValueByte, LF, SP } from './byte-class.ts';
+import { CR, DEL, isFieldValueByte, LF, SP, ZERO } from './byte-class.ts';
 import type { Http1Fault } from './contract.ts';
 import { FAULTS } from './faults.ts';
 
@@ -6,6 +6,7 @@ const VERSION_PREFIX = 'HTTP/1.';
 const MINOR_AT = VERSION_PREFIX.length;
 const CODE_AT = MINOR_AT + 2;
 const REASON_AT = CODE_AT + 3;
+const PLAIN_PREFIX = 'HTTP/1.1 ';
 const LOWEST_STATUS = 100;
 const HIGHEST_STATUS = 599;
 
@@ -28,7 +29,7 @@ export class StatusLineScanner {
   }
 
   scan(bytes: Uint8Array, base: number, from: number, to: number): number {
-    let position = from;
+    let position = from === base ? this.#scanPlain(bytes, base, to) : from;
     while (position < to && !this.isDone) {
       const byte = bytes[position] as number;
       if (this.#sawCr) {
@@ -40,6 +41,33 @@ export class StatusLineScanner {
       position += 1;
     }
     return position;
+  }
+
+  /**
+   * The short way for a whole HTTP/1.1 line, which nearly all are. Whatever else it may be, nothing of it counts as read, and
+   * the states read it from its start.
+   */
+  #scanPlain(bytes: Uint8Array, base: number, to: number): number {
+    if (to - base <= REASON_AT + 2) return base;
+    for (let offset = 0; offset < CODE_AT; offset += 1) {
+      if (bytes[base + offset] !== PLAIN_PREFIX.charCodeAt(offset)) return base;
+    }
+    const hundreds = (bytes[base + CODE_AT] as number) - ZERO;
+    const tens = (bytes[base + CODE_AT + 1] as number) - ZERO;
+    const units = (bytes[base + CODE_AT + 2] as number) - ZERO;
+    if (hundreds < 1 || hundreds > 5 || tens < 0 || tens > 9 || units < 0 || units > 9) return base;
+    let position = base + REASON_AT;
+    if (bytes[position] !== SP) return base;
+    while (position < to) {
+      const byte = bytes[position] as number;
+      if (byte < SP || byte === DEL) break;
+      position += 1;
+    }
+    if (position + 1 >= to || bytes[position] !== CR || bytes[position + 1] !== LF) return base;
+    this.version = 11;
+    this.status = hundreds * 100 + tens * 10 + units;
+    this.isDone = true;
+    return position + 2;
   }
 
   #acceptsPrefixByte(byte: number, offset: number): boolean {

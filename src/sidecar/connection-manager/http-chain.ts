@@ -34,7 +34,8 @@ export interface ManagerContext {
   readonly tlsMaterials: TlsMaterials;
   /** Limits of filters that hold for all workers together. */
   readonly limits: SharedLimits;
-  readonly observer: StreamObserver;
+  /** Beside access logs and traces. */
+  readonly observer?: StreamObserver;
   /** undefined: no access logs on this worker, whatever configuration says. */
   readonly accessLogs?: AccessLogs;
   /** undefined: no tracing on this worker, whatever configuration says. */
@@ -79,6 +80,8 @@ export class HttpChain {
   readonly serverLine: string;
   /** The worker's observer and the chain's own access logs. */
   readonly observer: StreamObserver;
+  /** Somebody reads every record, whether its trace is kept or not. */
+  readonly showsRecords: boolean;
 
   constructor(
     context: ManagerContext,
@@ -129,7 +132,9 @@ export class HttpChain {
     this.highWaterMarkBytes = Math.min(bufferLimitBytes, MAX_WATERMARK_BYTES);
     const logs =
       context.accessLogs === undefined ? [] : manager.accessLogs.map((logger) => context.accessLogs?.get(logger));
-    this.observer = allOf([context.observer, ...logs.filter((log) => log !== undefined)]);
+    const observers = [context.observer, ...logs].filter((observer) => observer !== undefined);
+    this.observer = allOf(observers);
+    this.showsRecords = observers.length > 0;
     this.normalizesPath =
       manager.normalizePath || manager.mergeSlashes || manager.pathWithEscapedSlashesAction !== 'keepUnchanged';
   }

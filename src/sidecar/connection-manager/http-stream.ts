@@ -143,7 +143,8 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     this.record.requestId = applyRequestPolicy(manager, head, this.requestEdits, address, chain.requestIds, transport);
     if (chain.tracingShare !== undefined && traces !== undefined) {
       const { fields } = head;
-      traces.begin(this.record, fields.get('traceparent'), fields.get('tracestate'), chain.tracingShare);
+      const parent = fields.get('traceparent');
+      traces.begin(this.record, parent, parent && fields.get('tracestate'), chain.tracingShare);
       propagateTrace(traces, this.record, fields, this.requestEdits);
     }
     const refusal = this.#normalize(chain, head);
@@ -436,7 +437,7 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     record.endedAtMs = turn.nowMs;
     if (flags !== '') record.responseFlags = flags;
     if (details !== '') record.responseCodeDetails = details;
-    record.userAgent = this.head.fields.get('user-agent') ?? '';
+    if (record.sampled || this.#chain.showsRecords) record.userAgent = this.head.fields.get('user-agent') ?? '';
     counters.rqActive.add(-1);
     counters.rqTime.record(record.endedAtMs - record.receivedAtMs);
     if (record.status > 0) counters.answered(record.status);

@@ -60,7 +60,6 @@ const context: ManagerContext = {
   upstreams,
   tlsMaterials,
   limits: new SharedLimits(counters, systemClock, metrics.counter({ kind: 'weft' }, 'shared_limits_exhausted')),
-  observer: { streamEnded: () => undefined },
   accessLogs,
   traces: new TraceStarter(systemRandom, spanRing),
   workerId: start.workerId,
