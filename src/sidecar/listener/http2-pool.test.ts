@@ -191,6 +191,7 @@ describe('what the host has not looked at goes to another connection (RFC 9113 Â
     peer.socket.write(headers(3, OK, true));
     expect(await answer).toBe(200);
     expect(host.connections).toHaveLength(1);
+    expect(path.counter('cluster', 'web', 'http2.refusal_rests')).toBe(1);
   });
 
   it('attack 23: refused over and over is told the client', async () => {
@@ -318,6 +319,11 @@ describe('the end of a connection to a host', () => {
   });
 });
 
+/** A client has the head of what answers its first stream, whether that is all of the answer or not. */
+function isAnswered({ received }: RawPeer): boolean {
+  return received.includes('\x01\x05\0\0\0\x01') || received.includes('\x01\x04\0\0\0\x01');
+}
+
 describe('one turn of the event loop', () => {
   it('sends all its requests in one write', async () => {
     use();
@@ -328,14 +334,27 @@ describe('one turn of the event loop', () => {
     const peer = await greeted(0);
     await asked(peer, [1]);
     peer.socket.write(headers(1, OK, true));
-    await client.until(
-      () => client.received.includes('\x01\x05\0\0\0\x01') || client.received.includes('\x01\x04\0\0\0\x01'),
-      'the answer',
-    );
+    await client.until(() => isAnswered(client), 'the answer');
     const writes = vi.spyOn(ByteStream.prototype, 'writeOwned');
     const streams = Array.from({ length: 20 }, (_, index) => 2 * index + 3);
     client.socket.write(Buffer.concat(streams.map((id) => headers(id, GET, true))));
     await asked(peer, [1, ...streams]);
+    expect(writes).toHaveBeenCalledTimes(1);
+  });
+
+  it('sends those of several clients in one write, too', async () => {
+    use();
+    const port = await path.serve();
+    const clients = await Promise.all([0, 1, 2].map(() => RawPeer.connect(port)));
+    peers.push(...clients);
+    for (const client of clients) client.socket.write(Buffer.concat([CLIENT_HELLO, headers(1, GET, true)]));
+    const peer = await greeted(0);
+    await asked(peer, [1, 3, 5]);
+    for (const id of [1, 3, 5]) peer.socket.write(headers(id, [[':status', '202']], true));
+    await Promise.all(clients.map((client) => client.until(() => isAnswered(client), 'the answer')));
+    const writes = vi.spyOn(ByteStream.prototype, 'writeOwned');
+    for (const client of clients) client.socket.write(headers(3, GET, true));
+    await asked(peer, [1, 3, 5, 7, 9, 11]);
     expect(writes).toHaveBeenCalledTimes(1);
   });
 });

@@ -144,6 +144,7 @@ export class Http2UpstreamConnection implements ByteStreamUser, Http2ClientSink,
   }
 
   exchangeRefused(): void {
+    if (this.#restsUntilMs === NEVER) this.#counters.cxRefusalRests.increment();
     this.#restsUntilMs = this.#turn.nowMs + REST_AFTER_REFUSAL_MS;
     this.#arm();
   }

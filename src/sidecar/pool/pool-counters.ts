@@ -6,6 +6,8 @@ export class PoolCounters {
   readonly cxHttp2Total: Counter;
   readonly cxCloseNotify: Counter;
   readonly cxKeepAliveTimeout: Counter;
+  /** Connections that get no stream for a while, since their host has just refused one. */
+  readonly cxRefusalRests: Counter;
   readonly cxActive: Gauge;
   readonly cxConnectFail: Counter;
   readonly cxConnectTimeout: Counter;
@@ -34,6 +36,7 @@ export class PoolCounters {
     this.cxHttp2Total = registry.counter(scope, 'upstream_cx_http2_total');
     this.cxCloseNotify = registry.counter(scope, 'upstream_cx_close_notify');
     this.cxKeepAliveTimeout = registry.counter(scope, 'http2.keepalive_timeout');
+    this.cxRefusalRests = registry.counter(scope, 'http2.refusal_rests');
     this.cxActive = registry.gauge(scope, 'upstream_cx_active');
     this.cxConnectFail = registry.counter(scope, 'upstream_cx_connect_fail');
     this.cxConnectTimeout = registry.counter(scope, 'upstream_cx_connect_timeout');

@@ -21,6 +21,8 @@ const TESTS = [
   'src/http/http2',
   'src/sidecar/listener/http2',
   'src/sidecar/listener/grpc.test',
+  'src/sidecar/listener/grpc-limits',
+  'src/sidecar/listener/declared-lengths',
 ];
 const BRIDGES = 'src/sidecar/listener/websocket';
 const ATTACK_TITLE = /^attack (\d\d): (.*)$/;
