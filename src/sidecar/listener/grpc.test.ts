@@ -66,11 +66,9 @@ const HANDLERS = {
     answer(null, call.request, trailers);
   },
   upload(call: grpc.ServerReadableStream<Buffer, Buffer>, answer: grpc.sendUnaryData<Buffer>): void {
-    let length = 0;
-    call.on('data', (bytes: Buffer) => {
-      length += bytes.length;
-    });
-    call.on('end', () => answer(null, Buffer.from(String(length))));
+    const hash = createHash('sha256');
+    call.on('data', (bytes: Buffer) => hash.update(bytes));
+    call.on('end', () => answer(null, Buffer.from(hash.digest('hex'))));
   },
   async download(call: grpc.ServerWritableStream<Buffer, Buffer>): Promise<void> {
     const [count = 0, size = 0] = call.request.toString().split(' ').map(Number);
@@ -108,6 +106,31 @@ function unary(text: string | Buffer, options: grpc.CallOptions = {}, metadata =
 
 function chat(options: grpc.CallOptions = {}): grpc.ClientDuplexStream<Buffer, Buffer> {
   return client.makeBidiStreamRequest(SERVICE.chat.path, asIs, asIs, new grpc.Metadata(), options);
+}
+
+/** What the server made of all that was sent. */
+function upload(
+  pieces: readonly Buffer[],
+): Promise<{ readonly error: grpc.ServiceError | null; readonly hash: string }> {
+  return new Promise((resolve) => {
+    const call = client.makeClientStreamRequest(SERVICE.upload.path, asIs, asIs, (error, value) =>
+      resolve({ error, hash: value?.toString() ?? '' }),
+    );
+    const send = async (): Promise<void> => {
+      for (const piece of pieces) if (!call.write(piece)) await once(call, 'drain');
+      call.end();
+    };
+    void send();
+  });
+}
+
+async function download(count: number, size: number): Promise<{ readonly code: number; readonly hashes: string[] }> {
+  const call = client.makeServerStreamRequest(SERVICE.download.path, asIs, asIs, Buffer.from(`${count} ${size}`));
+  const hashes: string[] = [];
+  const status = once(call, 'status');
+  for await (const bytes of call) hashes.push(hashOf(bytes as Buffer));
+  const [{ code }] = (await status) as [grpc.StatusObject];
+  return { code, hashes };
 }
 
 beforeEach(async () => {
@@ -165,22 +188,13 @@ describe('the four kinds of call', () => {
   });
 
   it('client streaming', async () => {
-    const { promise, resolve } = Promise.withResolvers<string>();
-    const call = client.makeClientStreamRequest(SERVICE.upload.path, asIs, asIs, (_error, value) =>
-      resolve(value?.toString() ?? ''),
-    );
-    for (let index = 0; index < 100; index++) {
-      if (!call.write(Buffer.alloc(10_000))) await once(call, 'drain');
-    }
-    call.end();
-    expect(await promise).toBe('1000000');
+    const pieces = Array.from({ length: 100 }, (_, index) => Buffer.alloc(10_000, index));
+    expect(await upload(pieces)).toEqual({ error: null, hash: hashOf(Buffer.concat(pieces)) });
   });
 
   it('server streaming', async () => {
-    const call = client.makeServerStreamRequest(SERVICE.download.path, asIs, asIs, Buffer.from('50 100000'));
-    const sizes: number[] = [];
-    for await (const bytes of call) sizes.push((bytes as Buffer).length);
-    expect(sizes).toEqual(Array.from({ length: 50 }, () => 100_000));
+    const sent = Array.from({ length: 50 }, (_, index) => hashOf(Buffer.alloc(100_000, index)));
+    expect(await download(50, 100_000)).toEqual({ code: grpc.status.OK, hashes: sent });
   });
 
   it('both ways: each message is answered while the call is open', async () => {
@@ -201,7 +215,7 @@ describe('the four kinds of call', () => {
     const large = Buffer.alloc(8_000_000, 'm');
     const { error, value } = await unary(large).result;
     expect(error).toBeNull();
-    expect(value.length).toBe(large.length);
+    expect(hashOf(Buffer.from(value))).toBe(hashOf(large));
   });
 
   it('many at a time over one connection', async () => {
@@ -249,8 +263,12 @@ describe('the four kinds of call', () => {
     call.write(large);
     call.write(large);
     call.end();
-    await status;
+    const [{ code }] = (await status) as [grpc.StatusObject];
+    expect(code).toBe(grpc.status.OK);
     expect(received.map(hashOf)).toEqual([hashOf(large), hashOf(large)]);
+    expect(await upload([large, large])).toEqual({ error: null, hash: hashOf(Buffer.concat([large, large])) });
+    const sent = [0, 1].map((index) => hashOf(Buffer.alloc(large.length, index)));
+    expect(await download(2, large.length)).toEqual({ code: grpc.status.OK, hashes: sent });
   });
 
   it("the app's health service is reached like any other", async () => {
