@@ -149,6 +149,32 @@ describe('updates for workers', () => {
     expect(new Set(update?.assignments[0]?.slots.values()).size).toBe(2);
   });
 
+  it('the hosts of an ORIGINAL_DST cluster count in one slot, which is theirs for as long as it is there', () => {
+    const store = filledStore();
+    const freed: string[] = [];
+    const updates = new UpdateMaker((kind, slot) => freed.push(`${kind} ${slot}`));
+    const discovery = {
+      kind: 'originalDst',
+      httpHeaderName: undefined,
+      metadataKey: undefined,
+      upstreamPortOverride: undefined,
+      cleanupIntervalMs: 5_000,
+    } as const;
+    store.apply({ kind: 'clusters', changed: [cluster('dst', { discovery })], removed: [] });
+    const first = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    const hostSlot = updates
+      .difference(NOTHING_ACTIVE, first, 0)
+      ?.clusters.find((one) => one.hostSlot !== undefined)?.hostSlot;
+    expect(hostSlot).toBeTypeOf('number');
+    store.apply({ kind: 'clusters', changed: [cluster('dst', { discovery, connectTimeoutMs: 1 })], removed: [] });
+    const second = activate(store, first, 1, FETCH_TIMEOUT_MS);
+    expect(updates.difference(first, second, 1)?.clusters).toMatchObject([{ hostSlot }]);
+    expect(freed).toEqual([]);
+    store.apply({ kind: 'clusters', changed: [], removed: ['dst'] });
+    updates.difference(second, activate(store, second, 2, FETCH_TIMEOUT_MS), 2);
+    expect(freed).toContain(`host ${hostSlot}`);
+  });
+
   it('no change makes no update', () => {
     const store = filledStore();
     const updates = maker();
