@@ -1,6 +1,6 @@
 import { decodeHeaderMatcher } from './matcher-decode.ts';
 import type { MessageReader } from './message-reader.ts';
-import type { RetryPolicy } from './route-configuration.ts';
+import type { HedgePolicy, RetryPolicy } from './route-configuration.ts';
 
 const PREVIOUS_PRIORITIES = 'envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig';
 const PREVIOUS_HOSTS = 'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate';
@@ -29,6 +29,13 @@ export function decodeRetryPolicy(reader: MessageReader | undefined): RetryPolic
     ...decodeRetryPriority(reader.message('retry_priority')),
     hostSelectionRetryMaxAttempts: Math.max(reader.number('host_selection_retry_max_attempts'), 1),
   };
+}
+
+/** envoy.config.route.v3.HedgePolicy, undefined where absent. */
+export function decodeHedgePolicy(reader: MessageReader | undefined): HedgePolicy | undefined {
+  if (reader === undefined) return undefined;
+  if (reader.wrappedNumber('initial_requests') === 0) reader.fault('initial_requests', 'must be at least 1');
+  return { hedgeOnPerTryTimeout: reader.boolean('hedge_on_per_try_timeout') };
 }
 
 function wordsOf(commaSeparated: string): readonly string[] {

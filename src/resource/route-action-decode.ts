@@ -2,7 +2,7 @@ import { decodeRegexRewrite } from './matcher-decode.ts';
 import type { MessageReader } from './message-reader.ts';
 import { decodeRuntimeFraction } from './percent-decode.ts';
 import { decodeRateLimits } from './rate-limit-policy-decode.ts';
-import { decodeRetryPolicy } from './retry-policy-decode.ts';
+import { decodeHedgePolicy, decodeRetryPolicy } from './retry-policy-decode.ts';
 import type { ClusterSpecifier, HashPolicy, RequestMirrorPolicy, RouteAction } from './route-configuration.ts';
 import { decodeWeightedClusters } from './weighted-clusters-decode.ts';
 
@@ -11,7 +11,7 @@ const DEFAULT_ROUTE_TIMEOUT_MS = 15_000;
 
 /**
  * envoy.config.route.v3.RouteAction. Fields that would send a request elsewhere or change what the application sees are
- * refused where Weft does not obey them; those that only tune (`hedge_policy`, `early_data_policy`,
+ * refused where Weft does not obey them; those that only tune (`early_data_policy`,
  * `append_x_forwarded_host`) are read past.
  */
 export function decodeRouteAction(reader: MessageReader, inherited: readonly RequestMirrorPolicy[]): RouteAction {
@@ -34,6 +34,7 @@ export function decodeRouteAction(reader: MessageReader, inherited: readonly Req
     regexRewrite,
     hostRewrite: decodeHostRewrite(reader),
     retryPolicy: decodeRetryPolicy(reader.message('retry_policy')),
+    hedgePolicy: decodeHedgePolicy(reader.message('hedge_policy')),
     hashPolicy: reader.messages('hash_policy').flatMap(decodeHashPolicy),
     requestMirrorPolicies: mirrors.length > 0 ? mirrors : inherited,
     rateLimits: decodeRateLimits(reader),

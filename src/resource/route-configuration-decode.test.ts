@@ -42,6 +42,15 @@ describe('route configurations', () => {
     });
   });
 
+  test('a hedge policy, of a route or a virtual host; several requests from the start are not made, as in Envoy', () => {
+    const hedgePolicy = { hedgeOnPerTryTimeout: true, initialRequests: 2, additionalRequestChance: { numerator: 50 } };
+    expect(onlyAction({ hedgePolicy }).hedgePolicy).toEqual({ hedgeOnPerTryTimeout: true });
+    expect(onlyAction({}).hedgePolicy).toBeUndefined();
+    const json = routeConfiguration({ virtualHosts: [virtualHost({ hedgePolicy: {} })] });
+    const [host] = decodedOk(ROUTE_CONFIGURATION_TYPE, json).virtualHosts;
+    expect(host?.hedgePolicy).toEqual({ hedgeOnPerTryTimeout: false });
+  });
+
   test('a retry policy: words, count, statuses, headers, back-off', () => {
     const retryPolicy = {
       retryPriority: {
@@ -181,6 +190,11 @@ describe('a route configuration is refused for', () => {
   const withAction = (fields: Json): Json => withRoute({ route: { cluster: 'web', ...fields } });
   const header = (key: string, value = 'v'): Json => ({ header: { key, value } });
   refused(ROUTE_CONFIGURATION_TYPE, [
+    [
+      'a hedge of no request',
+      routeConfiguration({ virtualHosts: [virtualHost({ hedgePolicy: { initialRequests: 0 } })] }),
+      'virtual_hosts[0].hedge_policy.initial_requests',
+    ],
     ['no name', routeConfiguration({ name: '' }), 'name'],
     [
       'one domain in two virtual hosts',

@@ -2,7 +2,7 @@ import { decodeTypedPerFilterConfig } from './extension-decode.ts';
 import { decodeHeaderMutations } from './header-mutation-decode.ts';
 import type { MessageReader } from './message-reader.ts';
 import { decodeRateLimits } from './rate-limit-policy-decode.ts';
-import { decodeRetryPolicy } from './retry-policy-decode.ts';
+import { decodeHedgePolicy, decodeRetryPolicy } from './retry-policy-decode.ts';
 import { decodeMirrorPolicies } from './route-action-decode.ts';
 import type { RouteConfiguration, TypedExtension, VirtualHost } from './route-configuration.ts';
 import { decodeRoute, type RouteInheritance } from './route-decode.ts';
@@ -55,6 +55,7 @@ function decodeVirtualHost(
     routes: reader.messages('routes').map((route) => decodeRoute(route, forRoutes)),
     headers: decodeHeaderMutations(reader),
     retryPolicy: decodeRetryPolicy(reader.message('retry_policy')),
+    hedgePolicy: decodeHedgePolicy(reader.message('hedge_policy')),
     rateLimits: decodeRateLimits(reader),
     typedPerFilterConfig: new Map([...inheritedFilterConfigs, ...decodeTypedPerFilterConfig(reader)]),
   };

@@ -16,6 +16,7 @@ export interface VirtualHost {
   readonly routes: readonly Route[];
   readonly headers: HeaderMutations;
   readonly retryPolicy: RetryPolicy | undefined;
+  readonly hedgePolicy: HedgePolicy | undefined;
   readonly rateLimits: readonly RateLimitPolicy[];
   /** Canonical bytes of extensions by filter name (`typed_per_filter_config`). */
   readonly typedPerFilterConfig: ReadonlyMap<string, TypedExtension>;
@@ -69,6 +70,7 @@ export interface RouteAction {
     | { readonly kind: 'pathRegex'; readonly pattern: string; readonly substitution: string }
     | undefined;
   readonly retryPolicy: RetryPolicy | undefined;
+  readonly hedgePolicy: HedgePolicy | undefined;
   readonly hashPolicy: readonly HashPolicy[];
   readonly requestMirrorPolicies: readonly RequestMirrorPolicy[];
   readonly rateLimits: readonly RateLimitPolicy[];
@@ -135,6 +137,11 @@ export interface RetryPolicy {
   /** `envoy.retry_priorities.previous_priorities`: after each so many tries, those tried so far leave their priorities out. */
   readonly previousPrioritiesUpdateFrequency?: number;
   readonly hostSelectionRetryMaxAttempts: number;
+}
+
+/** The most specific level counts; the words for several requests from the start are not obeyed, as in Envoy. */
+export interface HedgePolicy {
+  readonly hedgeOnPerTryTimeout: boolean;
 }
 
 export interface HashPolicy {

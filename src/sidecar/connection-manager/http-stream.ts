@@ -2,6 +2,7 @@ import type { RequestHead, ResponseHead } from '../../http/head.ts';
 import { HeaderEdits } from '../../http/header-edits.ts';
 import type { HeaderFields } from '../../http/header-fields.ts';
 import { NO_GRPC_STATUS, NOT_GRPC, StreamRecord } from '../../telemetry/stream-record.ts';
+import type { TraceStarter } from '../../telemetry/trace/trace.ts';
 import type { ProxiedAddresses } from '../../transport-socket/transport-socket.ts';
 import {
   type DownstreamPeer,
@@ -13,7 +14,7 @@ import {
   NOT_PROCESSED_HEADER,
   plainReply,
 } from '../filter/filter.ts';
-import { Forwarding, type RoutedStream } from '../filter/router/router.ts';
+import { Forwarding, propagateTrace, type RoutedStream } from '../filter/router/router.ts';
 import type { CompiledRoute } from '../route/route.ts';
 import { clientAddressOf } from './client-address.ts';
 import type { DownstreamWriter } from './downstream-writer.ts';
@@ -30,7 +31,6 @@ import { answerOfRoute } from './route-answer.ts';
 import { StreamDeadlines, type StreamTimeout, type StreamTimeoutOwner } from './stream-deadlines.ts';
 import { startRecord } from './stream-start.ts';
 import { timeoutReply } from './timeout-reply.ts';
-import { propagateTrace } from './trace-propagation.ts';
 
 /**
  *     idle → open ─→ (holding) ─→ responding → idle    (the response is complete)
@@ -240,11 +240,8 @@ export class HttpStream implements RoutedStream, FilterStream, StreamTimeoutOwne
     this.isRequestPassed = true;
   }
 
-  prepareRetry(): void {
-    const { traces, turn } = this.#context;
-    if (this.#chain.tracingShare === undefined || traces === undefined) return;
-    traces.nextAttempt(this.record, turn.nowMs);
-    propagateTrace(traces, this.record, this.head.fields, this.requestEdits);
+  get traces(): TraceStarter | undefined {
+    return this.#chain.tracingShare === undefined ? undefined : this.#context.traces;
   }
 
   sendInformational(head: ResponseHead): void {

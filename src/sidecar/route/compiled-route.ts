@@ -39,6 +39,8 @@ export class CompiledRoute {
   readonly route: Route;
   readonly action: RouteAction | RedirectAction | DirectResponseAction;
   readonly retryPolicy: CompiledRetryPolicy | undefined;
+  /** A try that takes long goes on while another is made. */
+  readonly hedgesOnPerTryTimeout: boolean;
   /** Mutations of route, virtual host and route configuration; a weighted cluster's come with its ClusterChoice instead. */
   readonly mutations: CompiledMutations;
   readonly virtualHostRateLimits: readonly RateLimitPolicy[];
@@ -62,6 +64,8 @@ export class CompiledRoute {
     this.mutations = new CompiledMutations(levels);
     this.filterConfigs = filterConfigsOf([route.typedPerFilterConfig, virtualHost.typedPerFilterConfig]);
     const policy = (route.action.kind === 'route' ? route.action.retryPolicy : undefined) ?? virtualHost.retryPolicy;
+    const hedge = (route.action.kind === 'route' ? route.action.hedgePolicy : undefined) ?? virtualHost.hedgePolicy;
+    this.hedgesOnPerTryTimeout = hedge?.hedgeOnPerTryTimeout ?? false;
     this.retryPolicy = policy === undefined ? undefined : new CompiledRetryPolicy(policy);
     this.#matchesPath = compilePathMatch(route.match.path, route.match.caseSensitive);
     this.#predicates = route.match.headers.map(compileHeaderMatcher);

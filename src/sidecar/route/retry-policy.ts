@@ -4,6 +4,8 @@ import { compileHeaderMatcher, type RequestPredicate } from './header-match.ts';
 
 /** A RetryPolicy with its words turned into flags; which failures earn another try is asked here, when is the router's. */
 export class CompiledRetryPolicy {
+  /** Some failure is named that earns another try. */
+  readonly isNamed: boolean;
   readonly numRetries: number;
   readonly perTryTimeoutMs: number;
   readonly baseIntervalMs: number;
@@ -23,6 +25,7 @@ export class CompiledRetryPolicy {
 
   constructor(policy: RetryPolicy) {
     const words = new Set(policy.retryOn);
+    this.isNamed = words.size > 0;
     this.numRetries = policy.numRetries;
     this.perTryTimeoutMs = policy.perTryTimeoutMs;
     this.baseIntervalMs = policy.backOff.baseIntervalMs;

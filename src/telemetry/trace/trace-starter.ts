@@ -51,10 +51,21 @@ export class TraceStarter {
    * the next one its own span identifier under the same parent.
    */
   nextAttempt(record: StreamRecord, nowMs: number): void {
+    this.endAttempt(record, nowMs);
+    this.forkAttempt(record, nowMs);
+  }
+
+  /** The same where the attempt goes on: the next one begins beside it, and endAttempt() comes later for one of them. */
+  forkAttempt(record: StreamRecord, nowMs: number): void {
     if (!record.sampled || record.direction === 'inbound') return;
-    this.#ring?.write(record, nowMs);
     record.spanId = this.#ids.spanId();
     record.attemptStartedAtMs = nowMs;
+  }
+
+  /** Records the attempt that the record describes; the stream goes on with another. */
+  endAttempt(record: StreamRecord, nowMs: number): void {
+    if (!record.sampled || record.direction === 'inbound') return;
+    this.#ring?.write(record, nowMs);
   }
 
   /** Records the stream's (last) span, ending at record.endedAtMs. */

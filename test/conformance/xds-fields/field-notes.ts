@@ -11,6 +11,7 @@ const REPORTS = 'only counts or reports';
 const TUNING = 'only tunes';
 const NAME = 'a name for people';
 const LITERAL = 'values are taken as they stand, as in Envoy unless it is told otherwise';
+const ONE_REQUEST = 'there is one request to begin with, as in Envoy';
 const NO_LOG_OPTIONS = 'records are written when a stream ends';
 
 const ENVOY = 'envoy.config';
@@ -175,6 +176,7 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
     'limits hold for every listener': ['ignore_global_conn_limit', 'bypass_overload_manager'],
   },
   [`${ENVOY}.listener.v3.ListenerFilter`]: { [NAME]: ['name'] },
+  [`${ENVOY}.route.v3.HedgePolicy`]: { [ONE_REQUEST]: ['additional_request_chance'] },
   [`${ENVOY}.route.v3.RateLimit.Action.GenericKey`]: { [LITERAL]: ['default_value'] },
   [`${ENVOY}.route.v3.RateLimit.Action.HeaderValueMatch`]: { [LITERAL]: ['default_value'] },
   [`${ENVOY}.route.v3.RateLimit.Action.QueryParameterValueMatch`]: { [LITERAL]: ['default_value'] },
@@ -190,7 +192,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
   [`${ENVOY}.route.v3.RouteAction`]: {
     'the host that came is not told where it is replaced': ['append_x_forwarded_host'],
     'there is no early data': ['early_data_policy'],
-    'requests are not hedged': ['hedge_policy'],
     'redirects are passed on': ['max_internal_redirects'],
   },
   [`${ENVOY}.route.v3.RouteAction.HashPolicy.Cookie`]: { 'a cookie has path and age': ['attributes'] },
@@ -209,7 +210,6 @@ export const WITHOUT_EFFECT: Readonly<Record<string, Reasons>> = {
       'include_attempt_count_in_response',
       'include_is_timeout_retry_header',
     ],
-    'requests are not hedged': ['hedge_policy'],
     'buffers are bounded by the listener': ['per_request_buffer_limit_bytes'],
     'for people who read the configuration': ['metadata'],
   },
@@ -347,6 +347,7 @@ export const READ_WITHOUT_EFFECT: Readonly<Record<string, Readonly<Record<string
   },
   [`${ENVOY}.endpoint.v3.LbEndpoint`]: { metadata: 'under `weft` it names the instance' },
   [`${ENVOY}.listener.v3.Listener`]: { metadata: 'for people who read the configuration' },
+  [`${ENVOY}.route.v3.HedgePolicy`]: { initial_requests: ONE_REQUEST },
   [`${ENVOY}.route.v3.Route`]: {
     metadata: 'under `weft` it says which Consul entry made the route; `weft.grpc_limits` is obeyed',
   },

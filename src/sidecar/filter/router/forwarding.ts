@@ -3,54 +3,48 @@ import type { HeaderFields } from '../../../http/header-fields.ts';
 import type { RouteAction } from '../../../resource/route-configuration.ts';
 import { Deadline, type DeadlineOwner } from '../../../transport-socket/transport-socket.ts';
 import type { Host } from '../../cluster/cluster.ts';
-import type {
-  ConnectionWaiter,
-  PoolFailure,
-  ResetReason,
-  UpstreamExchange,
-  UpstreamPool,
-  UpstreamSink,
-} from '../../pool/pool.ts';
+import type { PoolFailure, ResetReason, UpstreamExchange } from '../../pool/pool.ts';
 import type { ClusterChoice, CompiledRoute } from '../../route/route.ts';
 import { clusterNotFound, LOCAL_REPLIES, type LocalReply } from '../filter.ts';
-import { AttemptLine, tryStart } from './attempt-head.ts';
+import { Attempt, type AttemptOwner, UNJUDGED } from './attempt.ts';
+import { nextAttempt } from './attempt-facts.ts';
 import { requestHash } from './hash-policy.ts';
-import { admissionRefusal, pickContextOf } from './request-admission.ts';
+import { ParkedAttempts } from './parked-attempts.ts';
+import { admissionRefusal, honestReply, pickHost } from './request-admission.ts';
 import { RequestBody } from './request-body.ts';
 import { type AttemptFailure, RetryState } from './retry-state.ts';
 import type { RoutedStream } from './routed-stream.ts';
 import type { UpstreamCluster, Upstreams } from './upstreams.ts';
 
 /**
- *     idle → acquiring ⇄ backingOff
- *               ↓            ↑
- *            exchanging ─────┘ (only before a response head was passed on)
- *               ↓
- *            responding → idle          tunnel → idle
+ *     idle → trying → responding → idle
+ *               └───→ tunnel ────→ idle
+ *
+ * trying: an attempt is under way, or several (hedged), or the next one waits for its time; no head was passed on yet.
  */
-type State = 'idle' | 'acquiring' | 'exchanging' | 'responding' | 'tunnel' | 'backingOff';
+type State = 'idle' | 'trying' | 'responding' | 'tunnel';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
- * Forwards one request at a time: picks cluster and host, borrows a connection, sends, passes the answer on, and tries
- * again where that is allowed. One object per downstream stream slot, reused for every request on it.
+ * Forwards one request at a time: picks cluster and host, makes attempts, passes the answer of one on, and tries again
+ * where that is allowed. One object per downstream stream slot, reused for every request on it.
  */
-export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner {
+export class Forwarding implements AttemptOwner, DeadlineOwner {
   readonly #stream: RoutedStream;
   readonly #upstreams: Upstreams;
   readonly #deadline: Deadline = new Deadline(this);
   readonly #retry = new RetryState();
   readonly #body = new RequestBody();
-  readonly #line = new AttemptLine();
   #state: State = 'idle';
   #action: RouteAction | undefined = undefined;
   #route: CompiledRoute | undefined = undefined;
   #choice: ClusterChoice | undefined = undefined;
   #upstream: UpstreamCluster | undefined = undefined;
-  #host: Host | undefined = undefined;
-  #pool: UpstreamPool | undefined = undefined;
-  #connection: UpstreamExchange | undefined = undefined;
+  /** The one that the record describes, and nearly always the only one. */
+  #attempt: Attempt;
+  /** Those that go on beside it; undefined for requests that were never hedged. */
+  #parked: ParkedAttempts | undefined = undefined;
   /** Hosts of earlier attempts; empty for nearly every request. */
   #triedHosts: Host[] = [];
   #hash: bigint | undefined = undefined;
@@ -59,7 +53,6 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
   #isHolding = false;
   /** Some attempt of this request was written to a connection. */
   #hasBeenSent = false;
-  #attemptStartedAtMs = 0;
   #responseTimeoutAtMs = NEVER;
   #perTryTimeoutAtMs = NEVER;
   #backOffUntilMs = NEVER;
@@ -67,6 +60,7 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
   constructor(stream: RoutedStream, upstreams: Upstreams) {
     this.#stream = stream;
     this.#upstreams = upstreams;
+    this.#attempt = new Attempt(stream, upstreams, this);
   }
 
   get choice(): ClusterChoice | undefined {
@@ -96,17 +90,18 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     upstream.counters.rqActive.add(1);
     if (choice.mutations.touchesRequest) choice.mutations.applyToRequest(requestEdits, head.fields);
     this.#path = route.rewritePath(head.path);
-    this.#hash = this.#requestHash(action);
+    this.#hash = requestHash(action.hashPolicy, this.#stream, this.#upstreams.hash64);
     this.#retry.begin(route.retryPolicy);
     this.#needsFreshConnection = false;
     this.#hasBeenSent = false;
     this.#body.reset();
     this.#responseTimeoutAtMs = NEVER;
+    this.#state = 'trying';
     this.#startAttempt();
   }
 
   sendBody(buffer: Buffer, start: number, end: number): void {
-    const connection = this.#connection;
+    const { connection } = this.#attempt;
     if (this.#state === 'idle') return;
     if (this.#state === 'tunnel') connection?.sendTunnelBytes(buffer, start, end);
     else this.#body.add(buffer, start, end, connection);
@@ -123,24 +118,27 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     const { nowMs } = this.#upstreams.turn;
     const timeoutMs = this.#action?.timeoutMs ?? 0;
     if (timeoutMs > 0) this.#responseTimeoutAtMs = nowMs + timeoutMs;
-    if (this.#connection !== undefined) {
-      this.#connection.endRequest(this.#body.trailers);
+    const { connection } = this.#attempt;
+    if (connection !== undefined) {
+      connection.endRequest(this.#body.trailers);
       this.#armPerTryTimeout();
     }
     this.#armDeadline();
   }
 
   pauseResponse(): void {
-    this.#connection?.pauseReading();
+    this.#attempt.connection?.pauseReading();
+    this.#parked?.pauseReading();
   }
 
   resumeResponse(): void {
-    this.#connection?.resumeReading();
+    this.#attempt.connection?.resumeReading();
+    this.#parked?.resumeReading();
   }
 
   /** In a tunnel: the downstream will send no more. */
   finishTunnel(): void {
-    this.#connection?.finishTunnel();
+    this.#attempt.connection?.finishTunnel();
   }
 
   /** The downstream is gone, or the stream ended otherwise: the upstream sees an aborted exchange. */
@@ -148,31 +146,14 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     if (this.#state === 'idle') return;
     const isTunnel = this.#state === 'tunnel';
     if (!isTunnel) this.#upstream?.counters.rqCancelled.increment();
-    this.#dropAttempt(isTunnel ? this.#stream.record.status : -1);
+    this.#dropAttempts(isTunnel ? this.#stream.record.status : UNJUDGED);
     this.#settle();
   }
 
-  onConnectionReady(connection: UpstreamExchange): void {
-    const { record, isRequestPassed } = this.#stream;
-    const { nowMs } = this.#upstreams.turn;
-    this.#pool = undefined;
-    record.connectionReadyAtMs = nowMs;
-    record.queueMs += nowMs - record.pickedAtMs;
-    const route = this.#route;
-    const host = this.#host;
-    const proxyProtocol = this.#upstream?.proxyProtocol;
-    const line = route && host && this.#line.fill(this.#stream, route, host, this.#path);
-    if (line === undefined || !tryStart(connection, this, this.#stream, line, proxyProtocol)) {
-      connection.abort();
-      this.#endAttempt(-1);
-      this.#giveUp(LOCAL_REPLIES.internalError, 'head_not_canonical');
-      return;
-    }
-    this.#state = 'exchanging';
+  onAttemptSent(_attempt: Attempt, connection: UpstreamExchange): void {
+    const { isResponsePaused, isRequestPassed } = this.#stream;
     this.#hasBeenSent = true;
-    this.#connection = connection;
-    record.connectionReused = connection.isReused;
-    if (this.#stream.isResponsePaused) connection.pauseReading();
+    if (isResponsePaused) connection.pauseReading();
     this.#body.sendHeld(connection);
     if (isRequestPassed) {
       connection.endRequest(this.#body.trailers);
@@ -181,31 +162,30 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     } else this.#release();
   }
 
-  onPoolFailure(failure: PoolFailure, detail: string): void {
-    this.#pool = undefined;
-    const status = failure === 'connectFailure' || failure === 'connectTimeout' ? 503 : -1;
-    this.#endAttempt(status);
-    this.#failAttempt(failure === 'overflow' ? 'pendingOverflow' : failure, detail);
+  onAttemptUnwritable(): void {
+    this.#dropAttempts(UNJUDGED);
+    this.#giveUp(LOCAL_REPLIES.internalError, 'head_not_canonical');
   }
 
-  onUpstreamInformational(head: ResponseHead): void {
+  onAttemptPoolFailure(attempt: Attempt, failure: PoolFailure, detail: string): void {
+    this.#failAttempt(attempt, failure === 'overflow' ? 'pendingOverflow' : failure, detail);
+  }
+
+  onAttemptInformational(attempt: Attempt, head: ResponseHead): void {
+    // As in Envoy: of several attempts the first that says anything is the one.
+    if (this.#isMoreToCome) {
+      this.#choose(attempt);
+      this.#body.release();
+    }
     this.#stream.sendInformational(head);
   }
 
-  onUpstreamHead(head: ResponseHead): void {
+  onAttemptHead(attempt: Attempt, head: ResponseHead): void {
     const { record } = this.#stream;
-    const { nowMs } = this.#upstreams.turn;
-    record.firstUpstreamByteAtMs = nowMs;
-    if (this.#retry.wantsRetryAfterResponse(head) && this.#body.isReplayable && this.#takeRetryPlace()) {
-      const connection = this.#connection;
-      this.#connection = undefined;
-      connection?.discardResponse(head);
-      this.#endAttempt(head.status);
-      this.#backOff();
-      return;
-    }
+    (attempt.facts ?? record).firstUpstreamByteAtMs = this.#upstreams.turn.nowMs;
+    if (this.#retry.wantsRetryAfterResponse(head) && this.#goesOnWithout(attempt, head)) return;
+    this.#choose(attempt);
     if (this.#retry.retries > 0 && head.status < 500) this.#upstream?.counters.rqRetrySuccess.increment();
-    this.#perTryTimeoutAtMs = NEVER;
     this.#body.release();
     if (head.status === 101) {
       this.#state = 'tunnel';
@@ -216,69 +196,47 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     this.#stream.sendResponseHead(head);
   }
 
-  onUpstreamBody(buffer: Buffer, start: number, end: number): void {
-    this.#stream.sendResponseBody(buffer, start, end);
-  }
-
-  onUpstreamTrailers(fields: HeaderFields): void {
-    this.#stream.sendResponseTrailers(fields);
-  }
-
-  onUpstreamEnd(): void {
-    this.#connection = undefined;
-    this.#endAttempt(this.#stream.record.status);
+  onAttemptEnd(attempt: Attempt): void {
+    attempt.end(this.#stream.record.status);
     this.#settle();
     this.#stream.sendResponseEnd();
   }
 
-  onUpstreamFinished(): void {
-    this.#stream.finishTunnel();
-  }
-
-  onUpstreamReset(reason: ResetReason, detail: string): void {
-    const connection = this.#connection;
-    this.#connection = undefined;
+  onAttemptReset(
+    attempt: Attempt,
+    connection: UpstreamExchange | undefined,
+    reason: ResetReason,
+    detail: string,
+  ): void {
     this.#upstream?.counters.rqRxReset.increment();
     if (this.#state === 'responding' || this.#state === 'tunnel') {
       const { status } = this.#stream.record;
-      this.#endAttempt(this.#state === 'tunnel' ? status : 0);
+      attempt.end(this.#state === 'tunnel' ? status : 0);
       this.#settle();
       const flags = reason === 'protocolError' ? 'UPE' : 'UC';
       this.#stream.abortResponse(flags, `upstream_reset_after_response_started{${detail}}`);
       return;
     }
-    this.#endAttempt(reason === 'unprocessed' ? -1 : 0);
-    if (reason === 'unprocessed' && this.#body.isReplayable && this.#retry.tryReselect()) {
-      this.#stream.prepareRetry();
+    attempt.end(reason === 'unprocessed' ? UNJUDGED : 0);
+    if (attempt === this.#attempt && this.#mayBeSentAgain(connection, reason)) {
+      nextAttempt(this.#stream, this.#upstreams.turn.nowMs);
       this.#startAttempt();
       return;
     }
-    const { method } = this.#stream.head;
-    const isSafe =
-      connection !== undefined &&
-      reason === 'connectionTermination' &&
-      this.#body.isReplayable &&
-      this.#retry.trySafeRetry(method, connection.hasRested, connection.hasReceived, connection.hasSent);
-    if (isSafe) {
-      this.#upstream?.counters.rqReusedConnectionRetry.increment();
-      this.#needsFreshConnection = true;
-      this.#stream.prepareRetry();
-      this.#startAttempt();
-      return;
-    }
-    this.#failAttempt(reason === 'protocolError' ? 'upstreamProtocolError' : 'connectionTermination', detail);
+    this.#failAttempt(attempt, reason === 'protocolError' ? 'upstreamProtocolError' : 'connectionTermination', detail);
   }
 
-  onUpstreamWritable(): void {
+  onAttemptWritable(): void {
     this.#release();
   }
 
   onDeadline(_deadline: Deadline, nowMs: number): void {
     if (this.#responseTimeoutAtMs <= nowMs) this.#onResponseTimeout();
     else if (this.#perTryTimeoutAtMs <= nowMs) this.#onPerTryTimeout();
-    else if (this.#state === 'backingOff' && this.#backOffUntilMs <= nowMs) {
+    else if (this.#backOffUntilMs <= nowMs) {
       this.#backOffUntilMs = NEVER;
-      this.#startAttempt();
+      if (this.#attempt.isUnderWay) this.#startBeside();
+      else this.#startAttempt();
     } else this.#armDeadline();
   }
 
@@ -289,50 +247,78 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
   }
 
   #startAttempt(): void {
-    const { record } = this.#stream;
-    const upstream = this.#upstream;
-    if (upstream === undefined) return;
-    const { overrideHost } = this.#stream;
-    const asked = pickContextOf(this.#hash, this.#triedHosts, this.#retry.policy, overrideHost);
-    const host = upstream.pick(asked, this.#stream);
-    if (host === undefined) {
-      upstream.counters.noHealthyUpstream.increment();
-      this.#giveUp(LOCAL_REPLIES.noHealthyUpstream, '');
-      return;
-    }
-    const { turn } = this.#upstreams;
-    this.#state = 'acquiring';
-    this.#host = host;
-    this.#attemptStartedAtMs = turn.nowMs;
-    record.attempt++;
-    record.pickedAtMs = turn.nowMs;
-    record.hostAddress = host.address.kind === 'ip' ? host.address.host : host.address.path;
-    record.hostPort = host.address.kind === 'ip' ? host.address.port : 0;
-    record.hostInFlightAtPick = host.requestStarted();
-    upstream.counters.rqTotal.increment();
-    const pool = upstream.poolOf(host, this.#stream.head.version);
-    this.#pool = pool;
-    pool.acquire(this, this.#needsFreshConnection);
+    const host = this.#pickHost();
+    if (host === undefined) this.#giveUp(LOCAL_REPLIES.noHealthyUpstream, '');
+    else this.#beginAttempt(host);
   }
 
-  #requestHash(action: RouteAction): bigint | undefined {
-    if (action.hashPolicy.length === 0) return undefined;
-    const { head, downstreamAddress } = this.#stream;
-    return requestHash(action.hashPolicy, head, downstreamAddress, this.#upstreams.hash64);
+  /** Another attempt while one goes on; where it cannot be had, the one goes on alone. */
+  #startBeside(): void {
+    const upstream = this.#upstream;
+    const host = this.#pickHost();
+    if (upstream === undefined || host === undefined) return;
+    if (!upstream.cluster.breakers.tryAcquire('requests')) {
+      upstream.counters.rqOverflow.increment();
+      return;
+    }
+    this.#parked ??= new ParkedAttempts(this.#stream, this.#upstreams.turn);
+    this.#parked.park(this.#attempt, upstream);
+    this.#attempt = new Attempt(this.#stream, this.#upstreams, this);
+    this.#beginAttempt(host);
+  }
+
+  #pickHost(): Host | undefined {
+    const upstream = this.#upstream;
+    return upstream && pickHost(upstream, this.#stream, this.#hash, this.#triedHosts, this.#retry.policy);
+  }
+
+  #beginAttempt(host: Host): void {
+    const upstream = this.#upstream;
+    const route = this.#route;
+    if (upstream === undefined || route === undefined) return;
+    this.#attempt.begin(upstream, host, route, this.#path, this.#needsFreshConnection);
+  }
+
+  /** Whether what was lost can be sent once more without being a retry. */
+  #mayBeSentAgain(connection: UpstreamExchange | undefined, reason: ResetReason): boolean {
+    if (!this.#body.isReplayable) return false;
+    if (reason === 'unprocessed') return this.#retry.tryReselect();
+    if (connection === undefined || reason !== 'connectionTermination') return false;
+    const { hasRested, hasReceived, hasSent } = connection;
+    if (!this.#retry.trySafeRetry(this.#stream.head.method, hasRested, hasReceived, hasSent)) return false;
+    this.#upstream?.counters.rqReusedConnectionRetry.increment();
+    this.#needsFreshConnection = true;
+    return true;
   }
 
   /** An attempt failed before any response head. */
-  #failAttempt(failure: AttemptFailure, detail: string): void {
+  #failAttempt(attempt: Attempt, failure: AttemptFailure, detail: string): void {
     if (failure === 'hostRemoved' && this.#retry.tryReselect()) {
       this.#startAttempt();
       return;
     }
-    const wantsRetry = this.#retry.wantsRetryAfter(failure) && this.#body.isReplayable;
-    if (wantsRetry && this.#takeRetryPlace()) {
-      this.#backOff();
-      return;
+    const wantsRetry = !attempt.isHedged && this.#retry.wantsRetryAfter(failure) && this.#body.isReplayable;
+    if (wantsRetry && this.#takeRetryPlace()) this.#backOff(attempt);
+    else if (this.#isMoreToCome) this.#retire(attempt);
+    else this.#giveUp(LOCAL_REPLIES[failure === 'hostRemoved' ? 'connectFailure' : failure], detail);
+  }
+
+  /** An answer that calls for another try: it is thrown away where there will be one, or where another is under way. */
+  #goesOnWithout(attempt: Attempt, head: ResponseHead): boolean {
+    if (!attempt.isHedged && this.#body.isReplayable && this.#takeRetryPlace()) {
+      attempt.discard(head);
+      this.#backOff(attempt);
+      return true;
     }
-    this.#giveUp(LOCAL_REPLIES[failure === 'hostRemoved' ? 'connectFailure' : failure], detail);
+    if (!this.#isMoreToCome) return false;
+    attempt.discard(head);
+    this.#retire(attempt);
+    return true;
+  }
+
+  /** Beside an attempt that has failed others are under way, or the next one is only waiting. */
+  get #isMoreToCome(): boolean {
+    return this.#parked?.isEmpty === false || this.#backOffUntilMs < NEVER;
   }
 
   #takeRetryPlace(): boolean {
@@ -340,27 +326,51 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     return upstream !== undefined && this.#retry.tryTakePlace(upstream.cluster.breakers, upstream.counters);
   }
 
-  #backOff(): void {
-    if (this.#host !== undefined) this.#triedHosts.push(this.#host);
+  /** Another attempt follows one that has ended. */
+  #backOff(attempt: Attempt): void {
+    if (attempt.host !== undefined && !attempt.isHedged) this.#triedHosts.push(attempt.host);
     const { turn, random } = this.#upstreams;
-    this.#state = 'backingOff';
+    this.#retire(attempt);
     this.#perTryTimeoutAtMs = NEVER;
     this.#backOffUntilMs = turn.nowMs + this.#retry.backOffMs(random);
-    this.#stream.prepareRetry();
+    if (!this.#attempt.isUnderWay) nextAttempt(this.#stream, turn.nowMs);
     this.#armDeadline();
   }
 
+  /** An attempt has ended, and the request goes on: with one beside it, where there is one. */
+  #retire(attempt: Attempt): void {
+    const parked = this.#parked;
+    if (parked === undefined || parked.isEmpty) return;
+    if (attempt !== this.#attempt) parked.end(attempt);
+    else {
+      this.#attempt = parked.resume();
+      this.#perTryTimeoutAtMs = NEVER;
+    }
+  }
+
+  /** The answer of this attempt is the one that goes on: all others are given up. */
+  #choose(attempt: Attempt): void {
+    this.#perTryTimeoutAtMs = NEVER;
+    this.#backOffUntilMs = NEVER;
+    if (this.#parked?.isEmpty !== false) return;
+    if (attempt !== this.#attempt) {
+      if (this.#attempt.connection === undefined) this.#upstream?.counters.rqCancelled.increment();
+      this.#attempt.drop(UNJUDGED);
+      this.#parked.resume(attempt);
+      this.#attempt = attempt;
+    }
+    this.#parked.drop(UNJUDGED);
+  }
+
   #giveUp(reply: LocalReply, detail: string): void {
-    // Somebody may have acted on an earlier attempt: then nobody may say that the request reached no one.
-    const honest = reply.isNotProcessed && this.#hasBeenSent ? { ...reply, isNotProcessed: false } : reply;
     this.#settle();
-    this.#stream.sendLocalReply(honest, detail);
+    this.#stream.sendLocalReply(honestReply(reply, this.#hasBeenSent), detail);
   }
 
   #onResponseTimeout(): void {
     this.#upstream?.counters.rqTimeout.increment();
     const isResponding = this.#state === 'responding';
-    this.#dropAttempt(504);
+    this.#dropAttempts(504);
     this.#settle();
     if (isResponding) this.#stream.abortResponse('UT', 'response_timeout');
     else this.#stream.sendLocalReply(LOCAL_REPLIES.responseTimeout, '');
@@ -368,9 +378,25 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
 
   #onPerTryTimeout(): void {
     this.#perTryTimeoutAtMs = NEVER;
+    if (this.#route?.hedgesOnPerTryTimeout === true) {
+      this.#hedge();
+      return;
+    }
     this.#upstream?.counters.rqPerTryTimeout.increment();
-    this.#dropAttempt(504);
-    this.#failAttempt('perTryTimeout', '');
+    this.#attempt.drop(504);
+    this.#failAttempt(this.#attempt, 'perTryTimeout', '');
+  }
+
+  /** As in Envoy: at once, whatever failures the policy names, and counted as a retry but not as a timeout. */
+  #hedge(): void {
+    const attempt = this.#attempt;
+    attempt.judgeSlow();
+    if (this.#retry.policy?.isNamed === true && this.#body.isReplayable && this.#takeRetryPlace()) {
+      attempt.isHedged = true;
+      if (attempt.host !== undefined) this.#triedHosts.push(attempt.host);
+      this.#startBeside();
+    }
+    this.#armDeadline();
   }
 
   #armPerTryTimeout(): void {
@@ -383,27 +409,9 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     this.#upstreams.turn.deadlines.schedule(this.#deadline, atMs);
   }
 
-  #dropAttempt(status: number): void {
-    const connection = this.#connection;
-    this.#connection = undefined;
-    connection?.abort();
-    this.#pool?.cancel(this);
-    this.#pool = undefined;
-    this.#endAttempt(status);
-  }
-
-  /** Once per attempt that picked a host. Status −1: nothing was learned about the host. */
-  #endAttempt(status: number): void {
-    const host = this.#host;
-    if (host === undefined || this.#attemptStartedAtMs === 0) return;
-    host.requestEnded();
-    const latencyMs = this.#upstreams.turn.nowMs - this.#attemptStartedAtMs;
-    this.#attemptStartedAtMs = 0;
-    if (status >= 0) this.#upstreams.onHostOutcome(host, status, latencyMs);
-    if (status > 0) {
-      this.#upstream?.counters.completed(status);
-      this.#upstream?.counters.rqTime.record(latencyMs);
-    }
+  #dropAttempts(status: number): void {
+    this.#parked?.drop(status);
+    this.#attempt.drop(status);
   }
 
   /** The request is over as far as the upstream side goes. */
@@ -411,7 +419,6 @@ export class Forwarding implements ConnectionWaiter, UpstreamSink, DeadlineOwner
     const upstream = this.#upstream;
     this.#upstream = undefined;
     this.#state = 'idle';
-    this.#host = undefined;
     this.#body.release();
     this.#isHolding = false;
     this.#responseTimeoutAtMs = NEVER;

@@ -10,7 +10,8 @@ const head = plainRequest('/p?a=1&user=kim&user=lee', [
   ['x-user', 'kim'],
   ['cookie', 'a=b; session=s1'],
 ]);
-const hashOf = (...policies: HashPolicy[]): bigint | undefined => requestHash(policies, head, '10.0.0.1', hash64);
+const hashOf = (...policies: HashPolicy[]): bigint | undefined =>
+  requestHash(policies, { head, downstreamAddress: '10.0.0.1' }, hash64);
 
 describe('request hash', () => {
   it('is of the value each source names', () => {

@@ -1,5 +1,9 @@
 import type { RequestHead } from '../../../http/head.ts';
 import type { HashPolicy } from '../../../resource/route-configuration.ts';
+import type { RoutedStream } from './routed-stream.ts';
+
+/** What policies look at. */
+type HashedStream = Pick<RoutedStream, 'head' | 'downstreamAddress'>;
 
 /**
  * The hash a consistent policy picks by: Envoy's combination (rotate left by one, exclusive or) of the policies that
@@ -7,13 +11,12 @@ import type { HashPolicy } from '../../../resource/route-configuration.ts';
  */
 export function requestHash(
   policies: readonly HashPolicy[],
-  head: RequestHead,
-  sourceAddress: string,
+  stream: HashedStream,
   hash64: (text: string) => bigint,
 ): bigint | undefined {
   let hash: bigint | undefined;
   for (const policy of policies) {
-    const text = sourceText(policy.source, head, sourceAddress);
+    const text = sourceText(policy.source, stream);
     if (text !== undefined) {
       const next = hash64(text);
       hash = hash === undefined ? next : rotateLeft(hash) ^ next;
@@ -23,14 +26,14 @@ export function requestHash(
   return hash;
 }
 
-function sourceText(source: HashPolicy['source'], head: RequestHead, sourceAddress: string): string | undefined {
+function sourceText(source: HashPolicy['source'], { head, downstreamAddress }: HashedStream): string | undefined {
   switch (source.kind) {
     case 'header':
       return head.fields.get(source.name);
     case 'cookie':
       return cookieValue(head, source.name);
     case 'sourceIp':
-      return sourceAddress === '' ? undefined : sourceAddress;
+      return downstreamAddress === '' ? undefined : downstreamAddress;
     case 'queryParameter':
       return queryValue(head.path, source.name);
   }

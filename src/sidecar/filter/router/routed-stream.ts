@@ -2,6 +2,7 @@ import type { RequestHead, ResponseHead } from '../../../http/head.ts';
 import type { HeaderEdits } from '../../../http/header-edits.ts';
 import type { HeaderFields } from '../../../http/header-fields.ts';
 import type { StreamRecord } from '../../../telemetry/stream-record.ts';
+import type { TraceStarter } from '../../../telemetry/trace/trace.ts';
 import type { ProxiedAddresses } from '../../../transport-socket/transport-socket.ts';
 import type { CompiledRoute } from '../../route/route.ts';
 import type { DownstreamPeer, HostOverride, LocalReply } from '../filter.ts';
@@ -24,8 +25,8 @@ export interface RoutedStream {
   readonly downstreamAddress: string;
   /** Both ends of the connection it came on. */
   readonly downstreamEnds: ProxiedAddresses;
-  /** Before another try: whatever is particular to one attempt (trace context) is renewed. */
-  prepareRetry(): void;
+  /** undefined: this stream is not traced. */
+  readonly traces: TraceStarter | undefined;
   sendInformational(head: ResponseHead): void;
   sendResponseHead(head: ResponseHead): void;
   sendResponseBody(buffer: Buffer, start: number, end: number): void;

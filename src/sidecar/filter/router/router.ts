@@ -8,4 +8,5 @@ export { Forwarding } from './forwarding.ts';
 export { type Mirror, startMirrors } from './mirror.ts';
 export { MAX_REPLAY_BYTES } from './request-body.ts';
 export type { RoutedStream } from './routed-stream.ts';
+export { propagateTrace } from './trace-propagation.ts';
 export { type HostOutcomeListener, UpstreamCluster, Upstreams, type UpstreamsOptions } from './upstreams.ts';

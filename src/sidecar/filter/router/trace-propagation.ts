@@ -1,7 +1,7 @@
-import type { HeaderEdits } from '../../http/header-edits.ts';
-import type { HeaderFields } from '../../http/header-fields.ts';
-import type { StreamRecord } from '../../telemetry/stream-record.ts';
-import type { TraceStarter } from '../../telemetry/trace/trace.ts';
+import type { HeaderEdits } from '../../../http/header-edits.ts';
+import type { HeaderFields } from '../../../http/header-fields.ts';
+import type { StreamRecord } from '../../../telemetry/stream-record.ts';
+import type { TraceStarter } from '../../../telemetry/trace/trace.ts';
 
 /** Puts the trace context of the record's hop among the edits of the outgoing head (W3C Trace Context). */
 export function propagateTrace(
