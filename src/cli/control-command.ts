@@ -1,9 +1,9 @@
-import { isIP } from 'node:net';
 import { Command, Option } from 'commander';
 import type { ServingFiles } from '../control/serving-certificates.ts';
 import { MUTUAL_TLS_MODES, type MutualTls } from '../control/translate/mutual-tls.ts';
 import { consulSettings, type Environment } from './environment.ts';
 import { addLogOptions, type LogOptions, logsFrom } from './log-options.ts';
+import { refuseKeysInTheClear } from './mutual-tls-option.ts';
 import { parseCount, parseDurationMs, parsePort } from './option-parsers.ts';
 import { runUntilSignal } from './run-until-signal.ts';
 import { keepHeapTight } from './tight-heap.ts';
@@ -43,7 +43,10 @@ export function controlCommand(environment: Environment): Command {
     .option('--tls-key <file>', 'the private key of --tls-cert')
     .option('--tls-client-ca <file>', 'take only xDS clients with a certificate of these authorities')
     .addOption(
-      new Option('--mtls <mode>', 'mutual TLS between sidecars, and intentions enforced by it')
+      new Option(
+        '--mtls <mode>',
+        'mutual TLS between sidecars, with intentions enforced: off, permissive (takes plaintext, too), strict',
+      )
         .choices(MUTUAL_TLS_MODES)
         .default('off'),
     )
@@ -94,23 +97,6 @@ export function controlCommand(environment: Environment): Command {
     );
     await runUntilSignal(control, environment['WEFT_END_WITH_STDIN'] === '1');
   });
-}
-
-/**
- * Sidecars get their private keys from here: only those on this machine without more ado, others where they have proved over TLS
- * which service they are of. A server that other machines reach without that would leave its sidecars waiting for ever.
- */
-function refuseKeysInTheClear({ mtls, host, tlsClientCa }: ControlOptions): void {
-  if (mtls === 'off' || isLoopback(host) || tlsClientCa !== undefined) return;
-  throw new UsageError(
-    `--mtls ${mtls} with --host ${host}: private keys would go to other machines. Serve xDS over TLS and let sidecars show ` +
-      'who they are (--tls-cert, --tls-key, --tls-client-ca), or serve this machine alone (--host 127.0.0.1)',
-  );
-}
-
-function isLoopback(host: string): boolean {
-  if (isIP(host) === 4) return host.startsWith('127.');
-  return host === 'localhost' || host === '::1';
 }
 
 function servingFiles({ tlsCert, tlsKey, tlsClientCa }: ControlOptions): ServingFiles | undefined {

@@ -23,6 +23,7 @@ import type { EndpointFeed } from './endpoint-feed.ts';
 import { type GrpcClients, isGrpcClient } from './grpc-clients.ts';
 import type { IntentionsFeed } from './intentions-feed.ts';
 import type { ProxyFeeds } from './proxy-feeds.ts';
+import type { SecretStreams } from './secret-streams.ts';
 import type { SnapshotStore } from './snapshot/snapshot.ts';
 import { type MutualTls, unobeyedTls } from './translate/translate.ts';
 
@@ -32,6 +33,7 @@ export interface ConsoleViewSources {
   readonly endpoints: EndpointFeed;
   readonly intentions: IntentionsFeed;
   readonly mutualTls: MutualTls;
+  readonly secrets: SecretStreams;
   readonly grpcClients: GrpcClients;
   readonly store: SnapshotStore;
   readonly xds: XdsServerState;
@@ -133,13 +135,14 @@ function countByHealth(instances: readonly { readonly health: 'passing' | 'warni
 
 /** One problem is often every proxy's (an entry that all use): it is shown once. */
 function allProblems(sources: ConsoleViewSources): readonly ProblemView[] {
-  const { consul, endpoints, intentions, feeds, grpcClients, xds, mutualTls } = sources;
+  const { consul, endpoints, intentions, feeds, secrets, grpcClients, xds, mutualTls } = sources;
   const { entries } = consul.entries.state;
   const problems = [
     ...consul.entries.state.problems,
     ...(entries === undefined ? [] : unobeyedTls(entries, mutualTls)),
     ...endpoints.problems(),
     ...intentions.problems(),
+    ...secrets.problems(),
     ...feeds.all().flatMap(([, feed]) => feed.problems()),
     ...grpcClients.problems(),
     ...xds.streams().flatMap(refusals),

@@ -18,7 +18,7 @@ import { IntentionsFeed } from './intentions-feed.ts';
 import { LocalDatacenter } from './local-datacenter.ts';
 import { ProblemLog } from './problem-log.ts';
 import { ProxyFeeds } from './proxy-feeds.ts';
-import { ProxySecrets } from './proxy-secrets.ts';
+import { SecretStreams } from './secret-streams.ts';
 import { type ServingFiles, servingCertificates } from './serving-certificates.ts';
 import { type ResourceTerms, SnapshotStore } from './snapshot/snapshot.ts';
 import { StateFolder } from './state-folder.ts';
@@ -137,14 +137,13 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
     return mesh === undefined || name === '' ? undefined : { ...mesh, datacenter: datacenter(name) };
   };
   const grpcClients = new GrpcClients({ store, endpoints, scope, isStrict: mutualTls === 'strict', nowMs });
-  const openSidecar: SnapshotSource['open'] = (node, listener) => {
-    const secrets = new ProxySecrets(node, listener, {
-      consul,
-      store,
-      serviceOf: (nodeId) => feeds.of(nodeId)?.registration?.destinationService,
-    });
-    return secrets.around(openCertified(node, secrets, store, feeds));
-  };
+  const secrets = new SecretStreams({
+    ...{ consul, store },
+    serviceOf: (nodeId) => feeds.of(nodeId)?.registration?.destinationService,
+    onProblems: (nodeId, found) => problems.told(`secrets of ${nodeId}`, found),
+  });
+  const openSidecar: SnapshotSource['open'] = (node, listener) =>
+    secrets.open(node, listener, (inner) => openCertified(node, inner, store, feeds));
   const stopWatching = async (): Promise<void> => {
     feeds.stop();
     grpcClients.stop();
@@ -186,6 +185,7 @@ export async function startControl(options: ControlOptions): Promise<RunningCont
       endpoints,
       intentions,
       mutualTls,
+      secrets,
       grpcClients,
       store,
       xds: xds.state,

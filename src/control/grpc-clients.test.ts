@@ -6,7 +6,7 @@ import {
   LISTENER_TYPE as LDS,
   ROUTE_CONFIGURATION_TYPE as RDS,
 } from '../resource/type-url.ts';
-import { encodeSotwRequest } from '../xds/discovery-codec.ts';
+import { encodeDeltaRequest, encodeSotwRequest } from '../xds/discovery-codec.ts';
 import { eventually } from '../xds/fakes/eventually.ts';
 import { RawAdsClient } from '../xds/fakes/raw-ads-client.ts';
 import type { RunningControl } from './control.ts';
@@ -108,5 +108,18 @@ describe('gRPC clients', () => {
     ]);
     client.close();
     await eventually(async () => (await watches()).get('health echo dc=dc1')).toBe(0);
+  });
+
+  test('are told at once that a strict mesh lets nobody in without a certificate', async () => {
+    const strict = await mesh.control({ mutualTls: 'strict' });
+    await mesh.register('echo', 8081);
+    const client = new RawAdsClient(strict.xdsPort, 'delta', identity.node.id);
+    clients.push(client);
+    const question = { typeUrl: LDS, subscribe: ['echo'], unsubscribe: [], initialResourceVersions: new Map() };
+    client.raw(encodeDeltaRequest({ ...question, responseNonce: '', errorDetail: undefined }, identity));
+    const { removedNames, resources } = await client.next();
+    expect([removedNames, resources]).toEqual([['echo'], []]);
+    const response = await fetch(`http://127.0.0.1:${strict.consolePort}/api/overview`);
+    expect(await response.text()).toContain('gRPC clients without a sidecar have no certificate of the mesh');
   });
 });

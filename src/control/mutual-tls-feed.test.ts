@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { SECRET_TYPE } from '../resource/type-url.ts';
 import { Logs } from '../telemetry/log/log.ts';
 import { FakeConsul } from './consul/testing/fake-consul.ts';
 import { type RunningControl, startControl } from './control.ts';
@@ -9,6 +10,13 @@ import { fillConsul, SCRIPTED_PROXY } from './testing/scripted-consul.ts';
 
 const until = (check: () => void | Promise<void>): Promise<void> =>
   vi.waitFor(check, { timeout: 20_000, interval: 20 });
+const LEAF = '/v1/agent/connect/ca/leaf/web';
+const pem = (what: string): string => `-----BEGIN ${what}-----\nAAAA\n-----END ${what}-----\n`;
+const LEAF_OF_WEB = {
+  ...{ Service: 'web', ServiceURI: 'spiffe://mesh.consul/ns/default/dc/dc1/svc/web', SerialNumber: '07' },
+  ...{ CertPEM: pem('CERTIFICATE'), PrivateKeyPEM: pem('EC PRIVATE KEY') },
+  ...{ ValidAfter: '2026-01-01T00:00:00Z', ValidBefore: '2027-01-01T00:00:00Z' },
+};
 const API = 'api.default.dc1.internal.mesh.consul';
 const INTENTIONS = '/v1/config/service-intentions';
 
@@ -80,6 +88,24 @@ async function watches(): Promise<unknown> {
   const overview = (await response.json()) as { consul: { watches: { key: string; state: string }[] } };
   return overview.consul.watches.filter(({ key }) => key === 'config service-intentions');
 }
+
+test('a certificate that cannot be had is waited for, by name; one that was had is kept', async () => {
+  await start();
+  probe.client.setSubscription(SECRET_TYPE, new Set(['default', 'ROOTCA']));
+  const about = async (): Promise<string> =>
+    (await problems())
+      .filter(({ where }) => where.startsWith('certificate'))
+      .map(({ where, message }) => `${where}: ${message}`)
+      .join('\n');
+  await until(async () => expect(await about()).toContain('certificate of service web: cannot be had'));
+  expect(probe.client.resources(SECRET_TYPE).has('default')).toBe(false);
+  fake.set(LEAF, LEAF_OF_WEB);
+  await until(() => expect(probe.client.resources(SECRET_TYPE).has('default')).toBe(true));
+  await until(async () => expect(await about()).toBe(''));
+  fake.delete(LEAF);
+  await until(async () => expect(await about()).toContain('certificate of service web: is not renewed now'));
+  expect(probe.client.resources(SECRET_TYPE).has('default')).toBe(true);
+});
 
 test('a mesh entry that is wrong leaves TLS as it was, and is named', async () => {
   fake.set('/v1/config/mesh', [{ Kind: 'mesh', ModifyIndex: 4, TLS: { Incoming: { TLSMinVersion: 'TLSv1_3' } } }]);

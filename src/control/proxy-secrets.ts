@@ -14,12 +14,15 @@ import { type Consul, knownValue, type Watched, type WatchState } from './consul
 import type { SnapshotStore } from './snapshot/snapshot.ts';
 import {
   type CaRoots,
+  errorAt,
   LEAF_SECRET,
   type LeafCertificate,
   leafSecret,
+  type Problem,
   ROOTS_SECRET,
   rootsSecret,
   type ServiceName,
+  warningAt,
 } from './translate/translate.ts';
 
 export interface ProxySecretsOptions {
@@ -27,11 +30,16 @@ export interface ProxySecretsOptions {
   readonly store: SnapshotStore;
   /** The service that this node is a sidecar of; undefined while its registration is not known. */
   readonly serviceOf: (nodeId: string) => ServiceName | undefined;
+  /** What is had, or what is wrong, may be another than before. */
+  readonly onChange: () => void;
 }
 
 /** google.rpc.Code */
 const NOT_FOUND = 5;
 const PERMISSION_DENIED = 7;
+
+const KEY_RULE =
+  'a private key is given to sidecars on this machine, and to those whose client certificate is that of their service';
 
 /**
  * One stream's secrets: the certificate of the sidecar's own service and the roots, from Consul's CA, followed from the moment they are
@@ -83,6 +91,23 @@ export class ProxySecrets implements SnapshotListener {
     };
   }
 
+  /** Why a sidecar waits for a certificate, or keeps an old one. */
+  problems(): readonly Problem[] {
+    const service = this.#options.serviceOf(this.#node.id);
+    return [
+      ...(service !== undefined && this.#wanted.has(LEAF_SECRET) && !this.#mayHaveKey(service)
+        ? [
+            errorAt(
+              `proxy ${this.#node.id}`,
+              `is given no certificate, so it takes no call and makes none: ${KEY_RULE}`,
+            ),
+          ]
+        : []),
+      ...troubleWith(`certificate of service ${service ?? '(unknown)'}`, this.#leaf?.state),
+      ...troubleWith("certificates of Consul's authority", this.#roots?.state),
+    ];
+  }
+
   /** Watches what is wanted and may be had. */
   #follow(): void {
     if (this.#isClosed || this.#inner === undefined || this.#wanted.size === 0) return;
@@ -100,6 +125,7 @@ export class ProxySecrets implements SnapshotListener {
   #serve(): void {
     const inner = this.#inner;
     if (this.#isClosed || inner === undefined) return;
+    this.#options.onChange();
     if (this.#wanted.size === 0) {
       this.#listener.onSnapshot(inner);
       return;
@@ -130,13 +156,18 @@ export class ProxySecrets implements SnapshotListener {
   }
 
   #explain(name: string): { readonly code: number; readonly message: string } {
-    if (name === LEAF_SECRET) {
-      const message =
-        'a private key is given to sidecars on this machine, and to those whose client certificate is that of their service';
-      return { code: PERMISSION_DENIED, message };
-    }
+    if (name === LEAF_SECRET) return { code: PERMISSION_DENIED, message: KEY_RULE };
     return { code: NOT_FOUND, message: `the secrets of a sidecar are "${LEAF_SECRET}" and "${ROOTS_SECRET}"` };
   }
+}
+
+/** What was had before stays in force, and who never had one waits. */
+function troubleWith<T>(where: string, state: WatchState<T> | undefined): readonly Problem[] {
+  if (state?.kind === 'failing') {
+    return [errorAt(where, `cannot be had, so sidecars that need it take no call and make none: ${state.error}`)];
+  }
+  if (state?.kind !== 'stale') return [];
+  return [warningAt(where, `is not renewed now, and sidecars keep the one they have: ${state.error}`)];
 }
 
 /** gRPC names a peer by address and port. */

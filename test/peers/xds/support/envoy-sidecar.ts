@@ -21,6 +21,7 @@ export interface EnvoySidecar extends AsyncDisposable {
   readonly proxyId: string;
   readonly envoy: Envoy;
   readonly app: Origin;
+  readonly inboundPort: number;
   upstreamPort(service: string): number;
 }
 
@@ -54,6 +55,7 @@ export async function addEnvoySidecar(mesh: Mesh, options: EnvoySidecarOptions):
     proxyId,
     envoy,
     app,
+    inboundPort,
     upstreamPort: (name) => upstreamPorts.get(name) ?? 0,
     [Symbol.asyncDispose]: async () => {
       await envoy.stop();
