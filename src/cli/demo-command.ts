@@ -1,4 +1,5 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { MUTUAL_TLS_MODES, type MutualTls } from '../control/translate/mutual-tls.ts';
 import type { SampleServiceOptions } from '../demo/sample-service-options.ts';
 import type { Environment } from './environment.ts';
 import { addLogOptions, type LogOptions } from './log-options.ts';
@@ -11,6 +12,7 @@ interface DemoOptions extends LogOptions {
   readonly consul: string | undefined;
   readonly otlp: string | undefined;
   readonly rate: number;
+  readonly mtls: MutualTls;
 }
 
 /** `weft demo`: the whole mesh on one machine. */
@@ -29,7 +31,8 @@ export function demoCommand(environment: Environment): Command {
       'export traces to a running Jaeger or collector (OTLP over HTTP) instead of the built-in receiver',
       parseHttpUrl,
     )
-    .option('--rate <requests>', 'requests per second', parseCount, 40);
+    .option('--rate <requests>', 'requests per second', parseCount, 40)
+    .addOption(new Option('--mtls <mode>', 'mutual TLS between the sidecars').choices(MUTUAL_TLS_MODES).default('off'));
   return addLogOptions(command).action(async (options: DemoOptions) => {
     const { runDemo } = await import('../demo/demo.ts');
     const abort = new AbortController();
@@ -48,6 +51,7 @@ export function demoCommand(environment: Environment): Command {
       consulUrl: options.consul,
       otlpUrl: options.otlp,
       requestsPerSecond: options.rate,
+      mutualTls: options.mtls,
       signal: abort.signal,
       program: [process.execPath, process.argv[1] ?? ''],
       environment: childEnvironment,

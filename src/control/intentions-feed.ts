@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Consul, type EntriesChange, knownValue, type Watched } from './consul/consul.ts';
+import { DefaultIntentionPolicy } from './default-intention-policy.ts';
 import {
   type AllIntentions,
   errorAt,
@@ -28,6 +29,7 @@ export interface IntentionsFeedOptions {
 export class IntentionsFeed {
   readonly isEnforced: boolean;
   readonly #options: IntentionsFeedOptions;
+  readonly #policy: DefaultIntentionPolicy;
   /** How many proxies of each service are followed. */
   readonly #holders = new Map<ServiceName, number>();
   /** Watched from the first proxy on. */
@@ -39,12 +41,14 @@ export class IntentionsFeed {
   constructor(options: IntentionsFeedOptions) {
     this.#options = options;
     this.isEnforced = options.isEnforced;
+    this.#policy = new DefaultIntentionPolicy(options.consul, () => this.#settle());
   }
 
   /** Follows a service until it is released as often as it was retained. */
   retain(service: ServiceName): void {
     const held = this.#holders.get(service) ?? 0;
     this.#holders.set(service, held + 1);
+    if (this.isEnforced && this.#watched === undefined) this.#policy.ask();
     this.#watched ??= this.#options.consul.watchIntentions(() => this.#heard());
     if (held === 0) this.#told = new Set([...this.#told, ...this.#tell([service])]);
   }
@@ -67,18 +71,23 @@ export class IntentionsFeed {
       if (!this.isEnforced) return [warningAt('intentions', `never read so far: ${state.error}`)];
       return [errorAt('intentions', `never read so far, so sidecars let nobody in: ${state.error}`)];
     }
+    if (this.isEnforced && this.#policy.error !== '') {
+      const message = `default_intention_policy was never read so far, so sidecars let nobody in: ${this.#policy.error}`;
+      return [errorAt('intentions', message)];
+    }
     return this.#problemsOf(this.#holders.keys());
   }
 
   /** By service, in the order of the names. */
   all(): readonly { readonly service: ServiceName; readonly known: ServiceIntentions | undefined }[] {
-    const all = this.#watched === undefined ? undefined : knownValue(this.#watched.state);
+    const all = this.#known();
     return [...this.#holders.keys()]
       .sort((a, b) => (a < b ? -1 : 1))
       .map((service) => ({ service, known: all === undefined ? undefined : intentionsOf(service, all) }));
   }
 
   stop(): void {
+    this.#policy.stop();
     this.#watched?.release();
     this.#watched = undefined;
     this.#holders.clear();
@@ -87,12 +96,26 @@ export class IntentionsFeed {
   #current(): AllIntentions | 'pending' | undefined {
     const state = this.#watched?.state;
     if (state === undefined) return 'pending';
-    return knownValue(state) ?? (state.kind === 'failing' ? undefined : 'pending');
+    const all = knownValue(state);
+    if (all === undefined) return state.kind === 'failing' ? undefined : 'pending';
+    if (!this.isEnforced) return all;
+    const { known, error } = this.#policy;
+    if (known === undefined) return error === '' ? 'pending' : undefined;
+    return known === 'notSet' ? all : { ...all, defaultPolicy: known };
+  }
+
+  #known(): AllIntentions | undefined {
+    const current = this.#current();
+    return current === 'pending' ? undefined : current;
   }
 
   #heard(): void {
-    const all = this.#watched === undefined ? undefined : knownValue(this.#watched.state);
-    if (all !== undefined) this.#told = this.#tell(this.#holders.keys());
+    if (this.isEnforced) this.#policy.ask();
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#known() !== undefined) this.#told = this.#tell(this.#holders.keys());
     if (!this.isEnforced) return;
     const before = this.#inForce;
     this.#inForce = this.#current();
@@ -108,7 +131,7 @@ export class IntentionsFeed {
   }
 
   #problemsOf(services: Iterable<ServiceName>): readonly Problem[] {
-    const all = this.#watched === undefined ? undefined : knownValue(this.#watched.state);
+    const all = this.#known();
     if (all === undefined) return [];
     const problems = this.isEnforced ? intentionProblems : unenforcedIntentions;
     return [...services].flatMap((service) => problems(service, intentionsOf(service, all)));

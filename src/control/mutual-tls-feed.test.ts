@@ -89,6 +89,19 @@ async function watches(): Promise<unknown> {
   return overview.consul.watches.filter(({ key }) => key === 'config service-intentions');
 }
 
+test("the agent's default_intention_policy goes before its policy for tokens, also when it is another one later", async () => {
+  const self = (policy: string): object => ({
+    Config: { NodeName: 'n1' },
+    DebugConfig: { DefaultIntentionPolicy: policy },
+  });
+  fake.set('/v1/agent/self', self('deny'));
+  await start();
+  await until(() => expect(publicListener()).toContain('"rules":{}'));
+  fake.set('/v1/agent/self', self(''));
+  fake.set(INTENTIONS, [entry('stranger', 'cli')]);
+  await until(() => expect(publicListener()).toContain('"action":"DENY"'));
+});
+
 test('a certificate that cannot be had is waited for, by name; one that was had is kept', async () => {
   await start();
   probe.client.setSubscription(SECRET_TYPE, new Set(['default', 'ROOTCA']));

@@ -24,6 +24,7 @@ async function run(mark: string, forMs: number | undefined, abortOn?: RegExp): P
     consulUrl: undefined,
     otlpUrl: undefined,
     requestsPerSecond: 20,
+    mutualTls: 'strict',
     signal: abort.signal,
     program: [process.execPath, MAIN],
     environment: { ...process.env, WEFT_DEMO_TEST: mark },

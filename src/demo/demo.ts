@@ -43,6 +43,8 @@ export interface DemoOptions {
   /** A collector (OTLP over HTTP) to send traces to instead of the built-in receiver. */
   readonly otlpUrl: string | undefined;
   readonly requestsPerSecond: number;
+  /** What the control server is told: `off`, `permissive` or `strict`. */
+  readonly mutualTls: string;
   /** Ends the demo early, and properly. */
   readonly signal: AbortSignal;
   /** Executable and first argument with which children are started. */
@@ -191,7 +193,7 @@ class Demo {
   async #bringUp(plan: MeshPlan, children: ChildProcesses, load: LoadGenerator): Promise<void> {
     await this.#wait(`Consul at ${plan.registryUrl}`, () => registryMissing(plan));
     this.#config = await writeMeshConfig(plan.registryUrl, [LOAD_SERVICE, ...SERVICES.map((spec) => spec.name)]);
-    children.start(controlChild(plan));
+    children.start(controlChild(plan, this.#options.mutualTls));
     for (const instance of plan.instances) children.start(serviceChild(instance));
     await register(plan.registryUrl, plan.load.registration, this.#ending.signal);
     await this.#wait('the control server', () => controlMissing(plan));

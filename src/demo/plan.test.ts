@@ -47,7 +47,7 @@ test('what each program is started with is what it accepts', () => {
   }
   expect(registryChild(made)?.arguments).toEqual(['registry', '--port', '8500']);
   expect(registryChild({ ...made, ports: { ...PORTS, registry: undefined } })).toBeUndefined();
-  expect(controlChild(made).arguments).toContain('http://127.0.0.1:8500');
+  expect(controlChild(made, 'off').arguments).toContain('http://127.0.0.1:8500');
   const [first] = sidecarsOf(made);
   if (first === undefined) throw new Error('the plan has no sidecars');
   expect(sidecarChild(made, first).arguments).toEqual(
@@ -62,7 +62,7 @@ test('services end before their sidecars, those before the control server, the r
   const phases = [
     serviceChild(instance),
     sidecarChild(made, instance.sidecar),
-    controlChild(made),
+    controlChild(made, 'off'),
     registryChild(made),
   ];
   expect(phases.map((child) => child?.phase)).toEqual([1, 2, 3, 4]);

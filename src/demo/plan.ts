@@ -108,10 +108,10 @@ export function registryChild(plan: MeshPlan): ChildSpec | undefined {
   return { name: 'registry', phase: PHASE.registry, arguments: ['registry', '--port', String(registry)] };
 }
 
-export function controlChild(plan: MeshPlan): ChildSpec {
+export function controlChild(plan: MeshPlan, mutualTls: string): ChildSpec {
   const { xds, console } = plan.ports;
   const options = ['--consul', plan.registryUrl, '--port', String(xds), '--console-port', String(console)];
-  return { name: 'control server', phase: PHASE.control, arguments: ['control', ...options] };
+  return { name: 'control server', phase: PHASE.control, arguments: ['control', ...options, '--mtls', mutualTls] };
 }
 
 export function serviceChild(instance: PlannedInstance): ChildSpec {

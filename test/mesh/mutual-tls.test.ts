@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask } from './support/exchange.ts';
@@ -28,7 +29,7 @@ describe('a strict mesh', () => {
     mesh = await Mesh.start({ mutualTls: 'strict' });
     await mesh.registryPut('/v1/config', { Kind: 'proxy-defaults', Name: 'global', Config: { protocol: 'http' } });
     shop = await mesh.add({ service: 'shop', instance: 'shop-1' });
-    caller = await mesh.add({ service: 'caller', instance: 'caller-1', upstreams: ['shop', 'lonely'] });
+    caller = await mesh.add({ service: 'caller', instance: 'caller-1', upstreams: ['shop', 'pipe', 'lonely'] });
     port = caller.upstreamPort('shop');
   }, 60_000);
 
@@ -75,6 +76,24 @@ describe('a strict mesh', () => {
     await until('the way back', async () => ((await statusOf(port, '/private/x')) === 200 ? true : undefined));
   });
 
+  test('a service of protocol tcp: who is denied is not let in, and who was in is put out', async () => {
+    await mesh.registryPut('/v1/config', { Kind: 'service-defaults', Name: 'pipe', Protocol: 'tcp' });
+    await mesh.add({ service: 'pipe', instance: 'pipe-1' });
+    const through = caller.upstreamPort('pipe');
+    await until('the first bytes', async () => ((await statusOf(through)) === 200 ? true : undefined));
+    const open = connect({ host: '127.0.0.1', port: through });
+    const ended = new Promise<void>((resolve) => void open.on('error', () => {}).on('close', () => resolve()));
+    await new Promise<void>((resolve) => {
+      open.once('data', () => resolve());
+      open.write('GET / HTTP/1.1\r\nhost: pipe\r\n\r\n');
+    });
+    await intentions(mesh, 'pipe', { Name: 'caller', Action: 'deny' });
+    await ended;
+    await expect(statusOf(through)).rejects.toThrow();
+    await intentions(mesh, 'pipe', { Name: 'caller', Action: 'allow' });
+    await until('the way back', async () => ((await statusOf(through)) === 200 ? true : undefined));
+  });
+
   test('a root that is replaced under load costs no request, and no listener or cluster is sent again', async () => {
     const versions = async (): Promise<Record<string, string>> => {
       const { sidecars } = await mesh.overview();
@@ -90,7 +109,8 @@ describe('a strict mesh', () => {
       Provider: 'consul',
       Config: { PrivateKeyType: 'ec', PrivateKeyBits: 384 },
     });
-    const keys = [shop.proxyId, caller.proxyId].map((id) => `${id} SDS`);
+    const keys = Object.keys(before).filter((key) => key.endsWith(' SDS'));
+    expect(keys).toHaveLength(3);
     const after = await until('new secrets on both sides', async () => {
       const now = await versions();
       return keys.every((key) => now[key] !== before[key]) ? now : undefined;

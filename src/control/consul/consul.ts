@@ -209,6 +209,11 @@ export class Consul {
     return (await this.#oneShots.agent()).datacenter;
   }
 
+  /** Of the agent that is asked. Rejects where it could not be asked. */
+  defaultIntentionPolicy(): Promise<'allow' | 'deny' | 'notSet'> {
+    return this.#oneShots.defaultIntentionPolicy();
+  }
+
   watchNode(node: NodeName, listener: (state: WatchState<NodeProxies>) => void): Watched<NodeProxies> {
     return this.#hub.subscribe(nodeServicesWatch(node), listener);
   }

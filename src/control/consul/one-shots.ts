@@ -33,6 +33,8 @@ export interface AgentIdentity {
 
 const agentSelf = z.object({ Config: z.object({ NodeName: z.string(), Datacenter: text }) });
 
+const agentPolicy = z.object({ DebugConfig: z.object({ DefaultIntentionPolicy: text }).nullish() });
+
 const healthRow = z.object({
   Node: z.object({ Node: text, Address: text }),
   Service: z.looseObject({ ID: text, Address: text, Port: z.number(), Kind: text }),
@@ -67,6 +69,17 @@ export class OneShots {
   async #askAgent(): Promise<AgentIdentity> {
     const { Config: config } = agentSelf.parse(await this.#ask('/v1/agent/self', (client) => client.agent.self()));
     return { node: config.NodeName, datacenter: config.Datacenter };
+  }
+
+  /**
+   * The agent's own word on calls that no intention is about; `notSet` where it leaves that to its default policy for tokens. Asked
+   * anew each time: it is another one when the agent was started again.
+   */
+  async defaultIntentionPolicy(): Promise<'allow' | 'deny' | 'notSet'> {
+    const answer = await this.#ask('/v1/agent/self', (client) => client.agent.self());
+    const policy = agentPolicy.parse(answer).DebugConfig?.DefaultIntentionPolicy ?? '';
+    if (policy === '') return 'notSet';
+    return policy === 'allow' ? 'allow' : 'deny';
   }
 
   /** Every service with its instances, at most a few seconds old. */

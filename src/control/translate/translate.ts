@@ -37,6 +37,7 @@ export type { CaRoot, CaRoots, LeafCertificate } from './identity.ts';
 export {
   type AllIntentions,
   type Intention,
+  type IntentionAction,
   intentionProblems,
   intentionsOf,
   intentionText,

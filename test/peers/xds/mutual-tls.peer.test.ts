@@ -72,6 +72,20 @@ describeWithPeer('consul', 'mutual TLS from the authority of a real Consul', () 
   });
 });
 
+describeWithPeer('consul', 'a Consul whose default_intention_policy is to deny', () => {
+  test('nobody calls whom no intention allows', async () => {
+    await using consul = await startConsul({ hcl: ['default_intention_policy = "deny"'] });
+    await using mesh = await Mesh.start({ consulUrl: consul.httpAddress, mutualTls: 'strict' });
+    await mesh.registryPut('/v1/config', { Kind: 'proxy-defaults', Name: 'global', Config: { protocol: 'http' } });
+    await mesh.add({ service: 'api', instance: 'api-1' });
+    const caller = await mesh.add({ service: 'caller', instance: 'caller-1', upstreams: ['api'] });
+    const port = caller.upstreamPort('api');
+    await until('the refusal', async () => ((await statusOf(port)) === 403 ? true : undefined));
+    await deny(mesh, 'allow');
+    await until('the permission', async () => ((await statusOf(port)) === 200 ? true : undefined));
+  });
+});
+
 const VARIANTS: readonly AdsVariant[] = ['DELTA_GRPC', 'GRPC'];
 
 describeWithPeer('envoy', 'Envoy with the TLS contexts and intentions of this control server', () => {
