@@ -39,7 +39,7 @@ export interface ProxyFeedOptions {
   readonly memory?: WatchMemory | undefined;
   readonly nowMs: () => number;
   readonly onRegistration: (registration: ProxyRegistration) => void;
-  /** After each translation, and none once nobody follows the proxy. */
+  /** After each translation and each reading of its registration; none once nobody follows the proxy. */
   readonly onProblems: (problems: readonly Problem[]) => void;
 }
 
@@ -85,6 +85,7 @@ export class ProxyFeed {
         this.#merger.request();
       },
       onUnregistered: (message) => options.store.refuse(options.nodeId, { kind: 'not-found', message }),
+      onProblems: () => options.onProblems(this.problems()),
     });
   }
 
@@ -133,7 +134,7 @@ export class ProxyFeed {
       const message = error instanceof Error ? error.message : String(error);
       this.#problems = [errorAt(this.#where, `keeps what it has; translating it failed: ${message}`)];
     }
-    this.#options.onProblems(this.#problems);
+    this.#options.onProblems(this.problems());
   }
 
   /** Translates, takes each part that is complete, holds the others at the form the proxy has, and publishes the whole. */

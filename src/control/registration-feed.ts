@@ -30,6 +30,8 @@ export interface RegistrationFeedOptions {
   readonly onRegistration: (registration: ProxyRegistration) => void;
   /** Consul knows no such proxy; the message is for whoever runs it. */
   readonly onUnregistered: (message: string) => void;
+  /** What is wrong with it may be another thing now. */
+  readonly onProblems: () => void;
 }
 
 /** A sidecar often starts a moment before its registration: this long it waits before it is refused. */
@@ -114,6 +116,11 @@ export class RegistrationFeed {
   }
 
   #read(): void {
+    this.#takeRegistration();
+    this.#options.onProblems();
+  }
+
+  #takeRegistration(): void {
     const known = this.#watched === undefined ? undefined : knownValue(this.#watched.state);
     if (known === undefined) return;
     const registration = known.proxies.get(serviceId(this.#options.nodeId));

@@ -31,6 +31,16 @@ async function counters(): Promise<{ readonly encoded: number; readonly reused: 
   return { encoded: value('weft_resources_encoded_total'), reused: value('weft_resources_reused_total') };
 }
 
+/** A control server to which nobody came. */
+async function startAlone(): Promise<{ readonly consul: FakeConsul; readonly control: RunningControl }> {
+  const consul = await FakeConsul.start();
+  consul.set('/v1/status/leader', '127.0.0.1:8300');
+  consul.set('/v1/connect/ca/roots', { TrustDomain: 'mesh.consul' });
+  const log = new Logs({ level: 'silent', format: 'json' }).root;
+  const addresses = [consul.address];
+  return { consul, control: await startControl({ consul: { addresses }, xdsPort: 0, consolePort: 0, log }) };
+}
+
 beforeEach(async () => {
   fake = await FakeConsul.start();
   fake.set('/v1/status/leader', '127.0.0.1:8300');
@@ -70,6 +80,33 @@ afterEach(async () => {
   probe.stop();
   await control.stop();
   await fake.stop();
+});
+
+test('only what the connected proxy needs is watched, and before it came, nothing of services', async () => {
+  const paths = (asked: readonly string[]): readonly string[] =>
+    [...new Set(asked.map((question) => question.split('?')[0] ?? ''))].sort();
+  const ofTheMesh = [
+    ...['mesh', 'proxy-defaults', 'service-defaults', 'service-resolver', 'service-router', 'service-splitter'].map(
+      (kind) => `/v1/config/${kind}`,
+    ),
+    '/v1/connect/ca/roots',
+    '/v1/status/leader',
+  ];
+  const ofTheProxy = [
+    ...['/v1/agent/self', `/v1/agent/service/${ID}`, '/v1/catalog/node-services/n1'],
+    '/v1/config/service-intentions',
+    ...UPSTREAMS.map((service) => `/v1/health/connect/${service}`),
+  ];
+  expect(paths(fake.questions)).toEqual([...ofTheMesh, ...ofTheProxy].sort());
+  const alone = await startAlone();
+  try {
+    await until(() => expect(paths(alone.consul.questions)).toEqual(ofTheMesh.toSorted()));
+    const metrics = await (await fetch(`http://127.0.0.1:${alone.control.consolePort}/metrics`)).text();
+    expect(metrics).toContain('\nweft_consul_watches 7\n');
+  } finally {
+    await alone.control.stop();
+    await alone.consul.stop();
+  }
 });
 
 test('entries of services that no connected proxy reaches, and endpoints, translate no proxy', async () => {

@@ -80,6 +80,25 @@ describe('blocking query', () => {
     await until(() => expect(value()).toEqual(['after']));
   });
 
+  it('asks anew when it is answered before its time with nothing new: an older snapshot was restored', async () => {
+    fake.set(PATH, ['newer']);
+    await until(() => expect(value()).toEqual(['newer']));
+    await until(() => expect(fake.held).toBe(1));
+    fake.restore({ [PATH]: ['older'] });
+    await until(() => expect(value()).toEqual(['older']));
+    expect(query.counters.abandoned).toBe(1);
+    await until(() => expect(fake.questions.at(-1)).toContain('index=5&'));
+    fake.set(PATH, ['after']);
+    await until(() => expect(value()).toEqual(['after']));
+  });
+
+  it('does not ask anew where its time ran out', async () => {
+    query.stop();
+    query = watch(http, { ...FAST, waitMs: 20 });
+    await until(() => expect(query.counters.unchanged).toBeGreaterThan(2));
+    expect(query.counters.abandoned).toBe(0);
+  });
+
   const faults: readonly (readonly [string, FakeFault, RegExp])[] = [
     [
       '403',

@@ -81,6 +81,8 @@ export interface BlockingQueryOptions<T> {
   readonly timings?: WatchTimings;
   /** On every new value and on every change of state; never twice for the same value. */
   readonly onState: (state: WatchState<T>) => void;
+  /** Consul threw its state away for another one: what every watch knows may be another thing now. */
+  readonly onAbandoned?: (() => void) | undefined;
 }
 
 export class BlockingQuery<T> {
@@ -109,6 +111,7 @@ export class BlockingQuery<T> {
     unchanged: 0,
     failed: 0,
     indexResets: 0,
+    abandoned: 0,
     doubted: 0,
     unreadableMemories: 0,
   };
@@ -146,9 +149,17 @@ export class BlockingQuery<T> {
     nudged.abort();
   }
 
+  /** Asks anew, without blocking: the index that is known may be of a state that is no more. */
+  startOver(): void {
+    this.#index = 0n;
+    this.nudge();
+  }
+
   /** Asks, and answers how long to pause before the next question. */
   async #askOnce(): Promise<number> {
     const { signal } = this.#nudge;
+    const { clock } = this.#options;
+    const asked = { index: this.#index, atMs: clock.nowMs() };
     this.counters.asked += 1;
     try {
       const answer = await this.#options.consul.ask(this.#options.path, this.#parameters(), {
@@ -156,6 +167,7 @@ export class BlockingQuery<T> {
         signal,
       });
       this.#accept(answer);
+      if (asked.index > 0n && this.#isAbandoned(answer, asked.index, clock.nowMs() - asked.atMs)) this.#abandon();
       return this.#pollPauseMs();
     } catch (error) {
       if (signal.aborted) return 0;
@@ -229,6 +241,20 @@ export class BlockingQuery<T> {
     };
     if (this.#state.kind === 'stale') this.#enter(confirmed);
     else this.#state = confirmed;
+  }
+
+  /**
+   * An answer before its time that knows of nothing new. So Consul ends the questions that it holds when a snapshot is
+   * restored: with what it knew before. Asked on with that index, it would hold them until the restored state has come as far.
+   */
+  #isAbandoned({ index, isCutShort }: ConsulAnswer, askedIndex: bigint, heldMs: number): boolean {
+    return index === askedIndex && isCutShort !== true && heldMs < this.#timings.waitMs;
+  }
+
+  #abandon(): void {
+    this.counters.abandoned += 1;
+    this.#index = 0n;
+    this.#options.onAbandoned?.();
   }
 
   /** Consul's rules: start over when the index fell, and otherwise never block on 0. A path without an index is polled by the limiter. */

@@ -60,10 +60,9 @@ export class ConnectionBudget implements ConsulAsk {
       this.#holders.add(holder);
       try {
         const signal = join(options.signal, holder.makeRoom.signal);
-        return await this.#inner.ask(path, isShort ? { ...query, wait: CROWDED_WAIT } : query, {
-          deadlineMs: options.deadlineMs,
-          signal,
-        });
+        const asked = isShort ? { ...query, wait: CROWDED_WAIT } : query;
+        const answer = await this.#inner.ask(path, asked, { deadlineMs: options.deadlineMs, signal });
+        return isShort ? { ...answer, isCutShort: true } : answer;
       } catch (error) {
         // Made room for another: back to the end of the queue, with the same question.
         if (!holder.makeRoom.signal.aborted || options.signal?.aborted === true) throw error;

@@ -27,6 +27,8 @@ export interface ConsulAnswer {
   readonly isFilteredByAcls: boolean;
   /** Answered from the agent's own stream of events, not by the servers. */
   readonly isStreamed: boolean;
+  /** Held for less time than was asked for: that it says nothing new means nothing. */
+  readonly isCutShort?: true;
   /** `allow` or `deny`: what holds where neither a rule nor an intention says anything. Empty where the agent does not say. */
   readonly defaultPolicy: string;
   /** Parsed only when asked: an unchanged body is never parsed. Throws a ConsulError on garbage. */

@@ -71,6 +71,18 @@ describe('watch hub', () => {
     hub.stop();
   });
 
+  test('asks for everything anew when one watch notices that an older snapshot was restored', async () => {
+    fake.set('/v1/a', 'newer');
+    fake.set('/v1/b', 'newer');
+    const hub = hubWith(1_000);
+    const [first, second] = ['a', 'b'].map((name) => hub.subscribe(spec(name), () => {}));
+    await until(() => expect(fake.held).toBe(2));
+    // Only whoever waits for the first hears of it.
+    fake.restore({ '/v1/a': 'older', '/v1/b': 'older' }, '/v1/a');
+    await until(() => expect([first?.state, second?.state]).toMatchObject([{ value: 'older' }, { value: 'older' }]));
+    hub.stop();
+  });
+
   test('lets go of a watch a while after the last one left', async () => {
     fake.set('/v1/a', 1);
     const hub = hubWith(20);

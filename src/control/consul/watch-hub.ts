@@ -16,6 +16,9 @@ const DEFAULT_LINGER_MS = 30_000;
 /** Watches one control server keeps at most; beyond it a subscriber is told, not served silently late. */
 const MAX_WATCHES = 20_000;
 
+/** A path whose answers always come too early must not make all others ask all the time. */
+const START_OVER_INTERVAL_MS = 10_000;
+
 /** One thing that can be watched. Two specifications with the same key are the same watch. */
 export interface WatchSpec<T> {
   readonly key: string;
@@ -72,6 +75,7 @@ export class WatchHub {
   readonly #options: WatchHubOptions;
   readonly #watches = new Map<string, SharedWatch>();
   #stopped = false;
+  #startedOverMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: WatchHubOptions) {
     this.#options = options;
@@ -102,6 +106,14 @@ export class WatchHub {
   /** Consul was away without any watch noticing (a hung agent holds its questions): every watch asks again. */
   nudgeAll(): void {
     for (const { query } of this.#watches.values()) query.nudge();
+  }
+
+  /** What one watch noticed holds for all of them, and some would notice it only at the end of their wait. */
+  #startOver(noticed: BlockingQuery<unknown>): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs - this.#startedOverMs < START_OVER_INTERVAL_MS) return;
+    this.#startedOverMs = nowMs;
+    for (const { query } of this.#watches.values()) if (query !== noticed) query.startOver();
   }
 
   reports(): readonly WatchReport[] {
@@ -141,6 +153,7 @@ export class WatchHub {
           ? undefined
           : (body, value, kept) => spec.lastGoodBody?.(body, value as T, kept),
       parse: (body, previous, facts) => spec.parse(body, previous as T | undefined, facts),
+      onAbandoned: () => this.#startOver(query),
       onState: (state) => {
         for (const listener of [...listeners]) this.#tell(listener, state);
       },

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { ask } from '../../mesh/support/exchange.ts';
 import { Load } from '../../mesh/support/load.ts';
 import { until } from '../../mesh/support/waiting.ts';
 import { type ConsulAgent, startConsul, startConsulCluster } from '../support/consul.ts';
@@ -84,6 +85,45 @@ describeWithPeer('consul', 'a real Consul that fails under load', () => {
       await newInstanceIsUsed(mesh, load);
       await leader.start();
       await load.more(200);
+      await load.stop();
+      expect(load.failures).toEqual([]);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'whose older snapshot is restored: no request fails, and what it says and what is written after it are followed',
+    async () => {
+      await using cluster = await startConsulCluster(1);
+      const [consul] = cluster.servers;
+      if (consul === undefined) throw new Error('a cluster of one has a server');
+      await using mesh = await ConsulMesh.start({ consulUrls: [consul.httpAddress], agentUrl: consul.httpAddress });
+      const load = new Load({ port: mesh.upstreamPort, pauseMs: 20 });
+      await load.more(100);
+      const snapshotUrl = `${consul.httpAddress}/v1/snapshot`;
+      const saved = await (await fetch(snapshotUrl)).arrayBuffer();
+      const route = { Match: { HTTP: { PathPrefix: '/next/' } }, Destination: { PrefixRewrite: '/' } };
+      const arrivesAs = (url: string): Promise<true> =>
+        until(
+          `/next/things as ${url}`,
+          async () => {
+            const { origin } = await ask({ port: mesh.upstreamPort, path: '/next/things' });
+            return origin.url === url ? true : undefined;
+          },
+          NOTICE_WITHIN_MS,
+        );
+      // Many changes, so that the index falls far.
+      for (let at = 0; at < 20; at += 1) {
+        await mesh.put('/v1/config', { Kind: 'service-router', Name: 'api', Meta: { at: `${at}` }, Routes: [route] });
+      }
+      await arrivesAs('/things');
+      const restored = await fetch(snapshotUrl, { method: 'PUT', body: saved });
+      expect(restored.status, await restored.text()).toBe(200);
+      await arrivesAs('/next/things');
+      await recovery(mesh, consul);
+      await mesh.put('/v1/config', { Kind: 'service-router', Name: 'api', Routes: [route] });
+      await arrivesAs('/things');
+      await load.more(100);
       await load.stop();
       expect(load.failures).toEqual([]);
     },

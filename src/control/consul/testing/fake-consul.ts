@@ -110,6 +110,13 @@ export class FakeConsul {
     }
   }
 
+  /** An older snapshot, as a real Consul restores it: whoever waits is told what was known before, and then it is another thing. */
+  restore(documents: Readonly<Record<string, unknown>>, ...heardAt: readonly string[]): void {
+    for (const path of heardAt.length === 0 ? this.#documents.keys() : heardAt) this.#wake(path);
+    this.#index = 5;
+    for (const [path, body] of Object.entries(documents)) this.#documents.set(path, { body, index: this.#index });
+  }
+
   /** From now on; questions already held are ended by it, except by a hang. */
   fail(fault: FakeFault): void {
     this.#fault = fault;
@@ -133,7 +140,7 @@ export class FakeConsul {
     const document = this.#documents.get(url.pathname);
     const index = Number(url.searchParams.get('index') ?? 0);
     if (this.#fault.kind === 'hang') return;
-    if (this.#fault.kind === 'none' && document !== undefined && index > 0 && document.index === index) {
+    if (this.#fault.kind === 'none' && document !== undefined && index > 0 && document.index <= index) {
       this.#hold(url.pathname, index, goDurationMs(url.searchParams.get('wait') ?? '5m') ?? 0, response);
       return;
     }

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { callTree, outsideParent, overlappingSiblings } from '../mesh/support/call-tree.ts';
-import { weft } from '../mesh/support/child-program.ts';
-import { ask } from '../mesh/support/exchange.ts';
-import { Load } from '../mesh/support/load.ts';
-import { Mesh } from '../mesh/support/mesh.ts';
-import { until, withinMs } from '../mesh/support/waiting.ts';
-import { startConsul } from './support/consul.ts';
-import { startJaeger } from './support/jaeger.ts';
-import { type JaegerTrace, tracesOf } from './support/jaeger-traces.ts';
-import { describeWithPeer } from './support/peer.ts';
+import { callTree, outsideParent, overlappingSiblings } from '../../mesh/support/call-tree.ts';
+import { weft } from '../../mesh/support/child-program.ts';
+import { ask } from '../../mesh/support/exchange.ts';
+import { Load } from '../../mesh/support/load.ts';
+import { Mesh } from '../../mesh/support/mesh.ts';
+import { until, withinMs } from '../../mesh/support/waiting.ts';
+import { startConsul } from '../support/consul.ts';
+import { startJaeger } from '../support/jaeger.ts';
+import { type JaegerTrace, tracesOf } from '../support/jaeger-traces.ts';
+import { describeWithPeer } from '../support/peer.ts';
 
 const DEMO_WITHIN_MS = 90_000;
 /** The clocks of processes of one machine are one clock, read in milliseconds by some. */
