@@ -201,6 +201,8 @@ function xdsClient(
     onConfirmed: (typeUrl, confirmed) => dataPlane.confirmed(resourceChange(typeUrl, valuesOf(confirmed), [])),
     onDoesNotExist: (typeUrl, name) =>
       log.warn({ typeUrl, name }, 'the control server says this resource does not exist; what runs stays'),
+    onLapsed: (typeUrl, names) =>
+      log.warn({ typeUrl, names }, 'no control server renewed these resources within their time to live'),
     onRejected: (typeUrl, version, faults) =>
       log.warn({ typeUrl, version, faults }, 'refused resources; their last good versions stay'),
     onState(state, lastError) {

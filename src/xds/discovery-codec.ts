@@ -39,6 +39,8 @@ export interface ReceivedAny {
   /** The resource's own version in delta, else the response's. */
   readonly version: string;
   readonly typeUrl: string;
+  /** It is gone when this long nothing was heard of it; undefined is for ever. Below 0 is the server's mistake. */
+  readonly ttlMs?: number;
   /** A view into the response: copy what must outlive it. */
   readonly message: Buffer;
 }
@@ -132,12 +134,20 @@ function receivedAny(any: unknown, version: string): ReceivedAny {
 
 function receivedResource(resource: unknown): ReceivedAny {
   const any = field(resource, 'resource');
+  const ttlMs = durationMs(field(resource, 'ttl'));
   return {
     name: text(field(resource, 'name')),
     version: text(field(resource, 'version')),
     typeUrl: text(field(any, 'type_url')),
     message: bytesOf(field(any, 'value')),
+    ...(ttlMs === undefined ? {} : { ttlMs }),
   };
+}
+
+/** Seconds are 64 bits, which come as an object that prints them. */
+function durationMs(duration: unknown): number | undefined {
+  if (duration === undefined || duration === null) return undefined;
+  return Number(field(duration, 'seconds') ?? 0) * 1_000 + Number(field(duration, 'nanos') ?? 0) / 1e6;
 }
 
 function requestNode(node: unknown): RequestNode | undefined {
@@ -171,7 +181,7 @@ function nodeField(identity: ClientIdentity | undefined): WireMessage {
       ...(metadata === undefined ? {} : { metadata }),
       user_agent_name: userAgentName,
       user_agent_version: userAgentVersion,
-      client_features: ['xds.config.resource-in-sotw'],
+      client_features: ['xds.config.resource-in-sotw', 'xds.config.supports-resource-ttl'],
     },
   };
 }

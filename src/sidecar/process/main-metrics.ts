@@ -93,6 +93,7 @@ function addXdsMetrics(metrics: MainMetrics, client: Pick<XdsClient<never>, 'sta
   metrics.counter(xds, 'update_success', () => counters().acknowledged);
   metrics.counter(xds, 'update_rejected', () => counters().rejected);
   metrics.counter(xds, 'resources_changed', () => counters().resourcesChanged);
+  metrics.counter(xds, 'resources_lapsed', () => counters().resourcesLapsed);
   metrics.counter(xds, 'failovers', () => counters().failovers);
 }
 

@@ -51,6 +51,8 @@ export interface XdsClientCounters {
   resourcesRemoved: number;
   /** Removals that were not obeyed. */
   deletionsIgnored: number;
+  /** Resources that no server renewed within their time to live. */
+  resourcesLapsed: number;
   /** Names asked for that do not exist. */
   absent: number;
 }
@@ -69,6 +71,7 @@ export function newClientCounters(): XdsClientCounters {
     resourcesChanged: 0,
     resourcesRemoved: 0,
     deletionsIgnored: 0,
+    resourcesLapsed: 0,
     absent: 0,
   };
 }

@@ -52,6 +52,8 @@ export interface XdsClientOptions<Value> {
   readonly onConfirmed?: (typeUrl: string, confirmed: readonly HeldResource<Value>[]) => void;
   /** A name that was asked for does not exist; once per stream and name. What is held stays held. */
   readonly onDoesNotExist?: (typeUrl: string, name: string) => void;
+  /** No server renewed these within their time to live: they are taken away, and an update follows. */
+  readonly onLapsed?: (typeUrl: string, names: readonly string[]) => void;
   /** Each response that had faults, for the log: one line per resource. */
   readonly onRejected?: (typeUrl: string, version: string, faults: readonly string[]) => void;
   readonly onState?: (state: XdsClientState, lastError: string) => void;
@@ -73,6 +75,8 @@ export interface XdsClientOptions<Value> {
 const DEFAULT_DOES_NOT_EXIST_TIMEOUT_MS = 15_000;
 const DEFAULT_FIRST_RESPONSE_TIMEOUT_MS = 15_000;
 const DEFAULT_RETURN_INTERVAL_MS = 30_000;
+/** Node's timers take no more. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** One client for the life of a sidecar. Never gives up: what it holds stays in force while no server answers. */
 export class XdsClient<Value> {
@@ -80,10 +84,14 @@ export class XdsClient<Value> {
   readonly #ledgers: ReadonlyMap<string, TypeLedger<Value>>;
   readonly #servers: ServerFailover;
   readonly #absence: AbsenceTimers;
+  readonly #clock: Clock;
   readonly #counters = newClientCounters();
+  #lapseTimer: NodeJS.Timeout | undefined;
+  #lapseAtMs = Number.POSITIVE_INFINITY;
 
   constructor(options: XdsClientOptions<Value>) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
     const typeUrls = options.typeUrls ?? RESOURCE_TYPES;
     this.#ledgers = new Map(
       typeUrls.map((typeUrl) => [typeUrl, new TypeLedger(typeUrl, options.decode, options.ignoresDeletion)]),
@@ -107,7 +115,7 @@ export class XdsClient<Value> {
         // A lone server may have nothing to say yet, and nobody else would say it sooner; keepalive finds a dead one.
         firstResponseTimeoutMs: options.servers.length > 1 ? patienceMs : undefined,
       },
-      clock: options.clock ?? systemClock,
+      clock: this.#clock,
       random: options.random ?? systemRandom,
       backoff: options.backoff ?? DEFAULT_BACKOFF,
       returnIntervalMs: options.returnIntervalMs ?? DEFAULT_RETURN_INTERVAL_MS,
@@ -127,6 +135,7 @@ export class XdsClient<Value> {
 
   /** For good. */
   stop(): void {
+    clearTimeout(this.#lapseTimer);
     this.#servers.stop();
   }
 
@@ -147,20 +156,21 @@ export class XdsClient<Value> {
   /**
    * Takes the config of an earlier run as if it had just come; call it before `start`, with or without subscriptions. Types come in
    * order of delivery, so that subscriptions that follow from one are set before the next. Answers with one line per resource that is
-   * no longer good.
+   * no longer good. What has a time to live is given it once more.
    */
   restore(config: LastGoodConfig): readonly string[] {
     const faults: string[] = [];
     for (const [typeUrl, ledger] of this.#ledgers) {
       const changed: HeldResource<Value>[] = [];
-      for (const { name, version, message } of config.types.get(typeUrl) ?? []) {
-        const restored = ledger.restore(name, version, message);
+      for (const resource of config.types.get(typeUrl) ?? []) {
+        const restored = ledger.restore(resource, this.#clock.nowMs());
         if (restored === undefined) continue;
         if ('value' in restored) changed.push(restored);
-        else faults.push(`${name}: ${restored.map((fault) => `${fault.field}: ${fault.message}`).join('; ')}`);
+        else faults.push(`${resource.name}: ${restored.map((fault) => `${fault.field}: ${fault.message}`).join('; ')}`);
       }
       if (changed.length > 0) this.#options.onUpdate({ typeUrl, changed, removed: [] });
     }
+    this.#awaitLapse();
     return faults;
   }
 
@@ -198,10 +208,10 @@ export class XdsClient<Value> {
     this.#counters.responseBytes += bytes;
     const ledger = this.#ledgers.get(response.typeUrl);
     if (ledger === undefined) return [`type_url: ${response.typeUrl} was not asked for`];
-    const { changed, confirmed, removed, kept, absent, faults } = ledger.apply(
-      response,
-      attempt.scopeOf(response.typeUrl),
-    );
+    const scope = attempt.scopeOf(response.typeUrl);
+    const update = ledger.apply(response, scope, this.#clock.nowMs());
+    const { changed, confirmed, removed, kept, absent, missed, faults } = update;
+    this.#awaitLapse();
     this.#counters.resourcesChanged += changed.length;
     this.#counters.resourcesRemoved += removed.length;
     this.#counters.deletionsIgnored += kept.length;
@@ -216,6 +226,7 @@ export class XdsClient<Value> {
     }
     if (confirmed.length > 0) this.#options.onConfirmed?.(response.typeUrl, confirmed);
     for (const name of absent) this.#tellAbsent(response.typeUrl, name);
+    if (missed.length > 0) attempt.startOver(`renewed "${missed[0]}" after its time to live; asking for it anew`);
     return faults;
   }
 
@@ -223,6 +234,34 @@ export class XdsClient<Value> {
     if (!this.#servers.isTrying || typeof ledger.wanted === 'string') return;
     const isMissing = (name: string): boolean => !ledger.held.has(name) && !ledger.rejected.has(name);
     this.#absence.await(ledger.typeUrl, new Set([...ledger.wanted].filter(isMissing)));
+  }
+
+  /** One timer, for whichever resource may lapse first. Servers that are gone renew nothing, so it runs with and without a stream. */
+  #awaitLapse(): void {
+    const atMs = Math.min(...[...this.#ledgers.values()].map(({ nextLapseMs }) => nextLapseMs));
+    if (atMs === this.#lapseAtMs) return;
+    this.#lapseAtMs = atMs;
+    clearTimeout(this.#lapseTimer);
+    if (atMs === Number.POSITIVE_INFINITY || this.state.kind === 'stopped') return;
+    const delayMs = Math.min(Math.max(Math.ceil(atMs - this.#clock.nowMs()), 0), MAX_TIMER_MS);
+    this.#lapseTimer = setTimeout(() => this.#lapse(), delayMs);
+    this.#lapseTimer.unref();
+  }
+
+  /** What refers goes before what it refers to. */
+  #lapse(): void {
+    this.#lapseAtMs = Number.POSITIVE_INFINITY;
+    const nowMs = this.#clock.nowMs();
+    for (const [typeUrl, ledger] of [...this.#ledgers].reverse()) {
+      const { removed, kept } = ledger.lapse(nowMs);
+      this.#counters.deletionsIgnored += kept.length;
+      if (removed.length === 0) continue;
+      this.#counters.resourcesLapsed += removed.length;
+      this.#awaitMissing(ledger);
+      this.#options.onLapsed?.(typeUrl, removed);
+      this.#options.onUpdate({ typeUrl, changed: [], removed });
+    }
+    this.#awaitLapse();
   }
 
   #tellAbsent(typeUrl: string, name: string): void {

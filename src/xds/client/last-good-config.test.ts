@@ -24,7 +24,13 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const config: LastGoodConfig = {
   nodeId: 'web-1',
   types: new Map([
-    ['type/Cluster', [{ name: 'web "ü"', version: '7', message: Buffer.from([0, 1, 2, 255]) }]],
+    [
+      'type/Cluster',
+      [
+        { name: 'web "ü"', version: '7', message: Buffer.from([0, 1, 2, 255]) },
+        { name: 'mortal', version: '1', message: Buffer.from('m'), ttlMs: 1_500 },
+      ],
+    ],
     ['type/Listener', []],
   ]),
 };

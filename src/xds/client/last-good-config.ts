@@ -23,6 +23,8 @@ export interface LastGoodResource {
   readonly name: string;
   readonly version: string;
   readonly message: Buffer;
+  /** How long it lives without being renewed; undefined is for ever. */
+  readonly ttlMs?: number;
 }
 
 /** What reading the file gave. Refused is never half applied: the file is as good as absent, and says why. */
@@ -41,15 +43,21 @@ const MAX_HEADER_BYTES = 200;
 interface Body {
   readonly nodeId: string;
   readonly savedAtWallMs: number;
-  readonly types: Readonly<Record<string, readonly (readonly [name: string, version: string, message: string])[]>>;
+  readonly types: Readonly<Record<string, readonly StoredResource[]>>;
 }
+
+/** Few resources have a time to live: only those have a fourth part. */
+type StoredResource = readonly [name: string, version: string, message: string, ttlMs?: number];
 
 /** Header line (format, sha256 of the body, its length), then the body as JSON. */
 export function encodeLastGoodConfig(config: LastGoodConfig, savedAtWallMs: number): Buffer {
   const types = Object.fromEntries(
     [...config.types].map(([typeUrl, resources]) => [
       typeUrl,
-      resources.map(({ name, version, message }) => [name, version, message.toString('base64')] as const),
+      resources.map(({ name, version, message, ttlMs }): StoredResource => {
+        const text = message.toString('base64');
+        return ttlMs === undefined ? [name, version, text] : [name, version, text, ttlMs];
+      }),
     ]),
   );
   const body = Buffer.from(JSON.stringify({ nodeId: config.nodeId, savedAtWallMs, types } satisfies Body));
@@ -74,10 +82,11 @@ export function decodeLastGoodConfig(bytes: Buffer, nodeId: string): LastGoodLoa
   if (parsed.nodeId !== nodeId) return refused(`belongs to node "${parsed.nodeId}", this is "${nodeId}"`);
   const types = new Map<string, LastGoodResource[]>();
   for (const [typeUrl, resources] of Object.entries(parsed.types)) {
-    const decoded = resources.map(([name, version, message]) => ({
+    const decoded = resources.map(([name, version, message, ttlMs]) => ({
       name,
       version,
       message: Buffer.from(message, 'base64'),
+      ...(ttlMs === undefined ? {} : { ttlMs }),
     }));
     types.set(typeUrl, decoded);
   }
@@ -196,7 +205,10 @@ function isBody(body: unknown): body is Body {
 }
 
 function isResource(resource: unknown): boolean {
-  return Array.isArray(resource) && resource.length === 3 && resource.every((part) => typeof part === 'string');
+  if (!Array.isArray(resource) || resource.length < 3 || resource.length > 4) return false;
+  const [name, version, message, ttlMs]: readonly unknown[] = resource;
+  const hasTexts = [name, version, message].every((part) => typeof part === 'string');
+  return hasTexts && (resource.length === 3 || (typeof ttlMs === 'number' && ttlMs >= 0));
 }
 
 function sha256(bytes: Buffer): string {

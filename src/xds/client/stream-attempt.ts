@@ -71,6 +71,11 @@ export class StreamAttempt {
     return this.#exchange.scopeOf(typeUrl);
   }
 
+  /** Ends the stream for a new one, which begins by saying what is held. */
+  startOver(reason: string): void {
+    this.#end(`${this.server.host}:${this.server.port}: ${reason}`);
+  }
+
   close(): void {
     this.#isOver = true;
     clearTimeout(this.#patience);

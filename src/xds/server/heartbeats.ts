@@ -21,6 +21,19 @@ export class Heartbeats {
     }
   }
 
+  /**
+   * A stream began, and its client holds these from before and was not sent them again. How much of their time is left is not known, so
+   * the first beat is due at once.
+   */
+  resumed(typeUrl: string, held: readonly EncodedResource[], sent: readonly EncodedResource[]): void {
+    const anew = new Set(sent);
+    const older = held.filter((resource) => !anew.has(resource));
+    this.sent(typeUrl, older, Number.NEGATIVE_INFINITY);
+    const pulse = this.#pulses.get(typeUrl);
+    if (pulse !== undefined && older.some(({ ttlMs }) => ttlMs !== undefined))
+      pulse.lastSentMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** The types that are due now; each counts as beaten. */
   takeDue(nowMs: number): readonly string[] {
     const due: string[] = [];

@@ -149,6 +149,16 @@ test('what has a time to live is told to live on, thrice within that time, witho
   expect(sent.at(-1)?.removedNames).toEqual(['mortal']);
 });
 
+test('what a client holds from an earlier stream is told to live on as soon as it has answered', () => {
+  features = ['xds.config.supports-resource-ttl'];
+  source.set([namedResource(CDS, 'mortal', '1', 30_000)]);
+  request(CDS, { initialResourceVersions: new Map([['mortal', '1']]) });
+  expect(sent.flatMap(({ resources }) => resources)).toEqual([]);
+  ackLast();
+  session.onTick(nowMs);
+  expect(sent.at(-1)?.resources).toMatchObject([{ name: 'mortal', version: '1', typeUrl: '', ttlMs: 30_000 }]);
+});
+
 test('no heartbeat goes to a client that does not know them', () => {
   source.set([namedResource(CDS, 'mortal', '1', 3_000)]);
   request(CDS);

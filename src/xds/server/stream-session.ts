@@ -366,8 +366,10 @@ export class StreamSession<Request extends StreamRequest> {
     counters.responseBytes += response.length;
     counters.resourcesSent += push.resources.length;
     const nowMs = this.#context.clock.nowMs();
+    const isFirst = subscription.delivery.state.kind === 'none';
     subscription.delivery.sent(nonce, version, nowMs);
     this.#heartbeats.sent(typeUrl, push.resources, nowMs);
+    if (isFirst && this.#knowsTtl) this.#heartbeats.resumed(typeUrl, subscription.held(typeSnapshot), push.resources);
     this.#lastChanged.set(typeUrl, push.changed);
     if (typeUrl === CLUSTER_TYPE) this.#resendAssignments(push);
     this.#isWritable = this.#output.send(response);
