@@ -2,7 +2,7 @@ import { decodeCidrRange } from './address-decode.ts';
 import { decodeTypedExtension } from './extension-decode.ts';
 import type { ExtensionSupport } from './extension-support.ts';
 import { decodeHttpConnectionManager } from './http-connection-manager-decode.ts';
-import type { FilterChain, FilterChainMatch, NetworkFilter } from './listener.ts';
+import type { FilterChain, FilterChainMatch, NetworkFilter, SourceMatch } from './listener.ts';
 import type { MessageReader } from './message-reader.ts';
 import { NETWORK_FILTER_DECODERS } from './network-filter-decode.ts';
 import { decodeTcpProxy } from './tcp-proxy-decode.ts';
@@ -29,14 +29,7 @@ export function decodeFilterChain(reader: MessageReader, support: ExtensionSuppo
 
 /** Criteria that would narrow a match and that Weft does not weigh are refused: read past, they would let more in. */
 function decodeFilterChainMatch(reader: MessageReader | undefined): FilterChainMatch {
-  reader?.refuse(
-    'address_suffix',
-    'suffix_len',
-    'direct_source_prefix_ranges',
-    'source_type',
-    'source_prefix_ranges',
-    'source_ports',
-  );
+  reader?.refuse('address_suffix', 'suffix_len');
   const destinationPort = reader?.wrappedNumber('destination_port');
   if (destinationPort !== undefined && (destinationPort < 1 || destinationPort > 65535)) {
     reader?.fault('destination_port', `must be from 1 to 65535, not ${destinationPort}`);
@@ -47,7 +40,28 @@ function decodeFilterChainMatch(reader: MessageReader | undefined): FilterChainM
     serverNames: decodeServerNames(reader),
     transportProtocol: reader?.string('transport_protocol') ?? '',
     applicationProtocols: reader?.strings('application_protocols') ?? [],
+    ...decodeSourceMatch(reader),
   };
+}
+
+const SOURCE_TYPES = { ANY: 'any', SAME_IP_OR_LOOPBACK: 'sameIpOrLoopback', EXTERNAL: 'external' } as const;
+
+/** Nothing where no criterion is set. */
+function decodeSourceMatch(reader: MessageReader | undefined): { readonly source?: SourceMatch } {
+  if (reader === undefined) return {};
+  const ports = reader.numbers('source_ports');
+  ports.forEach((port, index) => {
+    if (port < 1 || port > 65535) reader.fault(`source_ports[${index}]`, `must be from 1 to 65535, not ${port}`);
+  });
+  const source = {
+    directPrefixRanges: reader.messages('direct_source_prefix_ranges').map(decodeCidrRange),
+    type: reader.choice('source_type', SOURCE_TYPES, 'any'),
+    prefixRanges: reader.messages('source_prefix_ranges').map(decodeCidrRange),
+    ports,
+  };
+  const lists = [source.directPrefixRanges, source.prefixRanges, ports];
+  const asksNothing = source.type === 'any' && lists.every((list) => list.length === 0);
+  return asksNothing ? {} : { source };
 }
 
 function decodeServerNames(reader: MessageReader | undefined): readonly string[] {

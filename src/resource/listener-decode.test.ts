@@ -155,6 +155,47 @@ test('a listener may have several addresses', () => {
   ]);
 });
 
+const LOOPBACK = { addressPrefix: '127.0.0.1', prefixLen: 8 };
+
+describe('a filter chain match on the source', () => {
+  test('keeps its criteria', () => {
+    const match = {
+      directSourcePrefixRanges: [{ addressPrefix: '10.0.0.0', prefixLen: 8 }],
+      sourceType: 'SAME_IP_OR_LOOPBACK',
+      sourcePrefixRanges: [LOOPBACK, { addressPrefix: '::1', prefixLen: 128 }],
+      sourcePorts: [1, 65535],
+    };
+    expect(onlyChain(listener({ filterChains: [chain(match)] })).match.source).toEqual({
+      directPrefixRanges: [{ addressPrefix: '10.0.0.0', prefixLength: 8 }],
+      type: 'sameIpOrLoopback',
+      prefixRanges: [
+        { addressPrefix: '127.0.0.1', prefixLength: 8 },
+        { addressPrefix: '::1', prefixLength: 128 },
+      ],
+      ports: [1, 65535],
+    });
+  });
+
+  test('is absent where none is set', () => {
+    expect(onlyChain(listener()).match.source).toBeUndefined();
+    const filterChains = [chain({ sourceType: 'ANY', destinationPort: 1 })];
+    expect(onlyChain(listener({ filterChains })).match.source).toBeUndefined();
+  });
+
+  test('sets chains apart that are otherwise the same', () => {
+    const matches = [
+      {},
+      { sourceType: 'EXTERNAL' },
+      { sourceType: 'SAME_IP_OR_LOOPBACK' },
+      { sourcePrefixRanges: [LOOPBACK] },
+      { directSourcePrefixRanges: [LOOPBACK] },
+      { sourcePorts: [1] },
+      { sourcePorts: [2], sourcePrefixRanges: [LOOPBACK] },
+    ];
+    expect(decodedOk(LISTENER_TYPE, listener({ filterChains: matches.map(chain) })).filterChains).toHaveLength(7);
+  });
+});
+
 describe('a listener is refused for', () => {
   refused(LISTENER_TYPE, [
     ['no name', listener({ name: '' }), 'name'],
@@ -184,9 +225,54 @@ describe('a listener is refused for', () => {
       'filter_chains[1].filter_chain_match',
     ],
     [
-      'a match on source addresses',
-      listener({ filterChains: [chain({ sourcePorts: [1] })] }),
-      `${CHAIN}.filter_chain_match.source_ports`,
+      'a match on the end of an address',
+      listener({ filterChains: [chain({ addressSuffix: '.1' })] }),
+      `${CHAIN}.filter_chain_match.address_suffix`,
+    ],
+    [
+      'a source port above 65535',
+      listener({ filterChains: [chain({ sourcePorts: [1, 65536] })] }),
+      `${CHAIN}.filter_chain_match.source_ports[1]`,
+    ],
+    [
+      'a source port of 0',
+      listener({ filterChains: [chain({ sourcePorts: [0] })] }),
+      `${CHAIN}.filter_chain_match.source_ports[0]`,
+    ],
+    [
+      'a source type that there is not',
+      listener({ filterChains: [chain({ sourceType: 3 })] }),
+      `${CHAIN}.filter_chain_match.source_type`,
+    ],
+    [
+      'a source range that is none',
+      listener({ filterChains: [chain({ sourcePrefixRanges: [{ addressPrefix: 'here', prefixLen: 8 }] })] }),
+      `${CHAIN}.filter_chain_match.source_prefix_ranges[0].address_prefix`,
+    ],
+    [
+      'a direct source range longer than an address',
+      listener({ filterChains: [chain({ directSourcePrefixRanges: [{ addressPrefix: '::1', prefixLen: 129 }] })] }),
+      `${CHAIN}.filter_chain_match.direct_source_prefix_ranges[0].prefix_len`,
+    ],
+    [
+      'two chains that share one source range and one source port',
+      listener({
+        filterChains: [
+          chain({ sourcePrefixRanges: [LOOPBACK], sourcePorts: [1, 2] }),
+          chain({ sourcePrefixRanges: [{ addressPrefix: '10.0.0.0', prefixLen: 8 }, LOOPBACK], sourcePorts: [2] }),
+        ],
+      }),
+      'filter_chains[1].filter_chain_match',
+    ],
+    [
+      'two chains of one source type',
+      listener({ filterChains: [chain({ sourceType: 'EXTERNAL' }), chain({ sourceType: 'EXTERNAL' })] }),
+      'filter_chains[1].filter_chain_match',
+    ],
+    [
+      'two chains of which one says that the source is all the same',
+      listener({ filterChains: [chain({}), chain({ sourceType: 'ANY' })] }),
+      'filter_chains[1].filter_chain_match',
     ],
     [
       'a prefix longer than an address',

@@ -3,9 +3,10 @@ import { decodeAddress } from './address-decode.ts';
 import { decodeFilterMetadata } from './extension-decode.ts';
 import type { ExtensionSupport } from './extension-support.ts';
 import { decodeFilterChain } from './filter-chain-decode.ts';
+import { refuseEqualMatches } from './filter-chain-overlap.ts';
 import { checkGrpcLimits } from './grpc-limits.ts';
 import { HTTP2_LIMITS_METADATA, readHttp2Limits } from './http2-limits.ts';
-import type { FilterChain, FilterChainMatch, Listener, ListenerFilter } from './listener.ts';
+import type { Listener, ListenerFilter } from './listener.ts';
 import type { MessageReader } from './message-reader.ts';
 
 export const LISTENER_MESSAGE = 'envoy.config.listener.v3.Listener';
@@ -109,40 +110,4 @@ function decodeListenerFilters(reader: MessageReader): readonly ListenerFilter[]
   const wantsOriginalDst = reader.wrappedBoolean('use_original_dst') === true;
   const hasOriginalDst = filters.some((filter) => filter.kind === 'originalDst');
   return wantsOriginalDst && !hasOriginalDst ? [...filters, { kind: 'originalDst' }] : filters;
-}
-
-/** Two chains with the same criteria would make the choice between them a matter of luck. */
-function refuseEqualMatches(reader: MessageReader, chains: readonly FilterChain[]): void {
-  const firstByMatch = new Map<string, number>();
-  chains.forEach((chain, index) => {
-    for (const key of matchKeys(chain.match)) {
-      const first = firstByMatch.get(key);
-      if (first === undefined) firstByMatch.set(key, index);
-      else if (first !== index) {
-        reader.fault(
-          `filter_chains[${index}].filter_chain_match`,
-          `matches the same as filter_chains[${first}]: ${key}`,
-        );
-        return;
-      }
-    }
-  });
-}
-
-/** How many combinations of criteria one chain may spell out before they are compared as whole lists. */
-const MAX_MATCH_COMBINATIONS = 10_000;
-
-/** One key for each combination of criteria, as overlap in one combination is enough for a clash. */
-function matchKeys(match: FilterChainMatch): readonly string[] {
-  const orAny = (values: readonly string[]): readonly string[] => (values.length === 0 ? ['*'] : values);
-  const ranges = orAny(match.prefixRanges.map((range) => `${range.addressPrefix}/${range.prefixLength}`));
-  const names = orAny(match.serverNames);
-  const protocols = orAny(match.applicationProtocols);
-  const head = `port ${match.destinationPort ?? '*'}, transport ${match.transportProtocol || '*'}`;
-  if (ranges.length * names.length * protocols.length > MAX_MATCH_COMBINATIONS) {
-    return [`${head}, ${JSON.stringify({ ranges, names, protocols })}`];
-  }
-  return ranges.flatMap((range) =>
-    names.flatMap((name) => protocols.map((alpn) => `${head}, range ${range}, server name ${name}, protocol ${alpn}`)),
-  );
 }

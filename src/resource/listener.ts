@@ -50,6 +50,17 @@ export interface FilterChainMatch {
   readonly serverNames: readonly string[];
   readonly transportProtocol: string;
   readonly applicationProtocols: readonly string[];
+  /** undefined: from wherever it comes. */
+  readonly source?: SourceMatch | undefined;
+}
+
+/** Where a connection comes from. Empty lists and `any` match everything. */
+export interface SourceMatch {
+  /** The socket's own peer, whatever the PROXY protocol told. */
+  readonly directPrefixRanges: readonly CidrRange[];
+  readonly type: 'any' | 'sameIpOrLoopback' | 'external';
+  readonly prefixRanges: readonly CidrRange[];
+  readonly ports: readonly number[];
 }
 
 export type NetworkFilter =

@@ -7,7 +7,8 @@ import {
 } from '../connection-manager/connection-manager.ts';
 import { compileNetworkFilters, type NetworkFilterChain } from '../filter/filter.ts';
 import { compileTransport, type DownstreamTransport, trustKey } from './downstream-transport.ts';
-import { type ConnectionFacts, FilterChainSelector } from './filter-chain-selector.ts';
+import type { ConnectionFacts } from './filter-chain-criteria.ts';
+import { FilterChainSelector } from './filter-chain-selector.ts';
 import { TcpCounters } from './listener-counters.ts';
 import type { RuntimeFilterChain, RuntimeListener } from './runtime-listener.ts';
 import type { TcpChain } from './tcp-connection.ts';

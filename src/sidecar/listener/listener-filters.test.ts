@@ -183,6 +183,19 @@ describe('HTTP inspector', () => {
   });
 });
 
+it('who comes from where no chain takes connections from is closed and counted', async () => {
+  const source = { directPrefixRanges: [], type: 'any', prefixRanges: [], ports: [] } as const;
+  const elsewhere = { ...source, prefixRanges: [{ addressPrefix: '192.0.2.0', prefixLength: 24 }] };
+  const refused = await connect(await listen({ filterChains: [tcpChain('web', { source: elsewhere })] }));
+  await refused.until(() => refused.isClosed || refused.isEnded, 'the close');
+  expect(counter('no_filter_chain_match')).toBe(1);
+  const local = { ...source, type: 'sameIpOrLoopback' } as const;
+  const chains = [tcpChain('web', { source: elsewhere }), tcpChain('other', { source: local })];
+  const taken = await connect(await listen({ filterChains: chains }));
+  taken.send('hello');
+  expect(await (await other.connection(0)).receives('hello')).toBe('hello');
+});
+
 describe('PROXY protocol', () => {
   const proxyProtocol = (allowRequestsWithoutProxyProtocol = false): Partial<Listener> => ({
     listenerFilters: [{ kind: 'proxyProtocol', allowRequestsWithoutProxyProtocol }],
@@ -206,6 +219,25 @@ describe('PROXY protocol', () => {
       filterChains: [tcpChain('web', { destinationPort: 8_443 }), tcpChain('other')],
     });
     const client = await connect(port);
+    client.send(`${proxyHeaderText('v2', ENDS)}payload`);
+    expect(await (await upstream.connection(0)).receives('payload')).toBe('payload');
+  });
+
+  it('chains are matched by the client it tells of, and by the peer that brought it', async () => {
+    const told = { directPrefixRanges: [], type: 'external', ports: [4_711] } as const;
+    const prefixRanges = [{ addressPrefix: '192.0.2.0', prefixLength: 24 }];
+    const directPrefixRanges = [{ addressPrefix: '127.0.0.0', prefixLength: 8 }];
+    const client = await connect(
+      await listen({
+        ...proxyProtocol(true),
+        filterChains: [
+          tcpChain('web', { source: { ...told, prefixRanges, directPrefixRanges } }),
+          tcpChain('other', {
+            source: { ...told, prefixRanges: directPrefixRanges, directPrefixRanges: prefixRanges },
+          }),
+        ],
+      }),
+    );
     client.send(`${proxyHeaderText('v2', ENDS)}payload`);
     expect(await (await upstream.connection(0)).receives('payload')).toBe('payload');
   });

@@ -1,5 +1,5 @@
 import type { ByteStream } from '../../transport-socket/transport-socket.ts';
-import type { ConnectionFacts } from './filter-chain-selector.ts';
+import type { ConnectionFacts } from './filter-chain-criteria.ts';
 import type { InspectedFacts } from './listener-filters.ts';
 
 /** Asked only for what some chain's match wants to know: the socket's ends are a system call away. */
@@ -30,5 +30,17 @@ export class StreamFacts implements ConnectionFacts {
 
   get applicationProtocols(): readonly string[] {
     return this.#inspected.applicationProtocols;
+  }
+
+  get directRemoteAddress(): string {
+    return this.#stream.directRemoteAddress;
+  }
+
+  get remoteAddress(): string {
+    return this.#stream.remoteAddress;
+  }
+
+  get remotePort(): number {
+    return this.#stream.remotePort;
   }
 }
