@@ -27,7 +27,7 @@ export class PendingLine implements DeadlineOwner {
   add(waiter: ConnectionWaiter): boolean {
     if (!this.#limits.tryAcquire('pendingRequests')) {
       this.#counters.rqPendingOverflow.increment();
-      waiter.onPoolFailure('overflow', 'overflow');
+      waiter.onPoolFailure('overflow', '');
       return false;
     }
     this.#counters.rqPendingTotal.increment();
@@ -69,7 +69,7 @@ export class PendingLine implements DeadlineOwner {
       }
       this.#counters.rqPendingTimeout.increment();
       this.remove(waiter);
-      waiter.onPoolFailure('pendingTimeout', 'pending_timeout');
+      waiter.onPoolFailure('pendingTimeout', '');
     }
   }
 }
