@@ -2,7 +2,7 @@ import type { Cluster } from '../../src/resource/cluster.ts';
 import type { ClusterLoadAssignment, Endpoint } from '../../src/resource/cluster-load-assignment.ts';
 import type { HttpConnectionManager } from '../../src/resource/http-connection-manager.ts';
 import { UNSAID_HTTP2_OPTIONS } from '../../src/resource/http2-options.ts';
-import type { Listener } from '../../src/resource/listener.ts';
+import type { Listener, TcpProxy } from '../../src/resource/listener.ts';
 import type {
   HeaderMutations,
   RetryPolicy,
@@ -253,4 +253,19 @@ export function httpListener(
     metadata: {},
     ...overrides,
   };
+}
+
+export function tcpListener(name: string, proxy: Partial<TcpProxy> = {}, overrides: Partial<Listener> = {}): Listener {
+  const config: TcpProxy = {
+    statPrefix: 'db',
+    cluster: { kind: 'cluster', name: 'web' },
+    idleTimeoutMs: 3_600_000,
+    maxConnectAttempts: 1,
+    maxDownstreamConnectionDurationMs: undefined,
+    ...proxy,
+  };
+  const listener = httpListener(name);
+  const filters = [{ kind: 'tcpProxy', name: 'tcp', config } as const];
+  const filterChains = listener.filterChains.map((chain) => ({ ...chain, filters }));
+  return { ...listener, filterChains, ...overrides };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { httpListener } from '../../../test/support/resources.ts';
-import type { Listener, TcpProxy } from '../../resource/listener.ts';
+import { tcpListener } from '../../../test/support/resources.ts';
+import type { TcpProxy } from '../../resource/listener.ts';
 import { DataPath, RawPeer, RawUpstream, unusedPort } from './data-path-fixture.ts';
 
 let path: DataPath;
@@ -14,23 +14,8 @@ async function connect(port: number): Promise<RawPeer> {
   return peer;
 }
 
-function tcpListener(proxy: Partial<TcpProxy> = {}): Listener {
-  const [chain] = httpListener('tcp').filterChains;
-  if (chain === undefined) throw new Error('no chain');
-  const config: TcpProxy = {
-    statPrefix: 'db',
-    cluster: { kind: 'cluster', name: 'web' },
-    idleTimeoutMs: 3_600_000,
-    maxConnectAttempts: 1,
-    maxDownstreamConnectionDurationMs: undefined,
-    ...proxy,
-  };
-  const filters = [{ kind: 'tcpProxy', name: 'tcp', config } as const];
-  return httpListener('tcp', {}, { filterChains: [{ ...chain, filters }] });
-}
-
 async function serveTcp(proxy: Partial<TcpProxy> = {}): Promise<number> {
-  await path.apply([tcpListener(proxy)]);
+  await path.apply([tcpListener('tcp', proxy)]);
   return path.listeners.get('tcp')?.port ?? 0;
 }
 
