@@ -47,8 +47,10 @@ export class StreamRecord {
   clusterName = '';
   hostAddress = '';
   hostPort = 0;
-  /** 1 for the first try. */
+  /** Which try this tells of, 1 for the first: the one that answered, or was the last. */
   attempt = 0;
+  /** Tries so far, whichever of them answered. */
+  attempts = 0;
   connectionReused = false;
   /** Streams this listener had open, this one included, when this one arrived. */
   inFlightAtArrival = 0;

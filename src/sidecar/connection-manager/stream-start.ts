@@ -84,6 +84,7 @@ function forget(record: StreamRecord): void {
   record.hostAddress = '';
   record.hostPort = 0;
   record.attempt = 0;
+  record.attempts = 0;
   record.connectionReused = false;
   record.hostInFlightAtPick = 0;
   record.status = 0;

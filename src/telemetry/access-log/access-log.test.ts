@@ -79,6 +79,10 @@ describe('lines', () => {
     });
   });
 
+  it('count all tries of a request, whichever answered', () => {
+    expect(line(text('%UPSTREAM_REQUEST_ATTEMPT_COUNT%'), { attempt: 1, attempts: 2 })).toBe('2');
+  });
+
   it('nest as the format does, literals kept, empty values left out where it says so', () => {
     const template = { a: { b: ['%RESPONSE_CODE%', '%TRACE_ID%', true], c: '%TRACE_ID%' }, d: 7, e: '%TRACE_ID%' };
     expect(JSON.parse(line(json(template)))).toEqual({ a: { b: [200, null, true], c: null }, d: 7, e: null });

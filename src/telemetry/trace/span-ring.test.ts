@@ -16,6 +16,8 @@ function full(): StreamRecord {
     direction: 'outbound',
     scheme: 'https',
     protocol: 20,
+    // Of the request; a span is of one try.
+    attempts: 0,
     grpcStatus: 16,
     connectionReused: true,
     tlsVersion: 'TLSv1.3',

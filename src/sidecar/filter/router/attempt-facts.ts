@@ -51,8 +51,7 @@ export function endParked({ traces, record }: TracedStream, facts: AttemptFacts,
 /** The attempt that the record describes is over, and from here on the record describes one that was parked. */
 export function resumeParked({ traces, record }: TracedStream, facts: AttemptFacts, nowMs: number): void {
   traces?.endAttempt(record, nowMs);
-  // However many there were, and whichever it is: the number of attempts does not fall.
-  Object.assign(record, facts, { attempt: record.attempt });
+  Object.assign(record, facts);
 }
 
 function factsOf(record: StreamRecord): AttemptFacts {

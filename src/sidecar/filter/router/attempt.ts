@@ -84,7 +84,7 @@ export class Attempt implements ConnectionWaiter, UpstreamSink, UpstreamRequestL
     this.isHedged = false;
     this.#isJudged = false;
     this.#startedAtMs = nowMs;
-    record.attempt++;
+    record.attempt = ++record.attempts;
     record.pickedAtMs = nowMs;
     record.hostAddress = host.address.kind === 'ip' ? host.address.host : host.address.path;
     record.hostPort = host.address.kind === 'ip' ? host.address.port : 0;
