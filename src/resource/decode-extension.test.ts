@@ -249,10 +249,10 @@ describe('HTTP filters', () => {
       'providers[p].remote_jwks.http_uri.uri',
     ],
     [
-      'keys in a file',
+      'keys in the environment',
       JWT,
-      { providers: { p: { localJwks: { filename: '/k' } } } },
-      'providers[p].local_jwks.filename',
+      { providers: { p: { localJwks: { environmentVariable: 'KEYS' } } } },
+      'providers[p].local_jwks.environment_variable',
     ],
     ['a key set without keys', JWT, { providers: { p: jwks('{"keys":[]}') } }, 'providers[p].local_jwks'],
     ['a key set that is no JSON', JWT, { providers: { p: jwks('{') } }, 'providers[p].local_jwks'],

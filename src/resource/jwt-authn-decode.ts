@@ -57,8 +57,7 @@ function decodeProvider(name: string, reader: MessageReader): JwtProvider {
 function decodeKeys(reader: MessageReader): JwtProvider['keys'] {
   const remote = reader.message('remote_jwks');
   if (remote !== undefined) return decodeRemoteJwks(remote);
-  const local = reader.requiredMessage('local_jwks');
-  return { kind: 'local', keys: local === undefined ? [] : decodeLocalJwks(local) };
+  return decodeLocalJwks(reader.requiredMessage('local_jwks'));
 }
 
 function decodeCacheSize(reader: MessageReader): number {

@@ -42,9 +42,10 @@ export interface JwtProvider {
   readonly cacheSize: number;
 }
 
-/** Keys that came with the configuration, or where they are fetched when they are first needed. */
+/** Keys that came with the configuration, the file that holds them, or where they are fetched when they are first needed. */
 export type JwtKeySource =
   | { readonly kind: 'local'; readonly keys: readonly JsonWebKey[] }
+  | { readonly kind: 'file'; readonly path: string }
   | {
       readonly kind: 'remote';
       readonly clusterName: string;

@@ -1,4 +1,4 @@
-import { decodeDataSource } from './data-source-decode.ts';
+import { decodeFileOrInline } from './data-source-decode.ts';
 import type { JsonWebKey, JwtKeySource } from './jwt-authn.ts';
 import type { MessageReader } from './message-reader.ts';
 import { isPlainObject } from './struct-json.ts';
@@ -8,16 +8,14 @@ const KEY_TYPES: ReadonlySet<string> = new Set(['RSA', 'EC', 'OKP', 'oct']);
 /** What verifying takes. Private halves and what others may do with a key are left behind. */
 const MEMBERS = ['kty', 'kid', 'alg', 'crv', 'x', 'y', 'n', 'e', 'k'] as const;
 
-/** `local_jwks`: an inline JSON Web Key Set (RFC 7517 §5). Keys of kinds that verify nothing are passed over. */
-export function decodeLocalJwks(reader: MessageReader): readonly JsonWebKey[] {
-  const text = decodeDataSource(reader);
-  if (text === undefined) return [];
-  const keys = jsonWebKeysIn(text);
-  if (typeof keys === 'string') {
-    reader.fault('', keys);
-    return [];
-  }
-  return keys;
+/** `local_jwks`: a JSON Web Key Set (RFC 7517 §5), inline or in a file. Keys of kinds that verify nothing are passed over. */
+export function decodeLocalJwks(reader: MessageReader | undefined): JwtKeySource {
+  const source = decodeFileOrInline(reader);
+  if (source?.kind === 'file') return source;
+  const keys = source === undefined ? [] : jsonWebKeysIn(source.text);
+  if (typeof keys !== 'string') return { kind: 'local', keys };
+  reader?.fault('', keys);
+  return { kind: 'local', keys: [] };
 }
 
 const DEFAULT_TIMEOUT_MS = 5_000;
@@ -53,6 +51,12 @@ export function jsonWebKeysIn(text: string): readonly JsonWebKey[] | string {
   if (listed.length > MAX_KEYS) return `Jwks must have at most ${MAX_KEYS} keys, not ${listed.length}`;
   const keys = listed.flatMap(keyOf);
   return keys.length > 0 ? keys : "Jwks doesn't have any valid public key";
+}
+
+/** What is wrong with a set, undefined for nothing. */
+export function keySetFault(text: string): string | undefined {
+  const keys = jsonWebKeysIn(text);
+  return typeof keys === 'string' ? keys : undefined;
 }
 
 function keyOf(listed: unknown): readonly JsonWebKey[] {

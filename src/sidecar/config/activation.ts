@@ -5,6 +5,7 @@ import type { RouteConfiguration } from '../../resource/route-configuration.ts';
 import type { Secret } from '../../resource/secret.ts';
 import type { CommonTlsContext } from '../../resource/transport-socket.ts';
 import { MAX_NESTED_AGGREGATES } from '../cluster/aggregate-choice.ts';
+import { keyFilesOf } from './key-files.ts';
 import { chainsOf, clustersOf, rdsNamesOf } from './references.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { filePaths, secretNames, tlsContextsOfCluster, tlsContextsOfListener } from './tls-references.ts';
@@ -39,7 +40,8 @@ export const NOTHING_ACTIVE: Activation = {
 
 /**
  * Works out what may run now. A cluster is warm once its endpoints are known; a listener once its routes are, and the
- * clusters they name that exist; both once the secrets and files of their TLS contexts are there. What ran before keeps running in its old version until the new one is warm. After
+ * clusters they name that exist, and the key files of its JWT providers; both once the secrets and files of their TLS
+ * contexts are there. What ran before keeps running in its old version until the new one is warm. After
  * `initialFetchTimeoutMs` (Envoy's 15 s), or what its own source says, a resource goes ahead without what it waits for;
  * so warming ends, unless a source says 0.
  */
@@ -76,7 +78,8 @@ export function activate(
     const warm = isWarm(
       `listener/${name}`,
       listenerIsComplete(listener, store, clusters, previous.listeners.has(name)) &&
-        tlsIsComplete(tlsContextsOfListener(listener), store),
+        tlsIsComplete(tlsContextsOfListener(listener), store) &&
+        [...keyFilesOf(listener)].every((path) => store.files.has(path)),
       routesTimeoutMs(listener),
     );
     const chosen = warm ? listener : previous.listeners.get(name);
@@ -88,7 +91,7 @@ export function activate(
     clusters,
     assignments: assignmentsOf(clusters, store, previous),
     routeConfigurations: routeConfigurationsOf(listeners, store, previous),
-    ...tlsMaterialOf(listeners, clusters, store, previous),
+    ...materialOf(listeners, clusters, store, previous),
     warmingSince,
     warmingUntil,
   };
@@ -102,7 +105,7 @@ function tlsIsComplete(contexts: readonly CommonTlsContext[], store: ResourceSto
 }
 
 /** A secret that is taken away stays in force for what still runs with it. */
-function tlsMaterialOf(
+function materialOf(
   listeners: ReadonlyMap<string, Listener>,
   clusters: ReadonlyMap<string, Cluster>,
   store: ResourceStore,
@@ -113,7 +116,9 @@ function tlsMaterialOf(
     ...[...clusters.values()].flatMap(tlsContextsOfCluster),
   ];
   const secrets = chosenFrom(secretNames(contexts), store.secrets, previous.secrets);
-  return { secrets, files: chosenFrom(filePaths(contexts, secrets), store.files, previous.files) };
+  const paths = filePaths(contexts, secrets);
+  for (const listener of listeners.values()) for (const path of keyFilesOf(listener)) paths.add(path);
+  return { secrets, files: chosenFrom(paths, store.files, previous.files) };
 }
 
 function chosenFrom<T>(

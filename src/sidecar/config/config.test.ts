@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { httpFilter } from '../../../test/support/extensions.ts';
 import { plainRequest } from '../../../test/support/plain-fields.ts';
-import { assignment, cluster, endpoint, httpListener, routeConfiguration } from '../../../test/support/resources.ts';
+import {
+  assignment,
+  cluster,
+  endpoint,
+  httpConnectionManager,
+  httpListener,
+  routeConfiguration,
+} from '../../../test/support/resources.ts';
 import { systemClock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import { EMPTY_TLS_CONTEXT } from '../../resource/transport-socket.ts';
@@ -63,6 +71,23 @@ describe('warming', () => {
     const after = activate(store, active, 4, FETCH_TIMEOUT_MS);
     expect([after.secrets.size, after.files.size]).toEqual([0, 0]);
     expect(updates.difference(active, after, 4)).toMatchObject({ removedSecrets: ['roots'] });
+  });
+
+  it('waits for the key files of JWT providers, and has no listener made anew when they change', () => {
+    const store = new ResourceStore();
+    const json = { providers: { p: { localJwks: { filename: '/keys' } } } };
+    const jwt = httpFilter('jwt', 'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication', json);
+    const listener = httpListener('in', { httpFilters: [jwt, ...httpConnectionManager().httpFilters] });
+    store.apply({ kind: 'listeners', changed: [listener], removed: [] });
+    const waiting = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    expect([waiting.listeners.size, waiting.warmingSince.has('listener/in')]).toEqual([0, true]);
+    store.apply({ kind: 'files', changed: new Map([['/keys', 'first']]), removed: [] });
+    const active = activate(store, waiting, 1, FETCH_TIMEOUT_MS);
+    expect([active.listeners.size, active.files.get('/keys')]).toEqual([1, 'first']);
+    store.apply({ kind: 'files', changed: new Map([['/keys', 'second']]), removed: [] });
+    const updates = new UpdateMaker(() => undefined);
+    const renewed = updates.difference(active, activate(store, active, 2, FETCH_TIMEOUT_MS), 2);
+    expect(renewed).toMatchObject({ files: [{ path: '/keys', text: 'second' }], listeners: [] });
   });
 
   it('ends after the initial fetch timeout, and says when that will be', () => {

@@ -20,7 +20,7 @@ export type ResourceChange =
       readonly removed: readonly string[];
     }
   | { readonly kind: 'secrets'; readonly changed: readonly Secret[]; readonly removed: readonly string[] }
-  /** Contents of files that TLS contexts name, by path. */
+  /** Contents of files that TLS contexts and JWT providers name, by path. */
   | { readonly kind: 'files'; readonly changed: ReadonlyMap<string, string>; readonly removed: readonly string[] }
   /** Endpoints of a DNS cluster with names resolved to addresses; `clusterName` is the cluster's own name. */
   | {

@@ -30,7 +30,7 @@ export interface ManagerContext {
   readonly random: Random;
   readonly metrics: MetricsRegistry;
   readonly upstreams: Upstreams;
-  /** Secrets and files of TLS contexts, as this worker has them. */
+  /** Secrets and files that configuration names, as this worker has them. */
   readonly tlsMaterials: TlsMaterials;
   /** Limits of filters that hold for all workers together. */
   readonly limits: SharedLimits;
@@ -103,6 +103,7 @@ export class HttpChain {
       limits,
       clusters: upstreams.clusters,
       calls: new FilterCalls(upstreams),
+      files: context.tlsMaterials,
       limitKey: `${place.name}/${manager.statPrefix}`,
       statPrefix: manager.statPrefix,
       nodeCluster: context.nodeCluster,

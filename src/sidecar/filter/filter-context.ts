@@ -1,7 +1,7 @@
 import type { Random } from '../../base/random.ts';
 import type { TypedExtension } from '../../resource/route-configuration.ts';
 import type { MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
-import type { EventTurn } from '../../transport-socket/transport-socket.ts';
+import type { EventTurn, TlsMaterials } from '../../transport-socket/transport-socket.ts';
 import type { ClusterSet, SharedLimits } from '../cluster/cluster.ts';
 import type { CompiledFilter, FilterStream } from './filter-stream.ts';
 import type { UpstreamCalls } from './upstream-calls.ts';
@@ -17,6 +17,8 @@ export interface FilterContext {
   readonly calls: UpstreamCalls;
   /** Limits that hold for all workers together. */
   readonly limits: SharedLimits;
+  /** Contents of files that configuration names, the newest good ones. */
+  readonly files: Pick<TlsMaterials, 'fileText'>;
   /** Where the chain stands, the same on every worker: the key of its limits begins with it. */
   readonly limitKey: string;
   /** The connection manager's. */

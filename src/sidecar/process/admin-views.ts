@@ -26,6 +26,8 @@ import { isLogLevel, type Logs } from '../../telemetry/log/log.ts';
 import type { MergedMetrics } from '../../telemetry/metrics/metrics.ts';
 import type { XdsClient } from '../../xds/client/client.ts';
 import { HEALTH_FLAG, HOST_FIELD } from '../cluster/shared-counters.ts';
+import { keyFilesOf } from '../config/key-files.ts';
+import { filePaths, tlsContextsOfListener } from '../config/tls-references.ts';
 import { certificateStatuses } from './certificate-views.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { MainMetrics } from './main-metrics.ts';
@@ -125,11 +127,29 @@ function configDump(
     bootstrap: { node: bootstrap.node, admin: { address: addressText(bootstrap.admin) } },
     versions: { clusters: '', listeners: '' },
     clusters: [...statics(CLUSTER_TYPE, bootstrap.staticClusters), ...merged(CLUSTER_TYPE, 'cluster')],
-    listeners: [...statics(LISTENER_TYPE, bootstrap.staticListeners), ...merged(LISTENER_TYPE, 'listener')],
+    listeners: withFileFaults(
+      [...statics(LISTENER_TYPE, bootstrap.staticListeners), ...merged(LISTENER_TYPE, 'listener')],
+      dataPlane,
+    ),
     routes: merged(ROUTE_CONFIGURATION_TYPE, 'route'),
     endpoints: merged(CLUSTER_LOAD_ASSIGNMENT_TYPE, 'endpoint'),
     secrets: [...statics(SECRET_TYPE, bootstrap.staticSecrets), ...merged(SECRET_TYPE, 'secret')],
   };
+}
+
+/** A listener whose files cannot be used says so where one that was refused says why. */
+function withFileFaults(dumped: readonly DumpedResource[], { driver, fileFaults }: DataPlane): DumpedResource[] {
+  return dumped.map((one) => {
+    const listener = driver.store.listeners.get(one.name);
+    if (listener === undefined || one.refused !== undefined || fileFaults.size === 0) return one;
+    const paths = filePaths(tlsContextsOfListener(listener), driver.store.secrets).union(keyFilesOf(listener));
+    const faults = [...paths].flatMap((path) => {
+      const reason = fileFaults.get(path);
+      return reason === undefined ? [] : `${path}: ${reason}`;
+    });
+    if (faults.length === 0) return one;
+    return { ...one, refused: { versionInfo: one.versionInfo, lastAttemptMs: 0, details: faults.join('; ') } };
+  });
 }
 
 function clusterStatus(cluster: Cluster, dataPlane: DataPlane): ClusterStatus {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { type Activation, activate, NOTHING_ACTIVE, nextDeadlineMs } from '../config/activation.ts';
+import { keyFilesOf } from '../config/key-files.ts';
 import { wantedAssignments, wantedRouteConfigurations } from '../config/references.ts';
 import { type ResourceChange, ResourceStore } from '../config/resource-store.ts';
 import { filePaths, secretNames, tlsContextsOfCluster, tlsContextsOfListener } from '../config/tls-references.ts';
@@ -14,8 +15,10 @@ export interface ResourceReferences {
   readonly routeConfigurations: ReadonlySet<string>;
   readonly assignments: ReadonlySet<string>;
   readonly secrets: ReadonlySet<string>;
-  /** Paths of files. */
+  /** Paths of files, those of keys among them. */
   readonly files: ReadonlySet<string>;
+  /** Files that hold keys of JWT providers. */
+  readonly keyFiles: ReadonlySet<string>;
 }
 
 export interface ConfigDriverOptions {
@@ -56,11 +59,13 @@ export class ConfigDriver {
       ...[...listeners.values()].flatMap(tlsContextsOfListener),
       ...[...clusters.values()].flatMap(tlsContextsOfCluster),
     ];
+    const keyFiles = new Set([...listeners.values()].flatMap((listener) => [...keyFilesOf(listener)]));
     return {
       routeConfigurations: wantedRouteConfigurations(listeners.values()),
       assignments: wantedAssignments(clusters.values()),
       secrets: secretNames(contexts),
-      files: filePaths(contexts, secrets),
+      files: filePaths(contexts, secrets).union(keyFiles),
+      keyFiles,
     };
   }
 

@@ -2,6 +2,7 @@ import { promises as dns } from 'node:dns';
 import { systemClock } from '../../base/clock.ts';
 import { systemRandom } from '../../base/random.ts';
 import type { Cluster } from '../../resource/cluster.ts';
+import { keySetFault } from '../../resource/jwt-key-set-decode.ts';
 import type { Logger } from '../../telemetry/log/log.ts';
 import { MergedMetrics, MetricsRegistry } from '../../telemetry/metrics/metrics.ts';
 import { spanRingBuffer } from '../../telemetry/trace/trace.ts';
@@ -71,6 +72,7 @@ export class DataPlane {
   /** Secrets and files of TLS contexts, for what the main thread itself connects to. */
   readonly tlsMaterials = new TlsMaterials();
   readonly #transports = new WeakMap<Cluster, ClusterTransports>();
+  #keyFiles: ReadonlySet<string> = new Set();
   #drained: (() => void)[] = [];
   #drainsAwaited = 0;
   #isHealthFailing = false;
@@ -90,6 +92,7 @@ export class DataPlane {
     this.#files = new FileSources({
       log,
       intervalMs: FILE_INTERVAL_MS,
+      faultOf: (path, text) => (this.#keyFiles.has(path) ? keySetFault(text) : undefined),
       onChanged: (files) => this.apply([{ kind: 'files', changed: files, removed: [] }]),
     });
     this.healthChecker = new HealthChecker({
@@ -161,6 +164,11 @@ export class DataPlane {
   boundListeners(): readonly BoundListener[] {
     for (const view of this.#views.values()) return view.listeners;
     return [];
+  }
+
+  /** Files that configuration names and that cannot be used as they are now, and why. */
+  get fileFaults(): ReadonlyMap<string, string> {
+    return this.#files.faults;
   }
 
   /** What could not be applied, once for each listener. */
@@ -251,6 +259,7 @@ export class DataPlane {
   }
 
   #onReferences(references: ResourceReferences): void {
+    this.#keyFiles = references.keyFiles;
     this.#files.setPaths(references.files);
     this.#options.onReferences(references);
   }

@@ -76,6 +76,7 @@ export function sidecarMetrics(sources: SidecarMetricsSources): MainMetrics {
   metrics.gauge({ kind: 'clusterManager' }, 'active_clusters', () => dataPlane.driver.activation.clusters.size);
   metrics.gauge({ kind: 'clusterManager' }, 'warming_clusters', () => warmingClusters(dataPlane));
   metrics.counter({ kind: 'weft' }, 'worker_restarts', () => dataPlane.workerRestarts);
+  metrics.gauge({ kind: 'weft' }, 'unusable_files', () => dataPlane.fileFaults.size);
   metrics.counter({ kind: 'weft' }, 'ejections_total', () => dataPlane.ejections.total);
   metrics.counter({ kind: 'weft' }, 'health_check_attempts', () => dataPlane.healthChecker.counters.attempts);
   metrics.counter({ kind: 'weft' }, 'health_check_failures', () => dataPlane.healthChecker.counters.failures);

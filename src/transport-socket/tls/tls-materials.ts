@@ -39,6 +39,11 @@ export class TlsMaterials {
     this.#version++;
   }
 
+  /** undefined: it is not there yet. */
+  fileText(path: string): string | undefined {
+    return this.#files.get(path);
+  }
+
   removeFile(path: string): void {
     if (this.#files.delete(path)) this.#version++;
   }

@@ -20,6 +20,7 @@ export const JWT_FAILURE = {
   expired: 'Jwt is expired',
   missingExpiry: 'Jwt payload [exp] field is required',
   lifetimeTooLong: 'Jwt lifetime is longer than allowed',
+  noValidKeys: "Jwks doesn't have any valid public key",
   noKey: "Jwks doesn't have key to match kid or alg from Jwt",
   notVerified: 'Jwt verification fails',
   fetchFailed: 'Jwks remote fetch is failed',

@@ -17,7 +17,7 @@ export class KeySet {
 
   /** Envoy's choice: keys of the token's name (or without one) that are not for another algorithm, until one verifies. */
   async verify({ text, algorithm, keyId }: Jwt): Promise<JwtFailure | undefined> {
-    let failure: JwtFailure = JWT_FAILURE.noKey;
+    let failure: JwtFailure = this.#keys.length === 0 ? JWT_FAILURE.noValidKeys : JWT_FAILURE.noKey;
     for (const [index, key] of this.#keys.entries()) {
       const { kid = '', alg = algorithm } = key;
       if ((keyId !== '' && kid !== '' && kid !== keyId) || alg !== algorithm || !fits(key, algorithm)) continue;

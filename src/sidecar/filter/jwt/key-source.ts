@@ -12,16 +12,61 @@ const PAUSE_AFTER_FAILURE_MS = 1_000;
 export interface KeySource {
   /** undefined: there are none, and no token is good. */
   current(): Promise<KeySet | undefined>;
+  /** Moves when other keys take the place of those before: what those have verified is to be verified anew. */
+  readonly generation: number;
 }
 
 export function keySourceOf(
   source: JwtKeySource,
-  context: Pick<FilterContext, 'calls' | 'turn'>,
+  context: Pick<FilterContext, 'calls' | 'turn' | 'files'>,
   counters: JwtCounters,
 ): KeySource {
-  if (source.kind === 'remote') return new RemoteKeySource(source, context, counters);
-  const keys = Promise.resolve(new KeySet(source.keys));
-  return { current: () => keys };
+  switch (source.kind) {
+    case 'remote':
+      return new RemoteKeySource(source, context, counters);
+    case 'file':
+      return new FileKeySource(source.path, context.files);
+    case 'local': {
+      const keys = Promise.resolve(new KeySet(source.keys));
+      return { current: () => keys, generation: 0 };
+    }
+  }
+}
+
+/** Keys of a file that others read and look after; read as keys when a token first needs them, and after each change. */
+class FileKeySource implements KeySource {
+  readonly #path: string;
+  readonly #files: FilterContext['files'];
+  #text: string | undefined = undefined;
+  /** Before the file is there no token is good. */
+  #keys = Promise.resolve(new KeySet([]));
+  #generation = 0;
+
+  constructor(path: string, files: FilterContext['files']) {
+    this.#path = path;
+    this.#files = files;
+  }
+
+  get generation(): number {
+    this.#takeChange();
+    return this.#generation;
+  }
+
+  current(): Promise<KeySet> {
+    this.#takeChange();
+    return this.#keys;
+  }
+
+  #takeChange(): void {
+    const text = this.#files.fileText(this.#path);
+    if (text === undefined || text === this.#text) return;
+    this.#text = text;
+    const keys = jsonWebKeysIn(text);
+    // What is no key set leaves the last good one in force.
+    if (typeof keys === 'string') return;
+    this.#keys = Promise.resolve(new KeySet(keys));
+    this.#generation++;
+  }
 }
 
 /**
@@ -29,6 +74,8 @@ export function keySourceOf(
  * meanwhile wait for the same answer, as long as the fetch may take. Old keys are not used on: who withdrew one meant it.
  */
 class RemoteKeySource implements KeySource {
+  /** As in Envoy, what is remembered outlives the keys: it holds for as long as the token says. */
+  readonly generation = 0;
   readonly #source: Extract<JwtKeySource, { readonly kind: 'remote' }>;
   readonly #context: Pick<FilterContext, 'calls' | 'turn'>;
   readonly #counters: JwtCounters;

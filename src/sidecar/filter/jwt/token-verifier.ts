@@ -15,6 +15,8 @@ export class TokenVerifier {
   readonly #acceptsSubject: StringPredicate | undefined;
   /** Tokens whose signature is right, the oldest first. */
   readonly #verified = new Set<string>();
+  /** Of the keys that they were verified by. */
+  #generation = 0;
   readonly #counters: CacheCounters;
 
   constructor(provider: JwtProvider, keys: KeySource, counters: CacheCounters) {
@@ -60,6 +62,9 @@ export class TokenVerifier {
   async #signatureRefusal(jwt: Jwt): Promise<JwtFailure | undefined> {
     const { cacheSize } = this.provider;
     if (cacheSize === 0 || jwt.text.length > MAX_CACHED_TOKEN_BYTES) return this.#verifyByKeys(jwt);
+    const { generation } = this.#keys;
+    if (generation !== this.#generation) this.#verified.clear();
+    this.#generation = generation;
     if (this.#verified.has(jwt.text)) {
       this.#counters.hit.increment();
       return undefined;
@@ -67,6 +72,8 @@ export class TokenVerifier {
     this.#counters.miss.increment();
     const failure = await this.#verifyByKeys(jwt);
     if (failure !== undefined) return failure;
+    // Verified by keys that are gone by now: good this once.
+    if (generation !== this.#keys.generation) return undefined;
     for (const oldest of this.#verified) {
       if (this.#verified.size < cacheSize) break;
       this.#verified.delete(oldest);
