@@ -380,6 +380,7 @@ export const PARTLY_REFUSED: Readonly<Record<string, Readonly<Record<string, str
     disable_key: "inside a filter's own configuration; elsewhere nothing is disabled, as there is no runtime",
   },
   [`${ENVOY}.route.v3.RateLimit.Action`]: { dynamic_metadata: "inside a filter's own configuration" },
+  [`${ENVOY}.core.v3.DataSource`]: { filename: 'in access log formats and bodies of direct responses' },
   [`${ENVOY}.core.v3.SocketAddress`]: { protocol: 'UDP' },
   [`${ENVOY}.core.v3.TransportSocket`]: {
     typed_config: 'sockets other than TLS, raw_buffer and upstream PROXY protocol',
