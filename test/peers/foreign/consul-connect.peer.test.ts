@@ -6,6 +6,7 @@ import { status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { TestAuthority } from '../../../src/control/consul/testing/certificates.ts';
 import { ask } from '../../mesh/support/exchange.ts';
+import { freePort } from '../../mesh/support/free-ports.ts';
 import { Load } from '../../mesh/support/load.ts';
 import { until } from '../../mesh/support/waiting.ts';
 import { describeWithPeer } from '../support/peer.ts';
@@ -200,6 +201,33 @@ describeWithPeer('consul', "our sidecars under Consul's own control plane", () =
     // Consul's own log has them too.
     expect(mesh.consul.output).toMatch(/filters\.http\.lua/);
     expect((await ask({ port })).status).toBe(200);
+  });
+
+  test('checks behind a sidecar pass, at a port that takes connections from the addresses of the agent alone', async () => {
+    const exposedPort = await freePort();
+    const range = `ports { expose_min_port = ${exposedPort} expose_max_port = ${exposedPort + 1} }`;
+    await using mesh = await ConnectMesh.start({ hcl: [range] });
+    const api = await mesh.add({
+      service: 'api',
+      instance: 'api-1',
+      proxy: { Expose: { Checks: true } },
+      checks: (port) => [{ CheckID: 'ready', HTTP: `http://127.0.0.1:${port}/ready`, Interval: '1s' }],
+    });
+    const passed = await until(
+      'the check to pass through the sidecar',
+      async () => {
+        const answer = await fetch(`${mesh.consul.httpAddress}/v1/agent/checks?filter=CheckID==ready`);
+        const text = await answer.text();
+        return text.includes(`:${exposedPort}/ready: 200 OK`) ? text : undefined;
+      },
+      WITHIN_MS,
+    );
+    expect(passed).toMatch(/"Status": *"passing"/);
+    const { origin } = await ask({ port: exposedPort, path: '/ready' });
+    expect([origin.instance, origin.url]).toEqual(['api-1', '/ready']);
+    const dump = await (await fetch(`${api.adminUrl}/config_dump`)).text();
+    expect(dump).toMatch(/source_?prefix_?ranges/i);
+    expect(mesh.refusals).toEqual([]);
   });
 
   test('TCP passes both sidecars, and a denied connection is closed before a byte of the application', async () => {

@@ -37,6 +37,8 @@ export interface ServiceOptions {
   readonly meta?: Readonly<Record<string, string>>;
   /** Of the instance and its sidecar; absent: 127.0.0.1. */
   readonly address?: string;
+  /** Of the instance, by the port of its application. */
+  readonly checks?: (appPort: number) => readonly object[];
   /** More of the sidecar's `Proxy` block. */
   readonly proxy?: object;
   /** `false` leaves the sidecar to the test. */
@@ -97,9 +99,10 @@ export class ConnectMesh implements AsyncDisposable {
 
   async add(options: ServiceOptions): Promise<ConnectService> {
     const { service, instance, upstreams = [], meta = {}, proxy = {}, startsSidecar = true } = options;
-    const { address = '127.0.0.1' } = options;
+    const { address = '127.0.0.1', checks = () => [] } = options;
     const app = options.appPort === undefined ? await startOrigin({ service, instance }) : undefined;
     if (app !== undefined) this.#apps.push(app);
+    const appPort = options.appPort ?? app?.port ?? 0;
     const inboundPort = await freePort();
     const ports = new Map<string, number>();
     for (const upstream of upstreams) ports.set(upstream, await freePort());
@@ -107,8 +110,9 @@ export class ConnectMesh implements AsyncDisposable {
       Name: service,
       ID: instance,
       Address: address,
-      Port: options.appPort ?? app?.port,
+      Port: appPort,
       Meta: meta,
+      Checks: checks(appPort),
       Connect: {
         SidecarService: {
           Port: inboundPort,
