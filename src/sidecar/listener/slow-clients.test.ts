@@ -133,6 +133,32 @@ describe(`${CLIENTS} clients that do not move`, () => {
   });
 });
 
+describe('stream_idle_timeout begins anew', () => {
+  it('with every piece of a request, and with every piece of its answer', async () => {
+    const client = await connect(await path.serve({ streamIdleTimeoutMs: 1_000 }));
+    client.send('POST / HTTP/1.1\r\nhost: web\r\ncontent-length: 3\r\n\r\n');
+    const host = await upstream.connection(0);
+    for (const piece of ['x', 'xx', 'xxx']) {
+      pass(900);
+      client.send('x');
+      await host.receives(`\r\n\r\n${piece}`);
+    }
+    pass(900);
+    host.send('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n');
+    await client.receives('\r\n\r\n');
+    for (const piece of ['y', 'yy', 'yyy']) {
+      pass(900);
+      host.send('y');
+      await client.receives(`\r\n\r\n${piece}`);
+    }
+    pass(100 + TICK_MS);
+    expect(client.isEnded || client.isClosed).toBe(false);
+    pass(900 + TICK_MS);
+    await client.ends();
+    expect((await path.recordsReach(1)).responseFlags).toBe('SI');
+  });
+});
+
 describe('a long body', () => {
   const size = 48 * 1024 * 1024;
 
