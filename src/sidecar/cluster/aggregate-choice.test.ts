@@ -107,6 +107,14 @@ describe('an aggregate cluster', () => {
     expect(clusters.shares('left')).toEqual({ a: expect.closeTo(1) });
   });
 
+  it('looks at each aggregate once, however often they name each other', () => {
+    const clusters = new Clusters();
+    clusters.add('web', [endpoint(1)]);
+    const names = Array.from({ length: 30 }, (_, index) => `all-${index}`);
+    for (const name of names) clusters.aggregate(name, [...names, 'web']);
+    expect(clusters.shares('all-0')).toEqual({ web: expect.closeTo(1) });
+  });
+
   it('follows its clusters as they come and go', () => {
     const clusters = new Clusters();
     clusters.add('fallback', [endpoint(3)]);

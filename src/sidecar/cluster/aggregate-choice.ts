@@ -3,8 +3,8 @@ import type { Cluster } from '../../resource/cluster.ts';
 import { type PriorityHealth, priorityShares } from './priority-load.ts';
 import type { RuntimeCluster } from './runtime-cluster.ts';
 
-/** An aggregate may name aggregates; one that comes back to itself must still answer. */
-export const MAX_NESTED_AGGREGATES = 8;
+/** An aggregate may name aggregates, so deep. */
+const MAX_NESTED_AGGREGATES = 8;
 
 /** A cluster of an aggregate with the upper end of its stretch of [0, 100). */
 interface Stretch {
@@ -44,7 +44,7 @@ export class AggregateChoice {
 
   #refresh(config: Cluster): void {
     const leaves: RuntimeCluster[] = [];
-    this.#collect(config, leaves, 0);
+    this.#collect(config, leaves, []);
     const healths = leaves.map((cluster) => cluster.health);
     if (this.#config === config && sameItems(leaves, this.#leaves) && sameItems(healths, this.#healths)) return;
     this.#config = config;
@@ -65,12 +65,14 @@ export class AggregateChoice {
     });
   }
 
-  #collect(config: Cluster, leaves: RuntimeCluster[], depth: number): void {
-    if (config.discovery.kind !== 'aggregate' || depth >= MAX_NESTED_AGGREGATES) return;
+  /** Looks at each aggregate once: those that name each other would be looked at more often than there is time for. */
+  #collect(config: Cluster, leaves: RuntimeCluster[], looked: Cluster[], depth = 0): void {
+    if (config.discovery.kind !== 'aggregate' || depth >= MAX_NESTED_AGGREGATES || looked.includes(config)) return;
+    looked.push(config);
     for (const name of config.discovery.clusters) {
       const cluster = this.#find(name);
       if (cluster === undefined) continue;
-      if (cluster.config.discovery.kind === 'aggregate') this.#collect(cluster.config, leaves, depth + 1);
+      if (cluster.config.discovery.kind === 'aggregate') this.#collect(cluster.config, leaves, looked, depth + 1);
       // A cluster that is reached twice counts where it stands first.
       else if (!leaves.includes(cluster)) leaves.push(cluster);
     }

@@ -4,7 +4,6 @@ import type { Listener } from '../../resource/listener.ts';
 import type { RouteConfiguration } from '../../resource/route-configuration.ts';
 import type { Secret } from '../../resource/secret.ts';
 import type { CommonTlsContext } from '../../resource/transport-socket.ts';
-import { MAX_NESTED_AGGREGATES } from '../cluster/aggregate-choice.ts';
 import { keyFilesOf } from './key-files.ts';
 import { chainsOf, clustersOf, rdsNamesOf } from './references.ts';
 import type { ResourceStore } from './resource-store.ts';
@@ -156,16 +155,20 @@ function routesTimeoutMs(listener: Listener): number | undefined {
   return timeouts.includes(0) ? 0 : Math.max(...timeouts);
 }
 
-/** An aggregate waits for those of its clusters that exist, aggregates among them as deep as they may be nested. */
-function clusterIsComplete(cluster: Cluster, store: ResourceStore, depth = 0): boolean {
-  const { discovery } = cluster;
-  if (discovery.kind === 'originalDst') return true;
-  if (discovery.kind !== 'aggregate') return assignmentOf(cluster, store) !== undefined;
-  if (depth >= MAX_NESTED_AGGREGATES) return true;
-  return discovery.clusters.every((name) => {
-    const child = store.clusters.get(name);
-    return child === undefined || clusterIsComplete(child, store, depth + 1);
-  });
+/**
+ * An aggregate waits for those of its clusters that exist, through aggregates among them. Each is looked at once, however many name it:
+ * aggregates may name each other, and themselves.
+ */
+function clusterIsComplete(cluster: Cluster, store: ResourceStore): boolean {
+  const reached = new Set([cluster.name]);
+  // The set grows while it is walked.
+  for (const name of reached) {
+    const one = store.clusters.get(name);
+    if (one === undefined || one.discovery.kind === 'originalDst') continue;
+    if (one.discovery.kind === 'aggregate') for (const child of one.discovery.clusters) reached.add(child);
+    else if (assignmentOf(one, store) === undefined) return false;
+  }
+  return true;
 }
 
 function listenerIsComplete(

@@ -140,6 +140,38 @@ describe('warming', () => {
     expect([...warm.clusters.keys()]).toEqual(['all', 'web']);
   });
 
+  it('aggregates that name each other and themselves, many times over, wait for nobody but real clusters', () => {
+    const store = new ResourceStore();
+    const names = Array.from({ length: 50 }, (_, index) => `all-${index}`);
+    const aggregates = names.map((name) =>
+      cluster(name, { discovery: { kind: 'aggregate', clusters: [...names, 'web'] } }),
+    );
+    store.apply({ kind: 'clusters', changed: [...aggregates, cluster('web')], removed: [] });
+    const waiting = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    expect(waiting.clusters.size).toBe(0);
+    store.apply({ kind: 'assignments', changed: [assignment('web', [endpoint(1)])], removed: [] });
+    expect(activate(store, waiting, 1, FETCH_TIMEOUT_MS).clusters.size).toBe(51);
+  });
+
+  it('what never comes holds up only who asked for it, and those no longer than their own time', () => {
+    const store = filledStore();
+    const discovery = { kind: 'eds', serviceName: 'never', initialFetchTimeoutMs: 0 } as const;
+    store.apply({ kind: 'clusters', changed: [cluster('never', { discovery })], removed: [] });
+    const routes = { ...routeConfiguration({ name: 'to-never' }) };
+    const virtualHosts = JSON.parse(JSON.stringify(routes.virtualHosts).replaceAll('"web"', '"never"'));
+    store.apply({ kind: 'routeConfigurations', changed: [{ ...routes, virtualHosts }], removed: [] });
+    const changed = [rdsListener('no-endpoints', 'to-never'), rdsListener('no-routes', 'nowhere')];
+    store.apply({ kind: 'listeners', changed, removed: [] });
+    const first = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
+    expect([[...first.listeners.keys()], [...first.clusters.keys()]]).toEqual([['out'], ['web']]);
+    store.apply({ kind: 'assignments', changed: [assignment('web', [endpoint(1), endpoint(2)])], removed: [] });
+    const meanwhile = activate(store, first, 1, FETCH_TIMEOUT_MS);
+    expect(meanwhile.assignments.get('web')).not.toBe(first.assignments.get('web'));
+    const late = activate(store, meanwhile, FETCH_TIMEOUT_MS, FETCH_TIMEOUT_MS);
+    expect([...late.listeners.keys()].sort()).toEqual(['no-endpoints', 'no-routes', 'out']);
+    expect(late.clusters.has('never')).toBe(false);
+  });
+
   it('keeps the endpoints of a cluster whose assignment was taken away', () => {
     const store = filledStore();
     const before = activate(store, NOTHING_ACTIVE, 0, FETCH_TIMEOUT_MS);
