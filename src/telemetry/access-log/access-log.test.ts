@@ -80,7 +80,7 @@ describe('lines', () => {
   });
 
   it('count all tries of a request, whichever answered', () => {
-    expect(line(text('%UPSTREAM_REQUEST_ATTEMPT_COUNT%'), { attempt: 1, attempts: 2 })).toBe('2');
+    expect(line(text('%UPSTREAM_REQUEST_ATTEMPT_COUNT%'), { attempt: 1, attempts: 2 })).toBe('2\n');
   });
 
   it('nest as the format does, literals kept, empty values left out where it says so', () => {
