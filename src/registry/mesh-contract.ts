@@ -86,6 +86,36 @@ export const MESH_CONTRACT: readonly ContractCase[] = [
     },
   },
   {
+    name: 'mutual TLS becomes permissive only where the mesh allows it, and what is permissive may stay so',
+    async run(api) {
+      const entry = { Kind: 'service-defaults', Name: 'm2-permissive', MutualTLSMode: 'permissive' };
+      const everybody = { Kind: 'proxy-defaults', Name: 'global', MutualTLSMode: 'permissive' };
+      const allow = (AllowEnablingPermissiveMutualTLS: boolean): Promise<ContractReply> =>
+        api.put('/v1/config', { Kind: 'mesh', AllowEnablingPermissiveMutualTLS });
+      const refused = async (proposed: object): Promise<void> => {
+        const { status, text } = await api.put('/v1/config', proposed);
+        assert.equal(status, 500, text);
+        assert.match(
+          text,
+          /cannot set MutualTLSMode=permissive because AllowEnablingPermissiveMutualTLS=false in the mesh config entry/,
+        );
+      };
+      await refused(entry);
+      await allow(false);
+      for (const each of [entry, everybody]) await refused(each);
+      assert.equal((await api.put('/v1/config', { ...entry, MutualTLSMode: 'strict' })).status, 200);
+      await allow(true);
+      assert.equal((await api.put('/v1/config', entry)).status, 200);
+      await allow(false);
+      assert.equal((await api.put('/v1/config', { ...entry, Meta: { team: 'x' } })).status, 200);
+      const wrong = await api.put('/v1/config', { ...entry, MutualTLSMode: 'lax' });
+      assert.equal(wrong.status, 500);
+      assert.match(wrong.text, /Invalid MutualTLSMode "lax"\. Must be one of "", "strict", or "permissive"\./);
+      await api.delete('/v1/config/service-defaults/m2-permissive');
+      await api.delete('/v1/config/mesh/mesh');
+    },
+  },
+  {
     name: 'a prepared query finds sidecars or services, healthy ones, by tag, and lets nobody wait',
     async run(api) {
       await registerWithSidecar(api, 'm3', 'm3-1', 'passing');

@@ -8,6 +8,7 @@ import type { ConfigEntries, NewConfigEntry } from '../state/config-entries.ts';
 import type { EntryView } from './chain-entries.ts';
 import { PROXY_DEFAULTS, SERVICE_DEFAULTS } from './defaults.ts';
 import { type ConfigEntryKind, IGNORED_FIELDS } from './kind.ts';
+import { refusePermissiveUnlessAllowed } from './mutual-tls-mode.ts';
 import {
   CONTROL_PLANE_REQUEST_LIMIT,
   EXPORTED_SERVICES,
@@ -68,6 +69,7 @@ export function writeConfigEntry(entries: ConfigEntries, entry: NewConfigEntry, 
   const faults = kind.validate(entry, entry.Name);
   const [first] = faults;
   if (first !== undefined) throw new ApiError(500, kind.saysAllFaults === true ? multiErrorText(faults) : first);
+  refusePermissiveUnlessAllowed(viewOf(entries), entry, entry.Kind, entry.Name);
   refuseBrokenGraph(changedView(entries, entry.Kind, entry.Name, entry), entry.Kind, entry.Name);
   return entries.put(entry, expectedIndex);
 }

@@ -5,6 +5,7 @@ import { textField } from '../input/fields.ts';
 import { EXPOSE_SHAPE, MESH_GATEWAY, TRANSPARENT_PROXY } from '../input/service-shape.ts';
 import { isJsonObject, type JsonObject, type Shape } from '../input/shape.ts';
 import { COMMON_FIELDS, type ConfigEntryKind, objects } from './kind.ts';
+import { mutualTlsModeFaults } from './mutual-tls-mode.ts';
 
 const UPSTREAM_CONFIG: Shape = {
   fields: {
@@ -94,6 +95,7 @@ export const SERVICE_DEFAULTS: ConfigEntryKind = {
     if (!PROTOCOLS.has(protocol)) faults.push(`invalid value for protocol: ${protocol}`);
     faults.push(
       ...modeFaults(entry),
+      ...mutualTlsModeFaults(entry),
       ...balanceFaults(entry['BalanceInboundConnections'], 'balance_inbound_connections'),
     );
     const upstreams = entry['UpstreamConfig'];
@@ -136,7 +138,7 @@ export const PROXY_DEFAULTS: ConfigEntryKind = {
   },
   defaults: { ...ALWAYS_SHOWN, AccessLogs: {} },
   validate: (entry) => {
-    const faults = modeFaults(entry);
+    const faults = [...modeFaults(entry), ...mutualTlsModeFaults(entry)];
     const config = entry['Config'];
     if (config !== undefined && config !== null && !isJsonObject(config)) faults.push('Config must be an object');
     const logs = entry['AccessLogs'];
