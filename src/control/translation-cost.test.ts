@@ -111,11 +111,16 @@ test('only what the connected proxy needs is watched, and before it came, nothin
 
 test('entries of services that no connected proxy reaches, and endpoints, translate no proxy', async () => {
   const before = await counters();
-  fake.set('/v1/config/service-resolver', [{ Kind: 'service-resolver', Name: 'stranger', ConnectTimeout: '9s' }]);
   fake.set('/v1/config/service-defaults', [{ Kind: 'service-defaults', Name: 'stranger', Protocol: 'grpc' }]);
-  setHealth('db', 7);
-  await until(() => expect(probe.endpoints(assignment('db'))).toEqual(['127.0.0.1:7 HEALTHY']));
-  expect(await counters()).toEqual({ encoded: before.encoded + 1, reused: before.reused });
+  // A translation follows its cause by a moment: what one change had cost would show in the rounds after it.
+  const ports = [7, 8, 9, 10, 11];
+  for (const port of ports) {
+    const ConnectTimeout = `${port}s`;
+    fake.set('/v1/config/service-resolver', [{ Kind: 'service-resolver', Name: 'stranger', ConnectTimeout }]);
+    setHealth('db', port);
+    await until(() => expect(probe.endpoints(assignment('db'))).toEqual([`127.0.0.1:${port} HEALTHY`]));
+  }
+  expect(await counters()).toEqual({ encoded: before.encoded + ports.length, reused: before.reused });
 });
 
 test('an entry of one upstream makes that one anew, and the bytes of the others stay', async () => {
