@@ -65,6 +65,16 @@ describe('a prepared query', () => {
     const routes = JSON.stringify(resource(proxy, 'RouteConfiguration', 'prepared_query:near'));
     expect(routes).toContain(`"cluster":"${CLUSTER}"`);
   });
+
+  test('of another datacenter is asked there, named by it, and connected to within five seconds', () => {
+    const far = Upstreams.map((upstream) => ({ ...upstream, Datacenter: 'dc2' }));
+    const proxy = translated(registration({ Upstreams: far }), HTTP_MESH);
+    expect(resourceNames(proxy)).toContain('Listener prepared_query:near?dc=dc2:127.0.0.1:9191');
+    const cluster = CLUSTER.replace('dc1', 'dc2');
+    const group = proxy.units.flatMap(({ endpointGroups }) => endpointGroups).find(({ name }) => name === cluster);
+    expect(group?.query).toMatchObject({ isPreparedQuery: true, datacenter: 'dc2' });
+    expect(resource(proxy, 'Cluster', cluster)?.['connectTimeout']).toBe('5s');
+  });
 });
 
 describe('through registry and control server', () => {
