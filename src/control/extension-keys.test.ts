@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { HTTP_MESH, registration, translated } from './testing/catalog-fixtures.ts';
-import { extensionKeysMarkdown, NUMBER_KEYS, WORD_KEYS } from './translate/extension-keys.ts';
+import { extensionKeysMarkdown, misplacedKeyText, NUMBER_KEYS, WORD_KEYS } from './translate/extension-keys.ts';
 import type { TranslatedProxy } from './translate/translate.ts';
 
 const PAGE = new URL('../../docs/configuration.md', import.meta.url);
@@ -50,6 +50,17 @@ describe('extension keys', () => {
     expect(messages(withUpstream({ weft_local_keepalive_ms: 500 }))).toEqual([
       expect.stringContaining('"weft_local_keepalive_ms" has no effect here; it belongs in a registration'),
     ]);
+  });
+
+  test('are ours alone: what stands in Meta for others is none of our business', () => {
+    const owner = { Kind: 'service-resolver', Name: 'api', Meta: { team: 'x', weft_lb_polcy: 'random' } } as const;
+    const { problems } = translated(
+      registration({ Upstreams: [{ DestinationName: 'api', LocalBindPort: 9191 }] }),
+      HTTP_MESH,
+      owner,
+    );
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringContaining('"weft_lb_polcy"')]);
+    expect(misplacedKeyText('team')).toBeUndefined();
   });
 
   test("of the destination's owner count where the caller says nothing", () => {

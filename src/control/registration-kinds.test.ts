@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RunningControl } from './control.ts';
 import { HTTP_MESH, registration, resource, resourceNames, translated } from './testing/catalog-fixtures.ts';
 import { Mesh } from './testing/mesh.ts';
+import type { TranslatedProxy } from './translate/translate.ts';
 
 const until = (check: () => void | Promise<void>): Promise<void> =>
   vi.waitFor(check, { timeout: 15_000, interval: 10 });
@@ -64,6 +65,20 @@ describe('a prepared query', () => {
     const proxy = translated(registration({ Upstreams: http }), HTTP_MESH);
     const routes = JSON.stringify(resource(proxy, 'RouteConfiguration', 'prepared_query:near'));
     expect(routes).toContain(`"cluster":"${CLUSTER}"`);
+  });
+
+  test('takes what its own config says of retries and balancing', () => {
+    const own = (Config: object): TranslatedProxy =>
+      translated(registration({ Upstreams: Upstreams.map((upstream) => ({ ...upstream, Config })) }), HTTP_MESH);
+    const retries = (Config: object): string =>
+      JSON.stringify(resource(own({ protocol: 'http', ...Config }), 'RouteConfiguration', 'prepared_query:near'));
+    expect(retries({ weft_num_retries: 7 })).toContain('"numRetries":7');
+    expect(retries({ weft_num_retries: 0 })).not.toContain('retryPolicy');
+    // A cluster of its own, which shares the endpoints of all that ask the same query.
+    const special = own({ weft_lb_policy: 'random' });
+    const cluster = resourceNames(special).find((name) => name.endsWith(`~${CLUSTER}`));
+    expect(cluster).toMatch(/^Cluster [0-9a-f]{8}~/);
+    expect(special.units.flatMap(({ endpointGroups }) => endpointGroups).map(({ name }) => name)).toContain(CLUSTER);
   });
 
   test('of another datacenter is asked there, named by it, and connected to within five seconds', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { serviceId } from '../translate/catalog.ts';
-import { parseHealth, parseNodeServices } from './parse-catalog.ts';
+import { parseExecution, parseHealth, parseNodeServices } from './parse-catalog.ts';
 
 const ID = serviceId('web-1-sidecar-proxy');
 
@@ -135,10 +135,11 @@ describe('health', () => {
     ],
     ['its own address before any of its node', { Address: '10.0.0.7' }, '10.0.0.7:1'],
     ["its node's WAN address", {}, '203.0.113.9:1'],
-  ])('is reached from another datacenter at %s', (_what, service, wanted) => {
+  ])('is reached from another datacenter, also by a prepared query, at %s', (_what, service, wanted) => {
     const Node = { Node: 'n1', Address: '10.0.0.1', Datacenter: 'dc2', TaggedAddresses: { wan: '203.0.113.9' } };
     const addressFrom = (local: string): string => {
       const [instance] = parseHealth('api', [row(service, Node)], local).instances;
+      expect(parseExecution('api', { Nodes: [row(service, Node)] }, local).instances).toEqual([instance]);
       return `${instance?.address}:${instance?.port}`;
     };
     expect(addressFrom('dc1')).toBe(wanted);
