@@ -13,7 +13,7 @@ const half: Random = { next: () => 0.5, uint32: () => 2 ** 31 };
 /** One answer, or refusal, of a Consul that never holds a question. */
 type Reply = ConsulAnswer | Error;
 
-function rows(text: string, index: bigint | undefined = undefined): ConsulAnswer {
+function rows(text: string, index?: bigint): ConsulAnswer {
   return {
     index,
     bodyHash: text,
