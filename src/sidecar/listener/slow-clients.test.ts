@@ -159,6 +159,18 @@ describe('stream_idle_timeout begins anew', () => {
   });
 });
 
+describe('request_timeout', () => {
+  it('is about the request: an answer may come later', async () => {
+    const client = await connect(await path.serve({ requestTimeoutMs: 1_000 }));
+    client.send('POST / HTTP/1.1\r\nhost: web\r\ncontent-length: 1\r\n\r\nx');
+    const host = await upstream.connection(0);
+    await host.receives('\r\n\r\nx');
+    pass(5_000);
+    host.send('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlate');
+    expect(await client.receives('late')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
 describe('a long body', () => {
   const size = 48 * 1024 * 1024;
 
