@@ -380,6 +380,7 @@ export const PARTLY_REFUSED: Readonly<Record<string, Readonly<Record<string, str
     disable_key: "inside a filter's own configuration; elsewhere nothing is disabled, as there is no runtime",
   },
   [`${ENVOY}.route.v3.RateLimit.Action`]: { dynamic_metadata: "inside a filter's own configuration" },
+  [`${ENVOY}.route.v3.RouteMatch`]: { runtime_fraction: 'below 100 %, in rules of jwt_authn' },
   [`${ENVOY}.core.v3.DataSource`]: { filename: 'in access log formats and bodies of direct responses' },
   [`${ENVOY}.core.v3.SocketAddress`]: { protocol: 'UDP' },
   [`${ENVOY}.core.v3.TransportSocket`]: {
