@@ -106,6 +106,11 @@ describe('gRPC for Node without a proxy', () => {
       LoadBalancer: { Policy: 'maglev', HashPolicies: [{ Field: 'header', FieldValue: 'x-user' }] },
     });
     using client = new EchoClient('xds:///cart');
+    // The client may be answered before the entry has come; turn by turn its calls then reach several instances.
+    await until('the ring', async () => {
+      const heard = await client.calls(6, { headers: { 'x-user': 'nobody' } });
+      return heard.size === 1 ? true : undefined;
+    });
     const used = new Set<string>();
     for (let user = 0; user < 40; user++) {
       const heard = await client.calls(3, { headers: { 'x-user': `user-${user}` } });
