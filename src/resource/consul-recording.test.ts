@@ -6,7 +6,7 @@ import { CLUSTER_TYPE, LISTENER_TYPE, ROUTE_CONFIGURATION_TYPE, type TypeUrl } f
 
 /**
  * All that the control plane of Consul 1.22.3 had to say to the sidecars of one world, which uses every config entry it
- * takes without a licence. Recorded by test/peers/foreign/consul-resources.peer.test.ts with WEFT_RECORD=1.
+ * takes without a licence. Recorded by test/peers/xds/foreign/consul-resources.peer.test.ts with WEFT_RECORD=1.
  */
 const RECORDING = new URL('./testing/consul-resources.jsonl', import.meta.url);
 

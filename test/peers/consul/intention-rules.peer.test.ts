@@ -10,9 +10,9 @@ import {
   TRUST_DOMAIN,
 } from '../../conformance/intentions/rules-of.ts';
 import { until } from '../../mesh/support/waiting.ts';
-import { captureResources } from '../foreign/support/capture.ts';
 import { type ConsulAgent, startConsul } from '../support/consul.ts';
 import { describeWithPeer } from '../support/peer.ts';
+import { captureResources } from '../xds/foreign/support/capture.ts';
 
 const PERMISSIONS = [
   { Action: 'deny', HTTP: { PathPrefix: '/private', Methods: ['PUT', 'POST'] } },

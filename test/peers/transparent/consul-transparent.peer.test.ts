@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../mesh/support/waiting.ts';
-import { ConnectMesh, DENIES_BY_DEFAULT } from '../foreign/support/connect-mesh.ts';
 import { asUser, describeInNamespace, NetworkNamespace, REMOTE_IPV4 } from '../support/network-namespace.ts';
 import { describeWithPeer } from '../support/peer.ts';
+import { ConnectMesh, DENIES_BY_DEFAULT } from '../xds/foreign/support/connect-mesh.ts';
 import { getAt, heardFrom, startGreeter } from './support/exchange-at.ts';
 import { blockOf, SIDECAR_UID } from './support/page.ts';
 

@@ -1,17 +1,17 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { decodeResource } from '../../../src/resource/decode.ts';
-import { isResourceType } from '../../../src/resource/resource.ts';
-import { unknownFields } from '../../../src/resource/unknown-fields.ts';
-import { until } from '../../mesh/support/waiting.ts';
-import { startConsul } from '../support/consul.ts';
-import { describeWithPeer } from '../support/peer.ts';
+import { decodeResource } from '../../../../src/resource/decode.ts';
+import { isResourceType } from '../../../../src/resource/resource.ts';
+import { unknownFields } from '../../../../src/resource/unknown-fields.ts';
+import { until } from '../../../mesh/support/waiting.ts';
+import { startConsul } from '../../support/consul.ts';
+import { describeWithPeer } from '../../support/peer.ts';
 import { type CapturedResource, captureResources } from './support/capture.ts';
 import { CONSUL_WORLD_PROXIES, fillConsul } from './support/consul-world.ts';
 
 /** With WEFT_RECORD=1 what Consul sends is written here, for the unit test that reads it without a Consul. */
-const RECORDING = fileURLToPath(new URL('../../../src/resource/testing/consul-resources.jsonl', import.meta.url));
+const RECORDING = fileURLToPath(new URL('../../../../src/resource/testing/consul-resources.jsonl', import.meta.url));
 
 describeWithPeer('consul', "what Consul's own control plane sends", () => {
   test('every resource for every sidecar is understood, and nothing in it is unknown to us', async () => {

@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type ChildProgram, weft } from '../../../mesh/support/child-program.ts';
-import { freePort } from '../../../mesh/support/free-ports.ts';
-import { type Origin, startOrigin } from '../../../mesh/support/origin.ts';
-import { type ConsulAgent, startConsul } from '../../support/consul.ts';
-import { requirePeer } from '../../support/peer.ts';
-import { makeTempDirectory } from '../../support/temp-directory.ts';
+import { type ChildProgram, weft } from '../../../../mesh/support/child-program.ts';
+import { freePort } from '../../../../mesh/support/free-ports.ts';
+import { type Origin, startOrigin } from '../../../../mesh/support/origin.ts';
+import { type ConsulAgent, startConsul } from '../../../support/consul.ts';
+import { requirePeer } from '../../../support/peer.ts';
+import { makeTempDirectory } from '../../../support/temp-directory.ts';
 import { consulPut } from './consul-world.ts';
 
 const run = promisify(execFile);

@@ -1,13 +1,13 @@
-import { protoJson } from '../../../../src/resource/proto-json.ts';
-import { nameOfTypeUrl } from '../../../../src/resource/protos.ts';
+import { protoJson } from '../../../../../src/resource/proto-json.ts';
+import { nameOfTypeUrl } from '../../../../../src/resource/protos.ts';
 import {
   CLUSTER_LOAD_ASSIGNMENT_TYPE,
   CLUSTER_TYPE,
   LISTENER_TYPE,
   ROUTE_CONFIGURATION_TYPE,
-} from '../../../../src/resource/type-url.ts';
-import { RawAdsClient } from '../../../../src/xds/fakes/raw-ads-client.ts';
-import { withinMs } from '../../../mesh/support/waiting.ts';
+} from '../../../../../src/resource/type-url.ts';
+import { RawAdsClient } from '../../../../../src/xds/fakes/raw-ads-client.ts';
+import { withinMs } from '../../../../mesh/support/waiting.ts';
 
 const ANSWER_WITHIN_MS = 20_000;
 

@@ -1,4 +1,4 @@
-import type { ConsulAgent } from '../../support/consul.ts';
+import type { ConsulAgent } from '../../../support/consul.ts';
 
 /** Config entries that make Consul's control plane say all it can say to a sidecar without a licence. */
 const CONFIG_ENTRIES: readonly object[] = [

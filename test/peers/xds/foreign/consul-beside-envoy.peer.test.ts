@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { ask } from '../../mesh/support/exchange.ts';
-import { until } from '../../mesh/support/waiting.ts';
-import { startEnvoy } from '../support/envoy.ts';
-import { describeWithPeer } from '../support/peer.ts';
+import { ask } from '../../../mesh/support/exchange.ts';
+import { until } from '../../../mesh/support/waiting.ts';
+import { startEnvoy } from '../../support/envoy.ts';
+import { describeWithPeer } from '../../support/peer.ts';
 import { ConnectMesh, DENIES_BY_DEFAULT } from './support/connect-mesh.ts';
 
 const WITHIN_MS = 30_000;
